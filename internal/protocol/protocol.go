@@ -1,0 +1,338 @@
+// Package protocol is the contract between the server and its agents: subjects, messages, versions and the
+// reason codes that both sides understand.
+//
+// Commands go down as signed envelopes (package seal) on wb.to.<agent>.<operation>; everything else is JSON,
+// decoded strictly and capped in size. The package holds data and its encoding; it does no I/O.
+package protocol
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+const (
+	// Version is the protocol version this build speaks.
+	Version = 1
+	// MinVersion is the oldest version this build still accepts from the other side.
+	MinVersion = 1
+
+	// MaxMessage is the largest message either side accepts, in bytes. The relay enforces it too.
+	MaxMessage = 64 << 10
+)
+
+// Operation is what a command asks of an agent. Its text is part of the sealed header.
+type Operation string
+
+// The operations of version 1.
+const (
+	Reset  Operation = "reset"  // set a forgotten password and clear a lockout, one modify
+	Unlock Operation = "unlock" // clear a lockout, the password stays
+	Policy Operation = "policy" // the person's effective password policy
+	Probe  Operation = "probe"  // can this person be written right now
+	Prove  Operation = "prove"  // what happened to an earlier request
+)
+
+// Operations lists every operation of this version.
+func Operations() []Operation { return []Operation{Reset, Unlock, Policy, Probe, Prove} }
+
+// Writes reports whether the operation changes the directory, and so is deduplicated and answered twice.
+func (o Operation) Writes() bool { return o == Reset || o == Unlock }
+
+// Outcome is how a request ended, as far as the agent knows.
+type Outcome string
+
+// Outcomes. Unknown is used only while the agent really cannot tell.
+const (
+	Changed Outcome = "changed" // the directory confirmed the write (for Unlock: unlocked)
+	Refused Outcome = "refused" // the directory, or a rule checked before, said no; nothing changed
+	Failed  Outcome = "failed"  // something IT must fix, or a request refused by the agent; nothing changed
+	Unknown Outcome = "unknown" // the write was sent and its fate is not known yet
+)
+
+// Reason says why, in a word both sides understand. Pages and audit turn it into sentences.
+type Reason string
+
+// Reasons. The text is stored and sent: never rename one, only add.
+const (
+	ReasonNone Reason = ""
+
+	// Refusals a person can mend by another password or by waiting.
+	ReasonTooShort     Reason = "too_short"
+	ReasonTooSimple    Reason = "too_simple"
+	ReasonContainsName Reason = "contains_name"
+	ReasonUsedBefore   Reason = "used_before"
+	ReasonTooYoung     Reason = "too_young"
+	ReasonTooLong      Reason = "too_long"
+	ReasonRuleUnknown  Reason = "rule_unknown" // the directory refused without naming the rule
+
+	// Accounts that cannot be written.
+	ReasonDisabled  Reason = "disabled"
+	ReasonProtected Reason = "protected" // adminCount=1
+	ReasonNotFound  Reason = "not_found"
+
+	// What IT must fix.
+	ReasonRights         Reason = "rights"
+	ReasonNoPolicyHints  Reason = "no_policy_hints"
+	ReasonNotEncrypted   Reason = "not_encrypted"
+	ReasonDirectoryDown  Reason = "directory_down"
+	ReasonDirectoryError Reason = "directory_error"
+	ReasonServiceAccount Reason = "service_account" // the agent's own account cannot sign in
+	ReasonAgentState     Reason = "agent_state"     // the agent's own store does not work
+	ReasonNoAgent        Reason = "no_agent"
+	ReasonAgentLost      Reason = "agent_lost" // accepted, then gone
+	ReasonTimeout        Reason = "timeout"
+	ReasonNeverArrived   Reason = "never_arrived" // proven: the agent has never seen the request
+	ReasonNotWritten     Reason = "not_written"   // proven: accepted, but the directory shows no write
+	ReasonInternal       Reason = "internal"
+
+	// Requests an agent does not carry out.
+	ReasonMalformed    Reason = "malformed"
+	ReasonVersion      Reason = "version"
+	ReasonWrongTenant  Reason = "wrong_tenant"
+	ReasonBadSignature Reason = "bad_signature"
+	ReasonExpired      Reason = "expired"
+	ReasonUnknownKey   Reason = "unknown_key"
+	ReasonSeal         Reason = "seal" // sealed to this key but does not open
+	ReasonReplayed     Reason = "replayed"
+	ReasonOverloaded   Reason = "overloaded"
+)
+
+// Accepted is the first answer to a writing command, on the reply inbox: the agent has stored the request
+// and will carry it out, or says why not.
+type Accepted struct {
+	Version  int     `json:"v"`
+	Request  string  `json:"request"`
+	Agent    string  `json:"agent"`
+	Accepted bool    `json:"accepted"`
+	Reason   Reason  `json:"reason,omitempty"` // when not accepted
+	At       Milli   `json:"at"`
+	Result   *Result `json:"result,omitempty"` // the stored result, when the request was carried out before
+}
+
+// Result is the second answer, published on the agent's result subject and repeated until acknowledged.
+type Result struct {
+	Version   int       `json:"v"`
+	Request   string    `json:"request"`
+	Agent     string    `json:"agent"`
+	Operation Operation `json:"op"`
+	Outcome   Outcome   `json:"outcome"`
+	Reason    Reason    `json:"reason,omitempty"`
+	Rule      Rule      `json:"rule,omitzero"`    // the numbers behind a refusal
+	Detail    string    `json:"detail,omitempty"` // what the directory said, for the audit record only
+	Event     int       `json:"event"`            // catalogue code, package event
+	Hops      []Hop     `json:"hops,omitempty"`
+	At        Milli     `json:"at"`
+}
+
+// Rule carries the numbers that a refusal's sentence needs.
+type Rule struct {
+	MinLength int    `json:"min_length,omitempty"`
+	Length    int    `json:"-"` // never leaves the agent: a password's length is not told
+	History   int    `json:"history,omitempty"`
+	Changed   Milli  `json:"changed,omitempty"`    // when the password was last set
+	NotBefore Milli  `json:"not_before,omitempty"` // the minimum age is over then
+	MinAge    int64  `json:"min_age_ms,omitempty"`
+	Name      string `json:"name,omitempty"` // the part of the name the password contains
+}
+
+// Hop is one step of a request with its time, for the audit timeline.
+type Hop struct {
+	Name   string `json:"name"`
+	At     Milli  `json:"at"`
+	Micros int64  `json:"us,omitempty"` // how long the step took
+	Detail string `json:"detail,omitempty"`
+}
+
+// PersonPolicy answers Policy and, with Writable, Probe.
+type PersonPolicy struct {
+	Version      int    `json:"v"`
+	Request      string `json:"request"`
+	Agent        string `json:"agent"`
+	Found        bool   `json:"found"`
+	Reason       Reason `json:"reason,omitempty"` // why the person cannot be written, when known
+	Detail       string `json:"detail,omitempty"` // for the audit record only
+	MinLength    int    `json:"min_length"`
+	Complexity   bool   `json:"complexity"`
+	History      int    `json:"history"`
+	MinAge       int64  `json:"min_age_ms"`
+	MaxAge       int64  `json:"max_age_ms"`
+	Source       string `json:"source"` // "domain", or the name of the fine-grained policy
+	PasswordSet  Milli  `json:"password_set,omitempty"`
+	ChangeableAt Milli  `json:"changeable_at,omitempty"` // zero: at once
+	Locked       bool   `json:"locked"`
+	DisplayName  string `json:"display_name,omitempty"`
+	SAM          string `json:"sam,omitempty"`
+}
+
+// Hello is an agent's first word after connecting; HelloAnswer is the reply.
+type Hello struct {
+	Version    int       `json:"v"`
+	MinVersion int       `json:"min_v"`
+	Agent      string    `json:"agent"`
+	Build      string    `json:"build"`
+	Machine    string    `json:"machine"`
+	KeyID      string    `json:"key_id"`
+	Domain     string    `json:"domain"` // DNS name of the domain it writes to
+	Directory  Directory `json:"directory"`
+	At         Milli     `json:"at"`
+}
+
+// Directory is how the agent sees its directory at this moment.
+type Directory struct {
+	OK     bool   `json:"ok"`
+	Reason Reason `json:"reason,omitempty"`
+	Detail string `json:"detail,omitempty"`
+	DC     string `json:"dc,omitempty"`
+	Since  Milli  `json:"since,omitempty"`
+}
+
+// HelloAnswer tells the agent the server's clock and what is wanted of it.
+type HelloAnswer struct {
+	Version int    `json:"v"`
+	OK      bool   `json:"ok"`
+	Reason  Reason `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"` // what to do, in plain words, when not OK
+	At      Milli  `json:"at"`                // server clock
+	Import  bool   `json:"import"`            // send the people of the chosen OUs
+}
+
+// Beat is the heartbeat. Its answer is a HelloAnswer.
+type Beat struct {
+	Version   int       `json:"v"`
+	Agent     string    `json:"agent"`
+	Directory Directory `json:"directory"`
+	Pending   int       `json:"pending"` // requests being carried out
+	At        Milli     `json:"at"`
+}
+
+// People is one page of the first import. The server acknowledges each with Ack.
+type People struct {
+	Version int      `json:"v"`
+	Agent   string   `json:"agent"`
+	Import  string   `json:"import"` // one id for all pages of one import
+	Page    int      `json:"page"`   // from 0, in order
+	Last    bool     `json:"last"`
+	Domain  string   `json:"domain"`
+	NetBIOS string   `json:"netbios"`
+	People  []Person `json:"people"`
+}
+
+// MaxPeople is the largest number of people on one page.
+const MaxPeople = 100
+
+// Person is one imported person: what the portal needs to find them and to reach them, nothing more.
+type Person struct {
+	Anchor      string `json:"anchor"` // objectGUID, 32 hex digits of the bytes as Active Directory stores them
+	UPN         string `json:"upn,omitempty"`
+	SAM         string `json:"sam"`
+	Mail        string `json:"mail,omitempty"`
+	DisplayName string `json:"display_name,omitempty"`
+	DN          string `json:"dn"`
+	Disabled    bool   `json:"disabled,omitempty"`
+	Protected   bool   `json:"protected,omitempty"` // adminCount=1
+}
+
+// Ack answers everything that only needs "got it".
+type Ack struct {
+	OK     bool   `json:"ok"`
+	Reason Reason `json:"reason,omitempty"`
+}
+
+// Renewal carries a fresh user JWT for the relay, the answer to a renew request.
+type Renewal struct {
+	OK      bool   `json:"ok"`
+	JWT     string `json:"jwt,omitempty"`
+	Expires Milli  `json:"expires,omitempty"`
+	Reason  Reason `json:"reason,omitempty"`
+}
+
+// EnrolRequest trades a one-time code for an identity. It is posted to /enrol over HTTPS.
+type EnrolRequest struct {
+	Version   int    `json:"v"`
+	Code      string `json:"code"`
+	Agent     string `json:"agent"`   // public nkey of the agent, U…
+	SealKey   []byte `json:"sealkey"` // public HPKE key
+	Machine   string `json:"machine"`
+	Build     string `json:"build"`
+	Domain    string `json:"domain"`
+	Signature []byte `json:"signature"` // by the nkey over EnrolProof, so nobody enrols another's key
+}
+
+// EnrolProof is what the agent signs when it enrols.
+func EnrolProof(code, agent string, sealKey []byte) []byte {
+	b := append([]byte("homeward enrol 1\x00"+code+"\x00"+agent+"\x00"), sealKey...)
+	return b
+}
+
+// EnrolAnswer is the identity. CommandKey is pinned by the agent for good.
+type EnrolAnswer struct {
+	Version    int    `json:"v"`
+	Tenant     string `json:"tenant"`
+	TenantName string `json:"tenant_name"`
+	CommandKey []byte `json:"command_key"` // Ed25519 public key
+	JWT        string `json:"jwt"`
+	Expires    Milli  `json:"expires"`
+	RelayPath  string `json:"relay_path"`
+}
+
+// Problem is the JSON body of every error the server's machine-facing endpoints give.
+type Problem struct {
+	Reason  Reason `json:"reason"`
+	Message string `json:"message"` // what is wrong and what to do
+}
+
+// Milli is a Unix time in milliseconds; zero means none.
+type Milli int64
+
+// MilliOf returns t as Milli; the zero time gives zero.
+func MilliOf(t time.Time) Milli {
+	if t.IsZero() {
+		return 0
+	}
+	return Milli(t.UnixMilli())
+}
+
+// Time returns the moment in UTC; zero gives the zero time.
+func (m Milli) Time() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(m)).UTC()
+}
+
+// ErrMalformed reports a message that is not one strict JSON value of the expected shape.
+var ErrMalformed = errors.New("malformed message")
+
+// Decode reads exactly one JSON value of at most MaxMessage bytes into v, which must be a pointer. Unknown
+// fields and trailing bytes are refused: a field nobody reads is a mistake or an attack.
+func Decode(b []byte, v any) error {
+	if len(b) > MaxMessage {
+		return fmt.Errorf("%d bytes, more than %d: %w", len(b), MaxMessage, ErrMalformed)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		// The decoder's text can quote input, and input can hold anything: the kind is enough.
+		return fmt.Errorf("%T: %w", v, ErrMalformed)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%T: bytes after the value: %w", v, ErrMalformed)
+	}
+	return nil
+}
+
+// Encode returns v as JSON. It fails only for messages over MaxMessage.
+func Encode(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode %T: %w", v, err)
+	}
+	if len(b) > MaxMessage {
+		return nil, fmt.Errorf("encode %T: %d bytes, more than %d: %w", v, len(b), MaxMessage, ErrMalformed)
+	}
+	return b, nil
+}
