@@ -1,0 +1,58 @@
+package reset
+
+import (
+	"time"
+
+	"homeward/internal/protocol"
+)
+
+// State is where an attempt stands. It is moved only by compare-and-swap.
+type State string
+
+// States. Started → Verified → Submitted → one of the rest. From Refused a person may submit again, which
+// is a new request; NotSure is left as soon as the truth is known.
+const (
+	Started   State = "started"   // a name was typed; nothing is proven
+	Verified  State = "verified"  // they proved who they are
+	Submitted State = "submitted" // a sealed request is on its way or being carried out
+	Changed   State = "changed"   // the directory confirmed it
+	Refused   State = "refused"   // a rule said no; nothing changed
+	NotSure   State = "not_sure"  // sent, and no answer yet; resolves by itself
+	Failed    State = "failed"    // IT must fix something, or nobody could write; nothing changed
+)
+
+// Final reports whether the state is never left.
+func (s State) Final() bool { return s == Changed || s == Failed }
+
+// Attempt is one person's try at a reset or an unlock, from the typed name to the proven outcome.
+type Attempt struct {
+	Tenant  string
+	ID      string             // random; in the URL, proves nothing
+	Support string             // support code, HW-XXXX-XXXX
+	Kind    protocol.Operation // Reset or Unlock
+	Session []byte             // SHA-256 of the browser's session token
+	Person  string             // provision.Person id; empty when nobody has that name
+	Decoy   string             // masked address shown when there is nobody to write to
+	Shown   string             // what the page may repeat: the UPN once verified, before that nothing
+	Locale  string
+	State   State
+	Reason  protocol.Reason
+	Rule    protocol.Rule
+	Event   int    // catalogue code of the outcome
+	Detail  string // what the directory said: for the audit record only
+	Tries   int    // submissions so far
+
+	// The current request. A new ticket replaces it, which is what makes an older one worthless.
+	Request  string // hex
+	Agent    string
+	Header   []byte // canonical, as issued to the browser
+	Accepted time.Time
+	Hops     []protocol.Hop
+
+	Created     time.Time
+	VerifiedAt  time.Time
+	SubmittedAt time.Time
+	Finished    time.Time
+	Expires     time.Time // the session is over then; the outcome stays readable
+	Revision    int64     // for compare-and-swap
+}
