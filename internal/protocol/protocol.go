@@ -131,7 +131,6 @@ type Result struct {
 // Rule carries the numbers that a refusal's sentence needs.
 type Rule struct {
 	MinLength int    `json:"min_length,omitempty"`
-	Length    int    `json:"-"` // never leaves the agent: a password's length is not told
 	History   int    `json:"history,omitempty"`
 	Changed   Milli  `json:"changed,omitempty"`    // when the password was last set
 	NotBefore Milli  `json:"not_before,omitempty"` // the minimum age is over then
@@ -155,7 +154,6 @@ type PersonPolicy struct {
 	Found        bool   `json:"found"`
 	Reason       Reason `json:"reason,omitempty"` // why the person cannot be written, when known
 	Detail       string `json:"detail,omitempty"` // for the audit record only
-	MinLength    int    `json:"min_length"`
 	Complexity   bool   `json:"complexity"`
 	History      int    `json:"history"`
 	MinAge       int64  `json:"min_age_ms"`
