@@ -1,0 +1,151 @@
+// Package event is the closed catalogue of what Homeward reports: every record in the audit log and every
+// line the agent logs about a request carries one of these codes. Codes 31001 to 33009 keep the numbers and
+// names that administrators of password writeback know; 31020–31033, 31035–31043 and 33010 upwards are
+// unassigned there and are ours.
+package event
+
+import "slices"
+
+// Code identifies an event. It is stored and exported: a code is never reused or renumbered.
+type Code int
+
+// The catalogue's codes.
+const (
+	None Code = 0
+
+	ResetStart     Code = 31001
+	ResetSuccess   Code = 31002
+	ResetFail      Code = 31003
+	EnrolStart     Code = 31004
+	EnrolSuccess   Code = 31005
+	AgentStarted   Code = 31015
+	AgentStopped   Code = 31016
+	KeyPairCreated Code = 31018
+	Heartbeat      Code = 31019
+
+	UnlockStart   Code = 31020
+	UnlockSuccess Code = 31021
+	UnlockFail    Code = 31022
+
+	AgentConnected    Code = 31023
+	AgentDisconnected Code = 31024
+	ImportDone        Code = 31025
+	RequestRefused    Code = 31030
+	RequestReplayed   Code = 31031
+	OutcomeUnknown    Code = 31032
+	OutcomeProven     Code = 31033
+
+	RelayError      Code = 32002
+	InputError      Code = 32003
+	DecryptionError Code = 32004
+	StateError      Code = 32005
+
+	DirectoryUnknown   Code = 33001
+	UserNotFound       Code = 33002
+	PermissionDenied   Code = 33004
+	AccountDisabled    Code = 33005
+	PolicyRefused      Code = 33008
+	DirectoryConfig    Code = 33009
+	AccountProtected   Code = 33010
+	PolicyHintsMissing Code = 33011
+	DirectoryDown      Code = 33012
+	NameInPassword     Code = 33013
+	NotEncrypted       Code = 33014
+
+	FlowStarted   Code = 34001
+	CodeSent      Code = 34002
+	CodeWrong     Code = 34003
+	FlowVerified  Code = 34004
+	FlowLimited   Code = 34005
+	FlowNoAgent   Code = 34006
+	FlowSubmitted Code = 34007
+	FlowNotified  Code = 34008
+	AgentEnrolled Code = 34010
+	AgentRefused  Code = 34011
+	AgentCloned   Code = 34012
+)
+
+// Event explains one code.
+type Event struct {
+	Code    Code
+	Name    string // as administrators know it, or ours in the same style
+	Meaning string
+	Remedy  string // empty: nothing to do
+}
+
+// Catalogue returns every event, in order of code.
+func Catalogue() []Event {
+	all := append(append(agentEvents(), directoryEvents()...), portalEvents()...)
+	slices.SortFunc(all, func(a, b Event) int { return int(a.Code) - int(b.Code) })
+	return all
+}
+
+// Lookup returns the event of a code.
+func Lookup(c Code) (Event, bool) {
+	for _, e := range Catalogue() {
+		if e.Code == c {
+			return e, true
+		}
+	}
+	return Event{}, false
+}
+
+func agentEvents() []Event {
+	return []Event{
+		{ResetStart, "PasswordResetStart", "A reset request arrived at the agent.", ""},
+		{ResetSuccess, "PasswordResetSuccess", "Active Directory confirmed the new password.", ""},
+		{ResetFail, "PasswordResetFail", "The reset was not carried out; nothing changed.", "Read the 33xxx event of the same request."},
+		{EnrolStart, "OnboardingEventStart", "An agent began to enrol.", ""},
+		{EnrolSuccess, "OnboardingEventSuccess", "The agent enrolled and pinned the server's command key.", ""},
+		{AgentStarted, "WriteBackServiceStarted", "The agent is running.", ""},
+		{AgentStopped, "WriteBackServiceStopped", "The agent stopped; requests can't reach this directory through it.", "Start the agent."},
+		{KeyPairCreated, "KeyPairCreationSuccess", "The agent made its identity and sealing keys.", ""},
+		{Heartbeat, "ServiceBusHeartBeat", "A heartbeat reached the server.", ""},
+		{UnlockStart, "AccountUnlockStart", "An unlock request arrived at the agent.", ""},
+		{UnlockSuccess, "AccountUnlockSuccess", "Active Directory confirmed the unlock; the password is the same.", ""},
+		{UnlockFail, "AccountUnlockFail", "The unlock was not carried out; nothing changed.", "Read the 33xxx event of the same request."},
+		{AgentConnected, "AgentConnected", "An agent connected to the relay.", ""},
+		{AgentDisconnected, "AgentDisconnected", "An agent's connection to the relay ended.", "If it doesn't return within a minute: check the agent's service, its outbound port 443 and its clock."},
+		{ImportDone, "ImportDone", "An agent sent all people of its organizational units.", ""},
+		{RequestRefused, "RequestRefused", "A request was not for this agent, was late, altered, or not signed by the enrolled server.", "One after a restore or a clock change is harmless. Repeated ones mean that somebody injects requests: look at the relay."},
+		{RequestReplayed, "RequestReplayed", "A request id came again; it was answered from the journal and not carried out twice.", ""},
+		{OutcomeUnknown, "OutcomeUnknown", "A write was sent and its outcome isn't known yet. It resolves by itself.", "If it doesn't within a minute: check that the agent is running and can reach a domain controller."},
+		{OutcomeProven, "OutcomeProven", "An unknown outcome was resolved from the directory's own replication metadata.", ""},
+		{RelayError, "ServiceBusError", "The relay couldn't be reached.", "Open outbound TCP 443 from the agent to the portal; check the proxy and the certificate authority."},
+		{InputError, "InPutValidationError", "A request could not be read.", "Update the older side."},
+		{DecryptionError, "DecryptionError", "The sealed password couldn't be opened with this agent's key.", "Enrol the agent again."},
+		{StateError, "ConfigurationError", "The agent's own journal or key file can't be read or written.", "Check the state folder's permissions and free space."},
+	}
+}
+
+func directoryEvents() []Event {
+	return []Event{
+		{DirectoryUnknown, "ADUnKnownError", "Active Directory gave an answer that has no clear cause.", "Read the directory's words in the audit record."},
+		{UserNotFound, "ADUserNotFoundError", "The person no longer exists in Active Directory.", "Run the import again."},
+		{PermissionDenied, "ADPermissionsError", "The service account may not write this person.", "Grant Reset Password and write lockoutTime on the person's organizational unit, and check that inheritance isn't cut off."},
+		{AccountDisabled, "ADUserAccountDisabled", "The account is turned off in Active Directory.", "Turn it on if the person should have access."},
+		{PolicyRefused, "ADPasswordPolicyError", "Active Directory's password policy refused the new password.", "The person chooses another password."},
+		{DirectoryConfig, "ADConfigurationError", "The agent's service account can't sign in to Active Directory.", "Check its password, and that it isn't locked, expired or turned off."},
+		{AccountProtected, "ADProtectedAccount", "The account is protected (adminCount=1). Homeward never writes these, whatever the permissions say.", "Another administrator resets it in Active Directory."},
+		{PolicyHintsMissing, "ADPolicyHintsMissing", "The domain controller doesn't offer the policy-hints control, so a reset there would bypass password history and minimum age.", "Use a domain controller on Windows Server 2012 or later, or Samba 4.24 or later."},
+		{DirectoryDown, "ADUnreachable", "No domain controller answered.", "Check the domain controllers and TCP 636 from the agent's machine."},
+		{NameInPassword, "ADPasswordContainsName", "The password contains part of the person's name or user name, which Active Directory forbids.", "The person chooses another password."},
+		{NotEncrypted, "ADNotEncrypted", "The domain controller refuses passwords on a connection that isn't encrypted.", "Use ldaps:// in the agent's configuration."},
+	}
+}
+
+func portalEvents() []Event {
+	return []Event{
+		{FlowStarted, "FlowStarted", "Somebody began a reset or an unlock in the portal.", ""},
+		{CodeSent, "CodeSent", "A code was sent to an address the directory holds.", ""},
+		{CodeWrong, "CodeWrong", "A wrong or expired code was entered.", ""},
+		{FlowVerified, "FlowVerified", "The person proved who they are.", ""},
+		{FlowLimited, "FlowLimited", "Too many tries; the portal refuses more for a while.", "Wait, or verify the caller and help them."},
+		{FlowNoAgent, "FlowNoAgent", "No agent could write for this organisation, so the person was told on the first page.", "Start the agent, or read why it can't reach a domain controller."},
+		{FlowSubmitted, "FlowSubmitted", "A sealed request left the portal.", ""},
+		{FlowNotified, "FlowNotified", "The person was told by mail.", ""},
+		{AgentEnrolled, "AgentEnrolled", "An agent traded a one-time code for its identity.", ""},
+		{AgentRefused, "AgentRefused", "An agent's connection was refused.", "Enrol the agent again, or update it."},
+		{AgentCloned, "AgentCloned", "Two machines use one agent's identity; the older connection was ended.", "Enrol the copy with a code of its own."},
+	}
+}
