@@ -1,0 +1,149 @@
+// Package config loads one YAML file and the environment into a typed configuration. It is strict: every
+// unknown key, missing value and wrong value is reported, all at once, each with what to do. Secrets are
+// never values: a key names the file that holds one.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/v2"
+)
+
+// checked is what a configuration must be able to do: fill in defaults and name everything wrong with it.
+type checked[T any] interface {
+	*T
+	defaults()
+	check() []string
+}
+
+// LoadServer reads the server's configuration. environ is os.Environ's form.
+func LoadServer(path string, environ []string) (Server, error) { return load[Server](path, environ) }
+
+// LoadAgent reads an agent's configuration.
+func LoadAgent(path string, environ []string) (Agent, error) { return load[Agent](path, environ) }
+
+func load[T any, P checked[T]](path string, environ []string) (T, error) {
+	var out T
+	k := koanf.New(".")
+	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return out, fmt.Errorf("configuration file %s does not exist: create it, or name another with --config", path)
+		}
+		return out, fmt.Errorf("configuration file %s: %w", path, err)
+	}
+	known := keys(reflect.TypeFor[T](), "")
+	problems := unknown(k.Keys(), known)
+	for _, e := range overlay(environ, known) {
+		if err := k.Set(e.key, e.value); err != nil {
+			problems = append(problems, fmt.Sprintf("%s in the environment: %v", e.name, err))
+		}
+	}
+	P(&out).defaults()
+	if len(problems) == 0 {
+		if err := k.Unmarshal("", &out); err != nil {
+			return out, fmt.Errorf("configuration file %s: %w", path, err)
+		}
+		problems = P(&out).check()
+	}
+	if len(problems) > 0 {
+		return out, fmt.Errorf("configuration file %s:\n  %s", path, strings.Join(problems, "\n  "))
+	}
+	return out, nil
+}
+
+// keys lists the dotted keys of a struct's koanf tags.
+func keys(t reflect.Type, prefix string) []string {
+	var out []string
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name := prefix + f.Tag.Get("koanf")
+		if f.Type.Kind() == reflect.Struct {
+			out = append(out, keys(f.Type, name+".")...)
+			continue
+		}
+		out = append(out, name)
+	}
+	return out
+}
+
+func unknown(have, known []string) []string {
+	var problems []string
+	for _, key := range have {
+		if slices.Contains(known, key) {
+			continue
+		}
+		problems = append(problems, fmt.Sprintf("unknown key %q; did you mean %q?", key, nearest(key, known)))
+	}
+	return problems
+}
+
+type override struct{ name, key, value string }
+
+// overlay maps HOMEWARD_MAIL_HOST to mail.host. Variables that fit no key are left alone: other parts of
+// Homeward read some of them.
+func overlay(environ, known []string) []override {
+	byName := map[string]string{}
+	for _, key := range known {
+		byName["HOMEWARD_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))] = key
+	}
+	var out []override
+	for _, e := range environ {
+		name, value, _ := strings.Cut(e, "=")
+		if key, ok := byName[name]; ok {
+			out = append(out, override{name, key, value})
+		}
+	}
+	return out
+}
+
+func nearest(key string, known []string) string {
+	return slices.MinFunc(known, func(a, b string) int { return distance(key, a) - distance(key, b) })
+}
+
+// distance is Levenshtein's.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		prev := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			prev, row[j+1] = row[j+1], min(prev+cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// Secret reads the one line a secret file holds. The file must not be readable by others.
+func Secret(path string) (string, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("secret file: %w", err)
+	}
+	if tooOpen(st) {
+		return "", fmt.Errorf("secret file %s can be read by others: run chmod 600 on it", path)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("secret file: %w", err)
+	}
+	s := strings.TrimRight(string(b), "\r\n")
+	if s == "" || strings.ContainsAny(s, "\r\n") {
+		return "", fmt.Errorf("secret file %s must hold exactly one line", path)
+	}
+	return s, nil
+}

@@ -1,0 +1,108 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+)
+
+// Server is the server's configuration.
+type Server struct {
+	Listen    string `koanf:"listen"`     // address of the one HTTPS port, host:port
+	BaseURL   string `koanf:"base_url"`   // what people and agents type; the only name that is trusted
+	Cert      string `koanf:"cert"`       // PEM file; empty with key: plain HTTP behind a TLS-terminating proxy on loopback
+	Key       string `koanf:"key"`        // PEM file
+	State     string `koanf:"state"`      // folder for keys and the relay's cache
+	Database  string `koanf:"database"`   // sqlite:PATH or postgres://…
+	MasterKey string `koanf:"master_key"` // file; made at first start when it doesn't exist
+	Mail      Mail   `koanf:"mail"`
+	Log       Log    `koanf:"log"`
+}
+
+// Mail says how mail is sent.
+type Mail struct {
+	Host         string `koanf:"host"`
+	Port         int    `koanf:"port"`
+	TLS          string `koanf:"tls"` // starttls, tls, or none (loopback only)
+	User         string `koanf:"user"`
+	PasswordFile string `koanf:"password_file"`
+	From         string `koanf:"from"`
+	CAFile       string `koanf:"ca_file"`
+}
+
+// Log says how much is logged and in which form.
+type Log struct {
+	Level  string `koanf:"level"`  // debug, info, warn, error
+	Format string `koanf:"format"` // text or json
+}
+
+func (l *Log) check() []string {
+	var p []string
+	if !oneOf(l.Level, "debug", "info", "warn", "error") {
+		p = append(p, fmt.Sprintf("log.level is %q: use debug, info, warn or error", l.Level))
+	}
+	if !oneOf(l.Format, "text", "json") {
+		p = append(p, fmt.Sprintf("log.format is %q: use text or json", l.Format))
+	}
+	return p
+}
+
+func (s *Server) defaults() {
+	s.Listen = ":443"
+	s.State = "/var/lib/homeward"
+	s.Mail.Port, s.Mail.TLS = 587, "starttls"
+	s.Log.Level, s.Log.Format = "info", "text"
+}
+
+func (s *Server) check() []string {
+	var p []string
+	if u, err := url.Parse(s.BaseURL); err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+		p = append(p, "base_url must be https://NAME without a path: it is the address people open")
+	}
+	if (s.Cert == "") != (s.Key == "") {
+		p = append(p, "cert and key go together: give both, or neither behind a TLS-terminating proxy")
+	}
+	if s.Cert == "" && !loopback(s.Listen) {
+		p = append(p, "without cert and key the server speaks plain HTTP, so listen must be a loopback address")
+	}
+	if s.Database == "" {
+		s.Database = "sqlite:" + filepath.Join(s.State, "homeward.db")
+	}
+	if !strings.HasPrefix(s.Database, "sqlite:") && !strings.HasPrefix(s.Database, "postgres://") {
+		p = append(p, "database must start with sqlite: or postgres://")
+	}
+	if s.MasterKey == "" {
+		s.MasterKey = filepath.Join(s.State, "master.key")
+	}
+	return append(append(p, s.Mail.check()...), s.Log.check()...)
+}
+
+func (m *Mail) check() []string {
+	var p []string
+	if m.Host == "" {
+		p = append(p, "mail.host is missing: codes are sent through it")
+	}
+	if !strings.Contains(m.From, "@") {
+		p = append(p, "mail.from must be a mail address")
+	}
+	if !oneOf(m.TLS, "starttls", "tls", "none") {
+		p = append(p, fmt.Sprintf("mail.tls is %q: use starttls, tls or none", m.TLS))
+	}
+	if m.TLS == "none" && !loopback(m.Host+":0") {
+		p = append(p, "mail.tls is none, but mail.host is not on this machine: codes would travel in the clear")
+	}
+	if m.User != "" && m.PasswordFile == "" {
+		p = append(p, "mail.user is set, so mail.password_file must name the file with its password")
+	}
+	return p
+}
+
+func oneOf(s string, of ...string) bool {
+	for _, o := range of {
+		if s == o {
+			return true
+		}
+	}
+	return false
+}
