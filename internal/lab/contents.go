@@ -1,0 +1,174 @@
+package lab
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// contents is who is in a provisioned domain: kept beside it, because nobody else knows the passwords.
+type contents struct {
+	Created       time.Time
+	Administrator Account
+	Service       Account
+	People        []Person
+}
+
+const contentsFile = "lab.json"
+
+func readContents(dir string) (*contents, error) {
+	b, err := os.ReadFile(filepath.Join(dir, contentsFile))
+	if err != nil {
+		return nil, err
+	}
+	var c contents
+	if err := json.Unmarshal(b, &c); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", contentsFile, err)
+	}
+	return &c, nil
+}
+
+func (c *contents) write(dir string) error {
+	b, err := json.MarshalIndent(c, "", "\t")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", contentsFile, err)
+	}
+	return os.WriteFile(filepath.Join(dir, contentsFile), b, 0o600)
+}
+
+// The requests of recipe/provision.py.
+type (
+	provisionRequest struct {
+		Realm         string        `json:"realm"`
+		NetBIOS       string        `json:"netbios"`
+		Host          string        `json:"host"`
+		Address       string        `json:"address"`
+		AdminPassword string        `json:"admin_password"`
+		UPNSuffix     string        `json:"upn_suffix"`
+		Policy        policySpec    `json:"policy"`
+		OUs           []string      `json:"ous"`
+		Service       accountSpec   `json:"service"`
+		People        []accountSpec `json:"people"`
+		PSOs          []psoSpec     `json:"psos"`
+		Grants        []grantSpec   `json:"grants"`
+	}
+	policySpec struct {
+		MinLength        int `json:"min_length"`
+		History          int `json:"history"`
+		MinAgeMinutes    int `json:"min_age_minutes"`
+		MaxAgeDays       int `json:"max_age_days"`
+		LockoutThreshold int `json:"lockout_threshold"`
+		LockoutMinutes   int `json:"lockout_minutes"`
+	}
+	psoSpec struct {
+		policySpec
+		Name      string   `json:"name"`
+		AppliesTo []string `json:"applies_to"`
+	}
+	grantSpec struct {
+		DN   string   `json:"dn"`
+		ACEs []string `json:"aces"`
+	}
+	accountSpec struct {
+		DN              string `json:"dn"`
+		SAM             string `json:"sAMAccountName"`
+		UPN             string `json:"userPrincipalName"`
+		DisplayName     string `json:"displayName"`
+		GivenName       string `json:"givenName"`
+		Surname         string `json:"sn"`
+		Mail            string `json:"mail"`
+		UAC             int    `json:"uac"`
+		Password        string `json:"password"`
+		PasswordAgeDays int    `json:"password_age_days"`
+		MustChange      bool   `json:"must_change"`
+		Protected       bool   `json:"protected"`
+		InheritanceCut  bool   `json:"inheritance_cut"`
+	}
+)
+
+// lockoutThreshold is how many wrong passwords lock an account.
+const lockoutThreshold = 5
+
+// labPolicy is strict where Homeward has to show that the DC decides, with ages a demo can wait for.
+func labPolicy() policySpec {
+	return policySpec{MinLength: 12, History: 24, MinAgeMinutes: 2, MaxAgeDays: 90,
+		LockoutThreshold: lockoutThreshold, LockoutMinutes: 10}
+}
+
+// provisionAddress stands in the DNS records of a template; settle replaces it by the DC's own address.
+const provisionAddress = "127.0.0.2"
+
+func newContents(sample bool) *contents {
+	c := &contents{
+		Created: time.Now(),
+		Administrator: Account{DN: "CN=Administrator,CN=Users," + baseDN, UPN: "Administrator@" + domainName,
+			SAM: "Administrator", Password: RandomPassword()},
+		Service: Account{DN: "CN=svc-homeward,CN=Users," + baseDN, UPN: "svc-homeward@" + domainName,
+			SAM: "svc-homeward", Password: RandomPassword()},
+	}
+	if sample {
+		c.People = samplePeople()
+	}
+	return c
+}
+
+func (c *contents) request() provisionRequest {
+	req := provisionRequest{
+		Realm: realm, NetBIOS: netbios, Host: hostName, Address: provisionAddress,
+		AdminPassword: c.Administrator.Password, UPNSuffix: upnSuffix, Policy: labPolicy(),
+		OUs: organizationalUnits(), Grants: grants(), People: []accountSpec{}, PSOs: []psoSpec{},
+		Service: accountSpec{DN: c.Service.DN, SAM: c.Service.SAM, UPN: c.Service.UPN, Password: c.Service.Password,
+			DisplayName: "Homeward agent", UAC: uacNormalAccount | uacNeverExpires, PasswordAgeDays: ordinaryAgeDays},
+	}
+	pso := psoSpec{policySpec: labPolicy(), Name: "Finance and legal", AppliesTo: []string{}}
+	pso.MinLength = 16
+	for _, p := range c.People {
+		req.People = append(req.People, p.spec())
+		if p.Kind == KindFineGrained {
+			pso.AppliesTo = append(pso.AppliesTo, p.DN)
+		}
+	}
+	if len(pso.AppliesTo) > 0 {
+		req.PSOs = append(req.PSOs, pso)
+	}
+	return req
+}
+
+func (p Person) spec() accountSpec {
+	given, family, _ := strings.Cut(p.DisplayName, " ")
+	a := accountSpec{DN: p.DN, SAM: p.SAM, UPN: p.UPN, DisplayName: p.DisplayName, GivenName: given, Surname: family,
+		Mail:     p.Mail,
+		Password: p.Password, UAC: uacNormalAccount, PasswordAgeDays: ordinaryAgeDays,
+		MustChange: p.Kind == KindMustChange, Protected: p.Kind == KindProtected,
+		InheritanceCut: p.Kind == KindInheritanceCut}
+	switch p.Kind {
+	case KindDisabled:
+		a.UAC |= uacDisabled
+	case KindNeverExpires:
+		a.UAC |= uacNeverExpires
+		a.PasswordAgeDays = expiredAgeDays
+	case KindExpired:
+		a.PasswordAgeDays = expiredAgeDays
+	}
+	return a
+}
+
+// grants are the service account's rights ($S is its SID): per OU on users below it Reset Password and write
+// lockoutTime, pwdLastSet and mS-DS-ConsistencyGuid; and read the PSOs. Nothing else.
+func grants() []grantSpec {
+	const user = "bf967aba-0de6-11d0-a285-00aa003049e2"
+	aces := []string{
+		"(OA;CIIO;CR;00299570-246d-11d0-a768-00aa006e0529;" + user + ";$S)",
+		"(OA;CIIO;WP;28630ebf-41d5-11d1-a9c1-0000f80367c1;" + user + ";$S)",
+		"(OA;CIIO;WP;bf967a0a-0de6-11d0-a285-00aa003049e2;" + user + ";$S)",
+		"(OA;CIIO;WP;23773dc2-b63a-11d2-90e1-00c04fd91ab1;" + user + ";$S)",
+	}
+	all := []grantSpec{{DN: "CN=Password Settings Container,CN=System," + baseDN, ACEs: []string{"(A;CI;LCRPLORC;;;$S)"}}}
+	for _, ou := range organizationalUnits() {
+		all = append(all, grantSpec{DN: ou, ACEs: aces})
+	}
+	return all
+}

@@ -1,0 +1,119 @@
+package lab
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+//go:embed recipe/provision.py
+var provisionScript string
+
+// maxTemplateAge keeps the sample's dates true: an ordinary password is 40 days old when its template is made.
+const maxTemplateAge = 7 * 24 * time.Hour
+
+// copyTemplate copies a provisioned domain that has not run yet into dir, provisioning it first if the cache
+// has none or an old one.
+func (c *cache) copyTemplate(ctx context.Context, root string, sample bool, dir string) error {
+	name, err := templateName(root, sample)
+	if err != nil {
+		return err
+	}
+	if !c.usable(name) {
+		if err := c.renewTemplate(ctx, root, name, sample); err != nil {
+			return err
+		}
+	}
+	// Shared: many may copy at once, but nobody may replace it meanwhile.
+	lock, err := c.lock(ctx, name+".lock", lockShared)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	return runIsolated(ctx, nil, "cp", "-a", "--reflink=auto", c.path(name)+"/.", dir)
+}
+
+// templateName changes with everything that goes into a domain except its passwords.
+func templateName(root string, sample bool) (string, error) {
+	req := newContents(sample).request()
+	req.AdminPassword, req.Service.Password = "", ""
+	for i := range req.People {
+		req.People[i].Password = ""
+	}
+	b, err := json.Marshal(req)
+	if err != nil {
+		return "", err
+	}
+	return "domain-" + recipeHash(filepath.Base(root), enterScript, provisionScript, string(b)), nil
+}
+
+func (c *cache) usable(name string) bool {
+	have, err := readContents(c.path(name))
+	return err == nil && time.Since(have.Created) < maxTemplateAge
+}
+
+func (c *cache) renewTemplate(ctx context.Context, root, name string, sample bool) error {
+	lock, err := c.lock(ctx, name+".lock", lockExclusive)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if c.usable(name) { // another process has made it meanwhile
+		return nil
+	}
+	begin := time.Now()
+	c.log.Info("provisioning the lab domain", "domain", domainName, "sample", sample)
+	if err := c.build(name, func(temp string) error { return provision(ctx, root, temp, sample) }); err != nil {
+		return err
+	}
+	c.log.Info("provisioned the lab domain", "milliseconds", time.Since(begin).Milliseconds())
+	return nil
+}
+
+// provision makes the domain in dir. The passwords go in through standard input: no argument list shows them.
+func provision(ctx context.Context, root, dir string, sample bool) error {
+	who := newContents(sample)
+	req, err := json.Marshal(who.request())
+	if err != nil {
+		return err
+	}
+	script := filepath.Join(dir, "provision.py")
+	if err := os.WriteFile(script, []byte(provisionScript), 0o600); err != nil {
+		return err
+	}
+	err = runIsolated(ctx, strings.NewReader(string(req)), "sh", "-c", enterScript, "enter", root, dir,
+		"python3", "/lab/provision.py")
+	if err != nil {
+		return fmt.Errorf("provisioning: %w", err)
+	}
+	if err := who.readGUIDs(dir); err != nil {
+		return err
+	}
+	return errors.Join(who.write(dir), os.Remove(script))
+}
+
+// readGUIDs completes the people with what only the directory could say.
+func (c *contents) readGUIDs(dir string) error {
+	file := filepath.Join(dir, "guids.json")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("reading the people's GUIDs: %w", err)
+	}
+	var guids map[string]string
+	if err := json.Unmarshal(b, &guids); err != nil {
+		return fmt.Errorf("reading the people's GUIDs: %w", err)
+	}
+	for i, p := range c.People {
+		if guids[p.SAM] == "" {
+			return fmt.Errorf("reading the people's GUIDs: none for %s", p.SAM)
+		}
+		c.People[i].GUID = guids[p.SAM]
+	}
+	return os.Remove(file)
+}
