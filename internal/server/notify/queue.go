@@ -1,0 +1,147 @@
+// Package notify tells people by mail. Messages go through a stored queue, so a page never waits for a mail
+// server and a restart loses none; since they hold codes, the store only ever sees them sealed. It writes
+// only to addresses that callers took from the directory.
+package notify
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+const (
+	// lease is how long one claimer owns a message before another may try.
+	lease = 2 * time.Minute
+	// poll finds messages that another process queued.
+	poll = 5 * time.Second
+	// retryFirst doubles per try up to retryMost.
+	retryFirst = 5 * time.Second
+	retryMost  = 10 * time.Minute
+)
+
+// Message is one mail.
+type Message struct {
+	To      string `json:"to"`
+	Subject string `json:"subject"`
+	Text    string `json:"text"`
+	Lang    string `json:"lang"`
+}
+
+// Store keeps the queue.
+type Store interface {
+	Enqueue(ctx context.Context, m Mail) error
+	ClaimMail(ctx context.Context, now time.Time, lease time.Duration) ([]Mail, error)
+	MailSent(ctx context.Context, id string) error
+	MailRetry(ctx context.Context, id string, due time.Time) error
+}
+
+// Sealer seals what the store may not read.
+type Sealer interface {
+	Seal(purpose string, plaintext []byte) ([]byte, error)
+	Open(purpose string, sealed []byte) ([]byte, error)
+}
+
+// Sender hands a message to a mail server.
+type Sender interface {
+	Send(ctx context.Context, m Message) error
+}
+
+// Queue is the mail queue.
+type Queue struct {
+	store  Store
+	sealer Sealer
+	sender Sender
+	now    func() time.Time
+	log    *slog.Logger
+	wake   chan struct{}
+}
+
+// NewQueue returns a queue; Run sends.
+func NewQueue(store Store, sealer Sealer, sender Sender, now func() time.Time, log *slog.Logger) *Queue {
+	return &Queue{store: store, sealer: sealer, sender: sender, now: now, log: log, wake: make(chan struct{}, 1)}
+}
+
+// Post queues a message that is worth sending until expires. An empty To is queued like any other and then
+// dropped: callers use it where the time taken must not tell whether there is anybody to write to.
+func (q *Queue) Post(ctx context.Context, tenant string, m Message, expires time.Time) error {
+	id := rand.Text()
+	body, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("queue mail: %w", err)
+	}
+	defer clear(body)
+	sealed, err := q.sealer.Seal(purpose(id), body)
+	if err != nil {
+		return fmt.Errorf("queue mail: %w", err)
+	}
+	if err := q.store.Enqueue(ctx, Mail{ID: id, Tenant: tenant, Sealed: sealed, Due: q.now(), Expires: expires}); err != nil {
+		return fmt.Errorf("queue mail: %w", err)
+	}
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// Run sends queued mail until ctx ends.
+func (q *Queue) Run(ctx context.Context) error {
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for {
+		if err := q.flush(ctx); err != nil && ctx.Err() == nil {
+			q.log.Error("mail queue can't be read", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-q.wake:
+		case <-tick.C:
+		}
+	}
+}
+
+func (q *Queue) flush(ctx context.Context) error {
+	for {
+		batch, err := q.store.ClaimMail(ctx, q.now(), lease)
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+		for _, m := range batch {
+			if err := q.deliver(ctx, m); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// deliver sends one message and settles its row. Only the store's errors are returned.
+func (q *Queue) deliver(ctx context.Context, m Mail) error {
+	if !m.Expires.After(q.now()) {
+		return q.store.MailSent(ctx, m.ID)
+	}
+	body, err := q.sealer.Open(purpose(m.ID), m.Sealed)
+	if err != nil {
+		q.log.Error("queued mail does not open with this master key; dropped", "mail", m.ID)
+		return q.store.MailSent(ctx, m.ID)
+	}
+	defer clear(body)
+	var msg Message
+	if err := json.Unmarshal(body, &msg); err != nil || msg.To == "" {
+		return q.store.MailSent(ctx, m.ID)
+	}
+	if err := q.sender.Send(ctx, msg); err != nil {
+		q.log.Warn("mail was not taken; will try again", "mail", m.ID, "try", m.Tries+1, "error", err)
+		return q.store.MailRetry(ctx, m.ID, q.now().Add(backoff(m.Tries)))
+	}
+	return q.store.MailSent(ctx, m.ID)
+}
+
+func backoff(tries int) time.Duration {
+	return min(retryFirst<<min(tries, 10), retryMost)
+}
+
+func purpose(id string) string { return "mail/sealed/" + id }
