@@ -183,7 +183,7 @@ func (d *DC) inside(ctx context.Context, stdin string, args ...string) ([]byte, 
 	}
 	enter := []string{"--target", strconv.Itoa(p.pid), "--mount", "--pid", "--ipc", "--root", "--wd", "--"}
 	cmd := exec.CommandContext(ctx, "nsenter", append(enter, args...)...)
-	cmd.Env = cleanEnvironment()
+	cmd.Env = append(cleanEnvironment(), "SMB_CONF_PATH=/lab/etc/smb.conf")
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if err != nil {

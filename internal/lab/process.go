@@ -52,7 +52,7 @@ func startIsolated(cmd *exec.Cmd) (*process, error) {
 
 // cleanEnvironment keeps only what a build needs to reach its mirror.
 func cleanEnvironment() []string {
-	env := []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root", "SMB_CONF_PATH=/lab/etc/smb.conf"}
+	env := []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root"}
 	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy"} {
 		if v := os.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
