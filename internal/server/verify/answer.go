@@ -1,19 +1,19 @@
 package verify
 
-// Verdict is what became of one typed code.
-type Verdict string
+// Result is what became of one try at a mailed code.
+type Result string
 
-// Verdicts.
+// Results. Only OK proves anything, and one code gives it once.
 const (
-	OK      Verdict = "ok"
-	Wrong   Verdict = "wrong"
-	Expired Verdict = "expired"
-	TooMany Verdict = "too_many" // this code takes no more tries
-	None    Verdict = "none"     // no code was sent, or it was used
+	OK      Result = "ok"
+	Wrong   Result = "wrong"    // more tries are left
+	Expired Result = "expired"  // right or wrong no longer matters
+	TooMany Result = "too_many" // no tries are left; only a new code helps
+	None    Result = "none"     // no code was sent, or it was used already
 )
 
-// Answer is a verdict and how many tries the code has left.
+// Answer is a Result with the tries left, which only a Wrong one has.
 type Answer struct {
-	Verdict   Verdict
+	Result    Result
 	Remaining int
 }
