@@ -25,10 +25,14 @@ const (
 	digits = 6
 )
 
-// ErrNotSix reports an answer that cannot be a code, so it costs no try.
-var ErrNotSix = errors.New("not six digits")
+var (
+	// ErrNotSix reports an answer that cannot be a code, so it costs no try.
+	ErrNotSix = errors.New("not six digits")
+	// ErrNoCode reports that no code was sent for an attempt.
+	ErrNoCode = errors.New("no code was sent")
+)
 
-// Store keeps codes. TryCode compares in constant time and counts in one transaction, so that two right
+// Store keeps codes. Code gives ErrNoCode where there is none. TryCode compares in constant time and counts in one transaction, so that two right
 // answers at once give one OK.
 type Store interface {
 	PutCode(ctx context.Context, c Code) error

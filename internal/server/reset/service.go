@@ -1,0 +1,320 @@
+// Package reset carries one person from a typed name to the proven outcome of a reset or an unlock.
+//
+// It is a state machine over stored attempts, moved only by compare-and-swap: a reload, a double click, a
+// second tab or a second server process never leads to a second write. It guarantees that a visitor learns
+// nothing about whether an account exists before they have proven who they are, and that "changed" is said
+// only after an agent reported the directory's confirmation. It never sees a password: what it passes on is
+// sealed in the browser.
+package reset
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"homeward/internal/event"
+	"homeward/internal/protocol"
+	"homeward/internal/server/audit"
+	"homeward/internal/server/provision"
+	"homeward/internal/server/tenant"
+	"homeward/internal/server/verify"
+)
+
+const (
+	startLife    = 15 * time.Minute // from the typed name to the last check
+	passwordLife = 10 * time.Minute // from the last check to the submission
+	outcomeLife  = 15 * time.Minute // how long an outcome can be looked at again
+
+	maxTries = 5 // submissions per attempt
+)
+
+// Errors a page turns into a sentence.
+var (
+	ErrNoSession = errors.New("no such session")
+	ErrExpired   = errors.New("session is over")
+	ErrState     = errors.New("not possible in this state")
+	ErrTooMany   = errors.New("too many tries")
+	// ErrConflict reports that somebody else moved the attempt first.
+	ErrConflict = errors.New("moved by somebody else")
+)
+
+// LimitError says until when no more tries are taken.
+type LimitError struct{ Until time.Time }
+
+// Error implements error.
+func (e *LimitError) Error() string {
+	return "too many tries until " + e.Until.UTC().Format(time.RFC3339)
+}
+
+// Attempts keeps attempts. Missing rows are ErrNoSession. Move writes next if the stored row still has
+// next's revision and one of the states from; otherwise it is ErrConflict.
+type Attempts interface {
+	CreateAttempt(ctx context.Context, a Attempt) error
+	Attempt(ctx context.Context, tenant, id string) (Attempt, error)
+	AttemptBySession(ctx context.Context, tenant string, session []byte) (Attempt, error)
+	Move(ctx context.Context, next Attempt, from ...State) (Attempt, error)
+}
+
+// Requests finds attempts by what agents and restarts know of them. Missing rows are ErrNoSession.
+type Requests interface {
+	AttemptByRequest(ctx context.Context, tenant, request string) (Attempt, error)
+	OpenAttempts(ctx context.Context) ([]Attempt, error)
+}
+
+// People finds somebody by what they typed.
+type People interface {
+	FindPeople(ctx context.Context, tenant, typed string) ([]provision.Person, error)
+	Person(ctx context.Context, tenant, id string) (provision.Person, error)
+	MailDomains(ctx context.Context, tenant string) ([]string, error)
+}
+
+// Writer is one agent that can write now, and the key to seal to.
+type Writer struct {
+	Agent   string
+	SealKey []byte
+	KeyID   [8]byte
+}
+
+// Fleet reaches the agents. Call and Ask return ErrNoAgent only when the command certainly did not arrive.
+type Fleet interface {
+	Writers(ctx context.Context, tenant, domain string) ([]Writer, error)
+	Call(ctx context.Context, tenant, agent string, op protocol.Operation, envelope []byte) (protocol.Accepted, error)
+	Ask(ctx context.Context, tenant, agent string, op protocol.Operation, envelope []byte, answer any) error
+	Lost(agent string) <-chan struct{}
+}
+
+// ErrNoAgent reports that no agent took the command: it has not arrived anywhere.
+var ErrNoAgent = errors.New("no agent")
+
+// Notices tells people. Every address comes from the directory.
+type Notices interface {
+	Code(ctx context.Context, t tenant.Tenant, to, lang, code string, until time.Time) error
+	Shared(ctx context.Context, t tenant.Tenant, to, lang string) error
+	Done(ctx context.Context, t tenant.Tenant, to, lang string, kind protocol.Operation, at time.Time) error
+}
+
+// Limits refuses more than a fair number of tries. A zero time means go on.
+type Limits interface {
+	Start(ctx context.Context, tenant, typed, address string) (until time.Time, err error)
+	Send(ctx context.Context, tenant, person, destination string) (until time.Time, err error)
+	Answer(ctx context.Context, tenant, person string) (until time.Time, err error)
+	Submit(ctx context.Context, tenant, person string) (until time.Time, err error)
+}
+
+// Audit appends records.
+type Audit interface {
+	Append(ctx context.Context, tenant string, records ...audit.Record) error
+}
+
+// Deps is what a Service stands on.
+type Deps struct {
+	Attempts Attempts
+	Requests Requests
+	People   People
+	Fleet    Fleet
+	Codes    *verify.Codes
+	Notices  Notices
+	Limits   Limits
+	Audit    Audit
+	Tenants  func(ctx context.Context, id string) (tenant.Tenant, error)
+	Command  ed25519.PrivateKey // signs commands; the most critical key of the server
+	DecoyKey []byte             // makes invented addresses stable
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// Service moves attempts.
+type Service struct {
+	Deps
+	waiters waiters
+}
+
+// New returns a Service. Run resolves what was left open.
+func New(d Deps) *Service { return &Service{Deps: d, waiters: newWaiters()} }
+
+// StartRequest is what the first page posts.
+type StartRequest struct {
+	Typed   string
+	Kind    protocol.Operation // Reset or Unlock
+	Address string             // the visitor's, for limits only
+	Locale  string
+}
+
+// Start begins an attempt and returns the session token for the browser. When no agent can write, the
+// attempt is already Failed with ReasonNoAgent, for everybody alike. It returns *LimitError.
+func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (token string, a Attempt, err error) {
+	until, err := s.Limits.Start(ctx, t.ID, fold(r.Typed), r.Address)
+	if err != nil {
+		return "", a, fmt.Errorf("start: %w", err)
+	}
+	if !until.IsZero() {
+		return "", a, &LimitError{until}
+	}
+	writers, err := s.Fleet.Writers(ctx, t.ID, "")
+	if err != nil {
+		return "", a, fmt.Errorf("start: %w", err)
+	}
+	person, shared, err := s.find(ctx, t.ID, r.Typed)
+	if err != nil {
+		return "", a, fmt.Errorf("start: %w", err)
+	}
+	decoy, err := s.decoy(ctx, t.ID, r.Typed)
+	if err != nil {
+		return "", a, fmt.Errorf("start: %w", err)
+	}
+	now := s.Now()
+	a = Attempt{Tenant: t.ID, Kind: r.Kind, Person: person.ID, Decoy: decoy, Locale: r.Locale,
+		State: Started, Created: now, Expires: now.Add(startLife)}
+	if len(writers) == 0 {
+		a.State, a.Reason, a.Event, a.Finished = Failed, protocol.ReasonNoAgent, int(event.FlowNoAgent), now
+		a.Expires = now.Add(outcomeLife)
+	}
+	token, err = s.create(ctx, &a)
+	if err != nil {
+		return "", a, fmt.Errorf("start: %w", err)
+	}
+	s.record(ctx, a, startRecord(a))
+	if shared != "" && a.State == Started {
+		if err := s.tellShared(ctx, t, shared, r.Locale); err != nil {
+			s.Log.Error("shared mailbox couldn't be told", "support", a.Support, "error", err)
+		}
+	}
+	return token, a, nil
+}
+
+func startRecord(a Attempt) audit.Record {
+	if a.State == Failed {
+		return audit.Record{Hop: "portal", Event: int(event.FlowNoAgent), Result: string(protocol.Failed), Reason: string(a.Reason)}
+	}
+	return audit.Record{Hop: "portal", Event: int(event.FlowStarted), Result: "ok"}
+}
+
+// create draws ids until the support code is new.
+func (s *Service) create(ctx context.Context, a *Attempt) (token string, err error) {
+	token = rand.Text()
+	session := sha256.Sum256([]byte(token))
+	a.Session = session[:]
+	for range 3 {
+		a.ID, a.Support = rand.Text(), supportCode()
+		if err = s.Attempts.CreateAttempt(ctx, *a); err == nil {
+			return token, nil
+		}
+	}
+	return "", fmt.Errorf("create attempt: %w", err)
+}
+
+// find returns the one person of that name. A mail address that several accounts share identifies nobody;
+// it is returned as shared, so that its owner can be told what to type instead.
+func (s *Service) find(ctx context.Context, tenantID, typed string) (p provision.Person, shared string, err error) {
+	people, err := s.People.FindPeople(ctx, tenantID, typed)
+	if err != nil {
+		return p, "", fmt.Errorf("find person: %w", err)
+	}
+	switch {
+	case len(people) == 1:
+		return people[0], "", nil
+	case len(people) > 1 && fold(people[0].Mail) == fold(typed):
+		return p, people[0].Mail, nil
+	}
+	return p, "", nil
+}
+
+func (s *Service) tellShared(ctx context.Context, t tenant.Tenant, to, lang string) error {
+	until, err := s.Limits.Send(ctx, t.ID, "", to)
+	if err != nil || !until.IsZero() {
+		return err
+	}
+	return s.Notices.Shared(ctx, t, to, lang)
+}
+
+// Session returns the attempt of a browser's token. It returns ErrNoSession or ErrExpired.
+func (s *Service) Session(ctx context.Context, tenantID, token string) (Attempt, error) {
+	if token == "" {
+		return Attempt{}, ErrNoSession
+	}
+	h := sha256.Sum256([]byte(token))
+	a, err := s.Attempts.AttemptBySession(ctx, tenantID, h[:])
+	if err != nil {
+		return Attempt{}, fmt.Errorf("session: %w", err)
+	}
+	if s.Now().After(a.Expires) && (a.State == Started || a.State == Verified || a.State == Refused) {
+		return a, ErrExpired
+	}
+	return a, nil
+}
+
+// Flow returns the token that forms of this attempt carry beside the cookie.
+func (s *Service) Flow(a Attempt) string {
+	h := hmac.New(sha256.New, s.DecoyKey)
+	h.Write([]byte("flow\x00" + a.ID))
+	h.Write(a.Session)
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+}
+
+// decoy invents a masked address for a name. It is the same each time, and its domain is one that real
+// people of the tenant have, so that it tells nothing.
+func (s *Service) decoy(ctx context.Context, tenantID, typed string) (string, error) {
+	domains, err := s.People.MailDomains(ctx, tenantID)
+	if err != nil {
+		return "", fmt.Errorf("mail domains: %w", err)
+	}
+	h := hmac.New(sha256.New, s.DecoyKey)
+	h.Write([]byte("decoy\x00" + tenantID + "\x00" + fold(typed)))
+	sum := h.Sum(nil)
+	name := fold(typed)
+	if _, after, ok := strings.Cut(name, `\`); ok {
+		name = after
+	}
+	first := "abcdefghijklmnoprstvw"[int(sum[0])%21 : int(sum[0])%21+1]
+	if name != "" && name[0] >= 'a' && name[0] <= 'z' {
+		first = name[:1]
+	}
+	domain := "mail.example"
+	if len(domains) > 0 {
+		domain = domains[int(sum[1])%len(domains)]
+	}
+	return verify.MaskMail(first + "@" + domain), nil
+}
+
+// record appends to the audit log. A record that cannot be written is an operator's problem, not a reason
+// to tell somebody a wrong outcome, so it is logged as an error and the flow goes on.
+func (s *Service) record(ctx context.Context, a Attempt, records ...audit.Record) {
+	activity := "Reset password (self-service)"
+	if a.Kind == protocol.Unlock {
+		activity = "Unlock user account (self-service)"
+	}
+	for i := range records {
+		r := &records[i]
+		r.Tenant, r.Support, r.Activity, r.Target = a.Tenant, a.Support, activity, a.Person
+		if r.At.IsZero() {
+			r.At = s.Now()
+		}
+	}
+	if err := s.Audit.Append(context.WithoutCancel(ctx), a.Tenant, records...); err != nil {
+		s.Log.Error("audit record couldn't be written", "support", a.Support, "error", err)
+	}
+}
+
+func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+// supportCode draws HW-XXXX-XXXX: letters and digits without I, L, O and U.
+func supportCode() string {
+	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	for i := range b {
+		b[i] = alphabet[b[i]&31]
+	}
+	return "HW-" + string(b[:4]) + "-" + string(b[4:])
+}
+
+func requestHex(id [16]byte) string { return hex.EncodeToString(id[:]) }
