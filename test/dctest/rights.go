@@ -1,0 +1,93 @@
+package dctest
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"homeward/internal/lab"
+)
+
+// Layout of a self-relative security descriptor, [MS-DTYP] 2.4.6, its ACL, 2.4.5, and ACE headers, 2.4.4.1.
+const (
+	sdControl       = 2
+	sdDACL          = 16
+	sdHeader        = 20
+	daclPresent     = 0x0004
+	daclProtected   = 0x1000
+	selfRelative    = 0x8000
+	aclSize         = 2
+	aclCount        = 4
+	aclHeader       = 8
+	aceInherited    = 0x10
+	aceSize         = 2
+	daclOnly        = 4 // DACL_SECURITY_INFORMATION, [MS-ADTS] 3.1.1.3.4.1.11
+	controlSDFlags  = ldap.ControlTypeMicrosoftSDFlags
+	protectedHolder = "CN=AdminSDHolder,CN=System,"
+)
+
+// SetAdminCount makes a person protected as SDProp does in Active Directory: adminCount 1 and the DACL of
+// AdminSDHolder. Samba has no SDProp, so membership of an administrators' group alone changes nothing.
+func (d *DC) SetAdminCount(t testing.TB, p lab.Person) {
+	t.Helper()
+	d.writeProtected(t, p.DN, d.dacl(t, protectedHolder+d.BaseDN()))
+	d.Set(t, p.DN, "adminCount", "1")
+}
+
+// CutInheritance turns inheritance off: the person keeps its own ACEs and loses those of its OU, the
+// service account's rights among them.
+func (d *DC) CutInheritance(t testing.TB, p lab.Person) {
+	t.Helper()
+	d.writeProtected(t, p.DN, withoutInherited(d.dacl(t, p.DN)))
+}
+
+// dacl reads the DACL as administrator.
+func (d *DC) dacl(t testing.TB, dn string) []byte {
+	t.Helper()
+	found, err := d.Admin(t).Search(ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0,
+		false, "(objectClass=*)", []string{"nTSecurityDescriptor"}, []ldap.Control{sdFlags()}))
+	if err != nil || len(found.Entries) != 1 {
+		t.Fatalf("reading the security descriptor of %s: %d entries, %v", dn, len(found.Entries), err)
+	}
+	sd := found.Entries[0].GetRawAttributeValue("nTSecurityDescriptor")
+	if len(sd) < sdHeader {
+		t.Fatalf("security descriptor of %s has %d bytes", dn, len(sd))
+	}
+	acl := sd[binary.LittleEndian.Uint32(sd[sdDACL:]):]
+	return acl[:binary.LittleEndian.Uint16(acl[aclSize:])]
+}
+
+func withoutInherited(acl []byte) []byte {
+	out := append([]byte(nil), acl[:aclHeader]...)
+	count := uint16(0)
+	for rest := acl[aclHeader:]; len(rest) >= 4; {
+		size := binary.LittleEndian.Uint16(rest[aceSize:])
+		if rest[1]&aceInherited == 0 {
+			out = append(out, rest[:size]...)
+			count++
+		}
+		rest = rest[size:]
+	}
+	binary.LittleEndian.PutUint16(out[aclSize:], uint16(len(out)))
+	binary.LittleEndian.PutUint16(out[aclCount:], count)
+	return out
+}
+
+// writeProtected writes a DACL that inherits nothing.
+func (d *DC) writeProtected(t testing.TB, dn string, acl []byte) {
+	t.Helper()
+	sd := make([]byte, sdHeader, sdHeader+len(acl))
+	sd[0] = 1 // revision
+	binary.LittleEndian.PutUint16(sd[sdControl:], selfRelative|daclPresent|daclProtected)
+	binary.LittleEndian.PutUint32(sd[sdDACL:], sdHeader)
+	req := ldap.NewModifyRequest(dn, []ldap.Control{sdFlags()})
+	req.Replace("nTSecurityDescriptor", []string{string(append(sd, acl...))})
+	if err := d.Admin(t).Modify(req); err != nil {
+		t.Fatalf("writing the security descriptor of %s: %v", dn, err)
+	}
+}
+
+func sdFlags() ldap.Control {
+	return control{oid: controlSDFlags, value: []byte{0x30, 0x03, 0x02, 0x01, daclOnly}}
+}
