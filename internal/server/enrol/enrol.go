@@ -1,0 +1,175 @@
+// Package enrol gives agents their identity: an operator makes a one-time code, the agent trades it for a
+// relay credential and pins the server's command key. It also renews credentials. Agents bring their own
+// keys; no private key is ever made or seen here.
+package enrol
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"homeward/internal/protocol"
+	"homeward/internal/seal"
+	"homeward/internal/server/tenant"
+
+	"github.com/nats-io/nkeys"
+)
+
+const (
+	// CredentialLife is how long a relay credential works. Agents renew at half of it.
+	CredentialLife = 7 * 24 * time.Hour
+	// CodeLife is how long an enrolment code works.
+	CodeLife = time.Hour
+
+	maxText = 255
+)
+
+// ErrNotFound reports a code that does not exist, was used or is over; ErrConflict an agent key that
+// belongs to another tenant.
+var (
+	ErrNotFound = errors.New("no such code or agent")
+	ErrConflict = errors.New("agent belongs to another tenant")
+)
+
+// Store keeps codes and agents.
+type Store interface {
+	CreateCode(ctx context.Context, c Code) error
+	UseCode(ctx context.Context, hash []byte, agentID string, now time.Time) (Code, error)
+	SaveAgent(ctx context.Context, a Agent) error
+	Agent(ctx context.Context, id string) (Agent, error)
+}
+
+// Mint makes a relay credential for an agent of a tenant.
+type Mint func(ctx context.Context, tenantID, agent, name string, life time.Duration) (jwt string, expires time.Time, err error)
+
+// Service enrols.
+type Service struct {
+	Store   Store
+	Mint    Mint
+	Tenant  func(ctx context.Context, id string) (tenant.Tenant, error)
+	Command ed25519.PublicKey
+	Now     func() time.Time
+}
+
+// NewCode makes a one-time code for an agent of the tenant: XXXX-XXXX, letters and digits that are not
+// mistaken for each other. The returned text is the only copy.
+func (s *Service) NewCode(ctx context.Context, tenantID string, life time.Duration) (string, time.Time, error) {
+	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	var b [12]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	for i := range b {
+		b[i] = alphabet[b[i]&31]
+	}
+	now := s.Now()
+	code := string(b[:4]) + "-" + string(b[4:8]) + "-" + string(b[8:])
+	c := Code{Tenant: tenantID, Hash: hashCode(code), Created: now, Expires: now.Add(life)}
+	if err := s.Store.CreateCode(ctx, c); err != nil {
+		return "", time.Time{}, fmt.Errorf("store enrolment code: %w", err)
+	}
+	return code, c.Expires, nil
+}
+
+// hashCode ignores case, spaces and hyphens: codes are read aloud and typed. Sixty random bits need no slow hash.
+func hashCode(code string) []byte {
+	text := strings.NewReplacer("-", "", " ", "").Replace(strings.ToUpper(code))
+	sum := sha256.Sum256([]byte("homeward enrolment code\x00" + text))
+	return sum[:]
+}
+
+// Enrol checks a request and answers it. A refusal is a *protocol.Problem-shaped *Refusal; other errors are ours.
+func (s *Service) Enrol(ctx context.Context, r protocol.EnrolRequest) (protocol.EnrolAnswer, error) {
+	var none protocol.EnrolAnswer
+	key, err := check(r)
+	if err != nil {
+		return none, err
+	}
+	if err := s.free(ctx, r.Agent); err != nil {
+		return none, err
+	}
+	now := s.Now()
+	code, err := s.Store.UseCode(ctx, hashCode(r.Code), r.Agent, now)
+	if errors.Is(err, ErrNotFound) {
+		return none, &Refusal{protocol.ReasonNotFound, "This code doesn't exist, was used already, or is over. Make a new one with: homeward agent code"}
+	}
+	if err != nil {
+		return none, fmt.Errorf("use enrolment code: %w", err)
+	}
+	t, err := s.Tenant(ctx, code.Tenant)
+	if err != nil {
+		return none, fmt.Errorf("tenant of enrolment code: %w", err)
+	}
+	a := Agent{Tenant: t.ID, ID: r.Agent, Machine: r.Machine, Domain: strings.ToLower(r.Domain), SealKey: r.SealKey, KeyID: key.ID().String(),
+		Build: r.Build, Protocol: r.Version, Status: Approved, Created: now, ImportWanted: true}
+	if err := s.Store.SaveAgent(ctx, a); err != nil {
+		return none, fmt.Errorf("store agent: %w", err)
+	}
+	jwt, expires, err := s.Mint(ctx, t.ID, r.Agent, r.Machine, CredentialLife)
+	if err != nil {
+		return none, fmt.Errorf("relay credential: %w", err)
+	}
+	return protocol.EnrolAnswer{Version: protocol.Version, Tenant: t.ID, TenantName: t.Name, CommandKey: s.Command,
+		JWT: jwt, Expires: protocol.MilliOf(expires), RelayPath: "/relay"}, nil
+}
+
+// free refuses a key that is enrolled already: a second machine with the same key is a copy of the first.
+func (s *Service) free(ctx context.Context, agent string) error {
+	a, err := s.Store.Agent(ctx, agent)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look up agent: %w", err)
+	case a.Status == Revoked:
+		return &Refusal{protocol.ReasonReplayed, "This agent was revoked. Remove its state folder and enrol again: it makes new keys."}
+	}
+	return &Refusal{protocol.ReasonReplayed, "This agent's key is enrolled already. On a copied machine, remove the agent's state folder first."}
+}
+
+// Refusal is an answer that the agent's operator can act on.
+type Refusal struct {
+	Reason  protocol.Reason
+	Message string
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return r.Message }
+
+func check(r protocol.EnrolRequest) (seal.PublicKey, error) {
+	if r.Version < protocol.MinVersion || r.Version > protocol.Version {
+		return seal.PublicKey{}, &Refusal{protocol.ReasonVersion, fmt.Sprintf(
+			"The agent speaks protocol version %d; this server speaks %d to %d. Update the older side.", r.Version, protocol.MinVersion, protocol.Version)}
+	}
+	if len(r.Code) > 64 || len(r.Machine) > maxText || len(r.Build) > maxText || len(r.Domain) > maxText || r.Machine == "" || r.Domain == "" {
+		return seal.PublicKey{}, &Refusal{protocol.ReasonMalformed, "The request's code, machine, build or domain is missing or too long."}
+	}
+	identity, err := nkeys.FromPublicKey(r.Agent)
+	if err != nil || !nkeys.IsValidPublicUserKey(r.Agent) {
+		return seal.PublicKey{}, &Refusal{protocol.ReasonMalformed, "The agent's identity isn't a user key."}
+	}
+	key, err := seal.NewPublicKey(r.SealKey)
+	if err != nil {
+		return seal.PublicKey{}, &Refusal{protocol.ReasonMalformed, "The agent's sealing key can't be read."}
+	}
+	if identity.Verify(protocol.EnrolProof(r.Code, r.Agent, r.SealKey), r.Signature) != nil {
+		return seal.PublicKey{}, &Refusal{protocol.ReasonBadSignature, "The request isn't signed by the identity it names."}
+	}
+	return key, nil
+}
+
+// Renew gives an approved agent a fresh credential.
+func (s *Service) Renew(ctx context.Context, tenantID, agent string) protocol.Renewal {
+	a, err := s.Store.Agent(ctx, agent)
+	if err != nil || a.Tenant != tenantID || a.Status != Approved {
+		return protocol.Renewal{Reason: protocol.ReasonNotFound}
+	}
+	jwt, expires, err := s.Mint(ctx, a.Tenant, a.ID, a.Machine, CredentialLife)
+	if err != nil {
+		return protocol.Renewal{Reason: protocol.ReasonInternal}
+	}
+	return protocol.Renewal{OK: true, JWT: jwt, Expires: protocol.MilliOf(expires)}
+}
