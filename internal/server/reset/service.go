@@ -89,7 +89,7 @@ type Fleet interface {
 	Writers(ctx context.Context, tenant, domain string) ([]Writer, error)
 	Call(ctx context.Context, tenant, agent string, op protocol.Operation, envelope []byte) (protocol.Accepted, error)
 	Ask(ctx context.Context, tenant, agent string, op protocol.Operation, envelope []byte, answer any) error
-	Lost(agent string) <-chan struct{}
+	Lost(ctx context.Context, tenant, agent string) <-chan struct{}
 }
 
 // ErrNoAgent reports that no agent took the command: it has not arrived anywhere.

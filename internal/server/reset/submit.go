@@ -167,7 +167,7 @@ func (s *Service) dispatch(ctx context.Context, a Attempt, op protocol.Operation
 		return a, false, fmt.Errorf("submit: %w", err)
 	}
 	w := s.waiters.expect(a.Request)
-	lost := s.Fleet.Lost(a.Agent)
+	lost := s.Fleet.Lost(ctx, a.Tenant, a.Agent)
 	accepted, err := s.Fleet.Call(ctx, a.Tenant, a.Agent, op, envelope.Marshal())
 	if errors.Is(err, ErrNoAgent) {
 		s.waiters.forget(a.Request)
