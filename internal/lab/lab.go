@@ -23,7 +23,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 )
@@ -41,8 +40,8 @@ const (
 
 // Options say what kind of DC [Start] gives.
 type Options struct {
-	// Dir is the folder for everything the DC writes. Empty: a temporary folder that Stop removes. A folder
-	// that already holds a DC is started again as it is, and Stop leaves a given folder in place.
+	// Dir is the folder for everything the DC writes. Empty: a temporary folder in the cache, which Stop
+	// removes. A given folder stays; if it already holds a DC, that one is started again as it is.
 	Dir string
 	// Sample adds the sample people.
 	Sample bool
@@ -71,7 +70,7 @@ func (a Account) GoString() string { return fmt.Sprintf("lab.Account{UPN:%q}", a
 // DC is one running domain controller.
 type DC struct {
 	dir      string
-	ownDir   bool
+	folder   *folder
 	root     string
 	address  *address
 	contents *contents
@@ -110,9 +109,11 @@ func Start(ctx context.Context, opt Options) (*DC, error) {
 
 // prepare does everything that Stop has to undo.
 func (d *DC) prepare(ctx context.Context, cache *cache, opt Options) error {
-	if err := d.makeDir(opt.Dir); err != nil {
-		return err
+	var err error
+	if d.folder, err = cache.folder(ctx, opt.Dir); err != nil {
+		return fmt.Errorf("folder for the DC: %w", err)
 	}
+	d.dir = d.folder.path
 	fresh, err := d.fill(ctx, cache, opt.Sample)
 	if err != nil {
 		return err
@@ -127,26 +128,6 @@ func (d *DC) prepare(ctx context.Context, cache *cache, opt Options) error {
 		return err
 	}
 	return d.settle(ctx, fresh)
-}
-
-func (d *DC) makeDir(dir string) error {
-	if dir == "" {
-		temp, err := os.MkdirTemp("", "homeward-lab-")
-		if err != nil {
-			return fmt.Errorf("folder for the DC: %w", err)
-		}
-		d.dir, d.ownDir = temp, true
-		return nil
-	}
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return fmt.Errorf("folder for the DC: %w", err)
-	}
-	d.dir = abs
-	if err := os.MkdirAll(abs, 0o700); err != nil {
-		return fmt.Errorf("folder for the DC: %w", err)
-	}
-	return nil
 }
 
 // fill copies the provisioned domain into the folder, unless the folder holds one already.

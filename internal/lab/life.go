@@ -112,16 +112,13 @@ func (d *DC) running() (*process, error) {
 	}
 }
 
-// Stop ends the DC, releases its address and removes its folder unless the caller gave it. Safe to call twice.
+// Stop ends the DC, releases its address and removes its folder unless the caller named it. Safe to call twice.
 func (d *DC) Stop() error {
 	var errs []error
 	if p, err := d.running(); err == nil {
 		errs = append(errs, p.signalAll(signalContinue), p.end(stopGrace))
 	}
-	errs = append(errs, d.address.release())
-	if d.ownDir {
-		errs = append(errs, os.RemoveAll(d.dir))
-	}
+	errs = append(errs, d.address.release(), d.folder.release())
 	return errors.Join(errs...)
 }
 
