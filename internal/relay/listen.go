@@ -61,6 +61,8 @@ func Listen(ctx context.Context, nc *nats.Conn, cfg ListenConfig, handle Handler
 	}
 	l.sub = sub
 	sub.SetClosedHandler(func(string) { close(l.gone) })
+	ctx, cancel := context.WithTimeout(ctx, defaultWait) // Flush insists on a deadline
+	defer cancel()
 	if err := nc.FlushWithContext(ctx); err != nil {
 		l.cancel()
 		return nil, fmt.Errorf("listen upward: %w", err)
