@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -25,7 +26,7 @@ func dcPorts() []int {
 
 // reserveAddress finds an address nobody uses. The lock file keeps other lab processes away from it, the
 // trial listening everybody else.
-func (c *cache) reserveAddress() (*address, error) {
+func (c *cache) reserveAddress(ctx context.Context) (*address, error) {
 	dir := c.path("addresses")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("address locks: %w", err)
@@ -39,7 +40,7 @@ func (c *cache) reserveAddress() (*address, error) {
 		}
 		err = tryLock(f, lockExclusive)
 		if err == nil {
-			err = portsFree(ip)
+			err = portsFree(ctx, ip)
 		}
 		if err == nil {
 			return &address{ip: ip, lock: f}, nil
@@ -52,9 +53,10 @@ func (c *cache) reserveAddress() (*address, error) {
 	return nil, fmt.Errorf("no loopback address from 127.0.0.%d to .%d is free for a DC: %w", firstAddress, lastAddress, last)
 }
 
-func portsFree(ip string) error {
+func portsFree(ctx context.Context, ip string) error {
+	var config net.ListenConfig
 	for _, port := range dcPorts() {
-		l, err := net.Listen("tcp", net.JoinHostPort(ip, strconv.Itoa(port)))
+		l, err := config.Listen(ctx, "tcp", net.JoinHostPort(ip, strconv.Itoa(port)))
 		if err != nil {
 			return err
 		}

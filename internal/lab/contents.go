@@ -156,19 +156,22 @@ func (p Person) spec() accountSpec {
 	return a
 }
 
-// grants are the service account's rights ($S is its SID): per OU on users below it Reset Password and write
-// lockoutTime, pwdLastSet and mS-DS-ConsistencyGuid; and read the PSOs. Nothing else.
+// Rights of the service account in SDDL, on users below an OU ($S is its SID): the extended right Reset
+// Password, and writing lockoutTime, pwdLastSet and mS-DS-ConsistencyGuid.
+const (
+	userClass        = "bf967aba-0de6-11d0-a285-00aa003049e2"
+	ACEResetPassword = "(OA;CIIO;CR;00299570-246d-11d0-a768-00aa006e0529;" + userClass + ";$S)"
+	ACEUnlock        = "(OA;CIIO;WP;28630ebf-41d5-11d1-a9c1-0000f80367c1;" + userClass + ";$S)"
+	ACEMustChange    = "(OA;CIIO;WP;bf967a0a-0de6-11d0-a285-00aa003049e2;" + userClass + ";$S)"
+	ACESourceAnchor  = "(OA;CIIO;WP;23773dc2-b63a-11d2-90e1-00c04fd91ab1;" + userClass + ";$S)"
+	ACEReadPSOs      = "(A;CI;LCRPLORC;;;$S)" // on the Password Settings Container
+)
+
+// grants are all rights of the service account: four per OU, and reading the PSOs.
 func grants() []grantSpec {
-	const user = "bf967aba-0de6-11d0-a285-00aa003049e2"
-	aces := []string{
-		"(OA;CIIO;CR;00299570-246d-11d0-a768-00aa006e0529;" + user + ";$S)",
-		"(OA;CIIO;WP;28630ebf-41d5-11d1-a9c1-0000f80367c1;" + user + ";$S)",
-		"(OA;CIIO;WP;bf967a0a-0de6-11d0-a285-00aa003049e2;" + user + ";$S)",
-		"(OA;CIIO;WP;23773dc2-b63a-11d2-90e1-00c04fd91ab1;" + user + ";$S)",
-	}
-	all := []grantSpec{{DN: "CN=Password Settings Container,CN=System," + baseDN, ACEs: []string{"(A;CI;LCRPLORC;;;$S)"}}}
+	all := []grantSpec{{DN: "CN=Password Settings Container,CN=System," + baseDN, ACEs: []string{ACEReadPSOs}}}
 	for _, ou := range organizationalUnits() {
-		all = append(all, grantSpec{DN: ou, ACEs: aces})
+		all = append(all, grantSpec{DN: ou, ACEs: []string{ACEResetPassword, ACEUnlock, ACEMustChange, ACESourceAnchor}})
 	}
 	return all
 }

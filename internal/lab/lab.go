@@ -118,7 +118,7 @@ func (d *DC) prepare(ctx context.Context, cache *cache, opt Options) error {
 	if err != nil {
 		return err
 	}
-	if d.address, err = cache.reserveAddress(); err != nil {
+	if d.address, err = cache.reserveAddress(ctx); err != nil {
 		return err
 	}
 	if err := d.configure(opt.PasswordFilter); err != nil {

@@ -34,10 +34,10 @@ func TestMain(m *testing.M) {
 func child() int {
 	dc, err := lab.Start(context.Background(), lab.Options{})
 	if err != nil {
-		fmt.Println(err)
+		fmt.Fprintln(os.Stdout, err)
 		return 1
 	}
-	fmt.Println(dc.Addr(), dc.Dir())
+	fmt.Fprintln(os.Stdout, dc.Addr(), dc.Dir())
 	select {}
 }
 

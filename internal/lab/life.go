@@ -149,9 +149,7 @@ func (d *DC) Pause() error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), freezeTime)
-	defer cancel()
-	if err := p.freeze(ctx); err != nil {
+	if err := p.freeze(freezeTime); err != nil {
 		return fmt.Errorf("pausing the DC: %w", err)
 	}
 	return nil

@@ -134,7 +134,9 @@ func (p *process) signalAll(sig syscall.Signal) error {
 }
 
 // freeze stops every process, repeating until no new one has been forked meanwhile.
-func (p *process) freeze(ctx context.Context) error {
+func (p *process) freeze(within time.Duration) error {
+	deadline := time.NewTimer(within)
+	defer deadline.Stop()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -146,8 +148,8 @@ func (p *process) freeze(ctx context.Context) error {
 		}
 		select {
 		case <-tick.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		case <-deadline.C:
+			return fmt.Errorf("not every process stopped within %s", within)
 		}
 	}
 }

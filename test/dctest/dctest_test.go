@@ -96,6 +96,21 @@ func TestRightsTakenAway(t *testing.T) {
 	}
 }
 
+func TestRevokeAndGrant(t *testing.T) {
+	dc := dctest.Private(t, lab.Options{})
+	ou := dc.OUs()[2]
+	p := dc.NewPerson(t, dctest.In(ou))
+	dc.Revoke(t, ou, lab.ACEResetPassword)
+	err := dc.ResetAs(dc.ServiceAccount(), p.DN, lab.RandomPassword())
+	if !ldap.IsErrorWithCode(err, ldap.LDAPResultInsufficientAccessRights) {
+		t.Errorf("reset without the right: %v", err)
+	}
+	dc.Grant(t, ou, lab.ACEResetPassword)
+	if err := dc.ResetAs(dc.ServiceAccount(), p.DN, lab.RandomPassword()); err != nil {
+		t.Errorf("reset with the right again: %v", err)
+	}
+}
+
 func TestApplyPSO(t *testing.T) {
 	dc := dctest.Start(t)
 	p := dc.NewPerson(t)

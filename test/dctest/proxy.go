@@ -24,7 +24,7 @@ type Proxy struct {
 }
 
 // ProxyWithoutControl gives an LDAPS server that behaves like dc but does not advertise the policy-hints
-// control (either number), like a DC before Windows Server 2008 R2 SP1 or Samba before 4.24.
+// control (either number), as Samba before 4.24 does not.
 //
 // Real: everything behind it, and the whole conversation except one attribute. Not real: it only takes the
 // two numbers out of supportedControl in answers about the root DSE. A client that sends the control all the

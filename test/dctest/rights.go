@@ -1,7 +1,10 @@
 package dctest
 
 import (
+	"context"
 	"encoding/binary"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/go-ldap/ldap/v3"
@@ -40,6 +43,47 @@ func (d *DC) SetAdminCount(t testing.TB, p lab.Person) {
 func (d *DC) CutInheritance(t testing.TB, p lab.Person) {
 	t.Helper()
 	d.writeProtected(t, p.DN, withoutInherited(d.dacl(t, p.DN)))
+}
+
+// Grant adds ACEs in SDDL to an object ($S stands for the service account's SID) and takes them away after
+// the test. They reach the people below it before Grant returns. Use it on a private DC or on own objects.
+func (d *DC) Grant(t testing.TB, dn, aces string) {
+	t.Helper()
+	d.dsacl(t, "set", dn, aces)
+	t.Cleanup(func() { d.dsacl(t, "delete", dn, aces) })
+}
+
+// Revoke takes ACEs away from an object and puts them back after the test. [lab.ACEResetPassword] and its
+// neighbours are those the service account has on each OU.
+func (d *DC) Revoke(t testing.TB, dn, aces string) {
+	t.Helper()
+	d.dsacl(t, "delete", dn, aces)
+	t.Cleanup(func() { d.dsacl(t, "set", dn, aces) })
+}
+
+func (d *DC) dsacl(t testing.TB, verb, dn, aces string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), requestTime) // also called after the test
+	defer cancel()
+	_, err := d.Tool(ctx, "dsacl", verb, "-H", "/lab/dc/private/sam.ldb", "--objectdn="+dn,
+		"--sddl="+strings.ReplaceAll(aces, "$S", d.serviceSID(t)))
+	if err != nil {
+		t.Fatalf("%s of rights on %s: %v", verb, dn, err)
+	}
+}
+
+// serviceSID is the service account's SID in text form, [MS-DTYP] 2.4.2.
+func (d *DC) serviceSID(t testing.TB) string {
+	t.Helper()
+	raw := []byte(strings.Join(d.Attr(t, d.ServiceAccount().DN, "objectSid"), ""))
+	if len(raw) < 8 || len(raw) != 8+4*int(raw[1]) {
+		t.Fatalf("objectSid of the service account has %d bytes", len(raw))
+	}
+	sid := fmt.Sprintf("S-%d-%d", raw[0], raw[7])
+	for sub := raw[8:]; len(sub) > 0; sub = sub[4:] {
+		sid += fmt.Sprintf("-%d", binary.LittleEndian.Uint32(sub))
+	}
+	return sid
 }
 
 // dacl reads the DACL as administrator.

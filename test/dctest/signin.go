@@ -43,7 +43,7 @@ default_tgs_enctypes = aes256-cts-hmac-sha1-96 aes128-cts-hmac-sha1-96
 	if err != nil {
 		return fmt.Errorf("Kerberos configuration: %w", err)
 	}
-	// Samba does not answer gokrb5's FAST negotiation the way it expects.
+	// gokrb5 offers FAST negotiation, which it cannot finish with Active Directory's kind of KDC.
 	c := client.NewWithPassword(sam, d.Realm(), password, conf, client.DisablePAFXFAST(true))
 	defer c.Destroy()
 	return c.Login()
