@@ -1,0 +1,163 @@
+package activedirectory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"homeward/internal/directory"
+	"homeward/internal/protocol"
+)
+
+// Account is a person's account as one controller held it at one moment.
+type Account struct {
+	GUID        directory.GUID
+	SID         directory.SID
+	DN          string
+	SAM         string
+	UPN         string
+	DisplayName string
+	Mail        string
+
+	Control   directory.AccountControl // userAccountControl
+	Computed  directory.AccountControl // msDS-User-Account-Control-Computed: locked and expired as of now
+	Protected bool                     // adminCount is 1
+	Critical  bool                     // isCriticalSystemObject, such as krbtgt and Guest
+	Own       bool                     // the account the agent itself signs in with
+
+	PasswordSet     time.Time // pwdLastSet; zero when it must be changed at the next sign-in
+	MustChange      bool      // pwdLastSet is 0
+	PasswordExpires time.Time // zero: never, or must change
+	AccountExpires  time.Time // zero: never
+	PSO             string    // DN of the fine-grained policy that wins, or empty
+
+	// What the replication metadata says of unicodePwd and lockoutTime: when the attribute was written
+	// and how often. Zero when it never was, or when the agent may not read replPropertyMetaData.
+	Password Version
+	Lockout  Version
+
+	DC Controller // who answered
+	At time.Time  // when, by the agent's clock
+}
+
+// Locked reports whether the account is locked out now, lockout duration considered.
+func (a Account) Locked() bool { return a.Computed.Has(directory.Locked) }
+
+// Names returns what a complex password of this person must not contain.
+func (a Account) Names() []string { return directory.NameParts(a.SAM, a.DisplayName) }
+
+// Refusal says why this account must not be written whatever rights the agent has; nil when it may.
+func (a Account) Refusal() error {
+	refuse := func(reason protocol.Reason, why string) error {
+		return &Error{Reason: reason, doing: why}
+	}
+	switch {
+	case a.Own:
+		return refuse(protocol.ReasonProtected, "this is the agent's own service account")
+	case a.Protected:
+		return refuse(protocol.ReasonProtected, "the account is or was in a protected group (adminCount=1)")
+	case a.Critical:
+		return refuse(protocol.ReasonProtected, "the account belongs to the domain itself (isCriticalSystemObject)")
+	case !a.Control.Has(directory.NormalAccount):
+		return refuse(protocol.ReasonNotFound, "the object is not a person's account")
+	case a.Control.Has(directory.Disabled):
+		return refuse(protocol.ReasonDisabled, "the account is disabled")
+	}
+	return nil
+}
+
+func accountAttributes() []string {
+	return []string{
+		"objectGUID", "objectSid", "objectClass", "sAMAccountName", "userPrincipalName", "displayName", "mail", "userAccountControl",
+		"msDS-User-Account-Control-Computed", "adminCount", "isCriticalSystemObject", "pwdLastSet", "accountExpires",
+		"msDS-ResultantPSO", "msDS-UserPasswordExpiryTimeComputed", "replPropertyMetaData",
+	}
+}
+
+// Account reads the person with one search. Errors are *Error; ReasonNotFound covers deleted objects,
+// unknown GUIDs and objects that are not users.
+func (d *Directory) Account(ctx context.Context, guid directory.GUID) (Account, error) {
+	var a Account
+	err := d.read(ctx, func(c *conn) error {
+		e, err := c.one(guid.DN(), accountAttributes()...)
+		if err != nil {
+			return err
+		}
+		a, err = newAccount(e)
+		a.DC, a.At = c.dc, d.config.Clock()
+		a.Own = len(c.self.Sub) > 0 && a.SID.String() == c.self.String()
+		return err
+	})
+	if err != nil {
+		return Account{}, wrap("read the account", err)
+	}
+	return a, nil
+}
+
+func newAccount(e *ldap.Entry) (Account, error) {
+	f := fields{entry: e}
+	a := Account{
+		DN: e.DN, SAM: f.text("sAMAccountName"), UPN: f.text("userPrincipalName"),
+		DisplayName: f.text("displayName"), Mail: f.text("mail"), PSO: f.text("msDS-ResultantPSO"),
+		Control:   directory.AccountControl(f.integer("userAccountControl")),                 //nolint:gosec // a bit field
+		Computed:  directory.AccountControl(f.integer("msDS-User-Account-Control-Computed")), //nolint:gosec // a bit field
+		Protected: f.integer("adminCount") == 1, Critical: f.text("isCriticalSystemObject") == "TRUE",
+		PasswordSet:     directory.FromFiletime(f.integer("pwdLastSet")),
+		PasswordExpires: directory.FromFiletime(f.integer("msDS-UserPasswordExpiryTimeComputed")),
+		AccountExpires:  directory.FromFiletime(f.integer("accountExpires")),
+	}
+	a.MustChange = f.text("pwdLastSet") == "0"
+	var err error
+	if a.GUID, err = directory.GUIDFromBytes(attribute(e, "objectGUID")); err != nil {
+		f.fail("objectGUID", err)
+	}
+	if a.SAM == "" || !f.has("userAccountControl") {
+		return Account{}, &Error{Reason: protocol.ReasonNotFound, doing: "read the account",
+			err: errors.New("the object is not a user, or the agent may not read it")}
+	}
+	if a.SID, err = directory.SIDFromBytes(attribute(e, "objectSid")); err != nil {
+		f.fail("objectSid", err)
+	}
+	if blob := attribute(e, "replPropertyMetaData"); blob != nil {
+		versions, err := parseMetadata(blob)
+		if err != nil {
+			f.fail("replPropertyMetaData", err)
+		}
+		a.Password, a.Lockout = versions[attUnicodePwd], versions[attLockoutTime]
+	}
+	return a, f.err
+}
+
+// fields reads attributes and keeps the first error.
+type fields struct {
+	entry *ldap.Entry
+	err   error
+}
+
+func (f *fields) text(name string) string { return string(attribute(f.entry, name)) }
+
+func (f *fields) has(name string) bool { return attribute(f.entry, name) != nil }
+
+// integer returns zero for an attribute that is not there.
+func (f *fields) integer(name string) int64 {
+	s := strings.TrimSpace(f.text(name))
+	if s == "" {
+		return 0
+	}
+	v, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		f.fail(name, directory.ErrSyntax)
+	}
+	return v
+}
+
+func (f *fields) fail(name string, err error) {
+	if f.err == nil {
+		f.err = malformed("attribute "+name, fmt.Errorf("unexpected value: %w", err))
+	}
+}
