@@ -1,0 +1,131 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+)
+
+const (
+	sqliteReaders   = 4
+	postgresConns   = 20 // of PostgreSQL's usual 100, so several servers fit
+	sqliteScheme    = "sqlite:"
+	busyTimeoutText = "10000" // milliseconds; another process may be writing
+)
+
+// database is one engine. SQLite has one writer, so that writers queue in Go instead of failing with
+// SQLITE_BUSY, and several readers, which never wait for it (WAL). On PostgreSQL both are the same pool.
+type database struct {
+	read, write *sql.DB
+	dialect     goose.Dialect
+	folder      string // of the migrations
+	rebind      func(string) string
+	skipLocked  string // ends a subquery for rows that several may want at once; SQLite needs none
+}
+
+func openDatabase(dsn string) (*database, error) {
+	switch {
+	case strings.HasPrefix(dsn, sqliteScheme):
+		return openSQLite(strings.TrimPrefix(dsn, sqliteScheme))
+	case strings.HasPrefix(dsn, "postgres://"), strings.HasPrefix(dsn, "postgresql://"):
+		return openPostgres(dsn)
+	default: // not repeated: it may hold a password
+		return nil, errors.New(`the database is neither "sqlite:PATH" nor "postgres://…"`)
+	}
+}
+
+func openSQLite(path string) (*database, error) {
+	if path == "" || strings.HasPrefix(path, ":memory:") {
+		return nil, errors.New("a SQLite database needs the path of a file")
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("find the database file: %w", err)
+	}
+	// Made here for its mode: it holds names and addresses of people. SQLite gives its other files the same.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("open the database file: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("open the database file: %w", err)
+	}
+	// WAL with synchronous NORMAL: a commit survives the death of the process (a reset moved to submitted stays
+	// submitted, a used code stays used), because it is in the system's cache. Only a power cut can lose the
+	// last commits, and it loses them from the end, so the audit chain stays whole and the agents' own durable
+	// record still refuses a repeated request. FULL would add a disk flush to every commit.
+	// Immediate transactions take the write lock when they begin: one that reads first cannot fail later.
+	write, err := sql.Open("sqlite", sqliteURI(path, url.Values{
+		"_pragma": {
+			"busy_timeout(" + busyTimeoutText + ")", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
+		},
+		"_txlock": {"immediate"},
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("open the SQLite driver: %w", err)
+	}
+	read, err := sql.Open("sqlite", sqliteURI(path, url.Values{
+		"_pragma": {"busy_timeout(" + busyTimeoutText + ")", "query_only(1)"},
+	}))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open the SQLite driver: %w", err), write.Close())
+	}
+	write.SetMaxOpenConns(1)
+	read.SetMaxOpenConns(sqliteReaders)
+	read.SetMaxIdleConns(sqliteReaders)
+	same := func(text string) string { return text }
+	return &database{read: read, write: write, dialect: goose.DialectSQLite3,
+		folder: "migrations/sqlite", rebind: same}, nil
+}
+
+// sqliteURI escapes the path, which may hold any character.
+func sqliteURI(path string, q url.Values) string {
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), OmitHost: true, RawQuery: q.Encode()}).String()
+}
+
+func openPostgres(dsn string) (*database, error) {
+	c, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("read the PostgreSQL address: %w", err) // pgx leaves the password out
+	}
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "homeward"
+	}
+	db := stdlib.OpenDB(*c)
+	db.SetMaxOpenConns(postgresConns)
+	db.SetMaxIdleConns(postgresConns)
+	return &database{read: db, write: db, dialect: goose.DialectPostgres,
+		folder: "migrations/postgres", rebind: dollars, skipLocked: " FOR UPDATE SKIP LOCKED"}, nil
+}
+
+func (d *database) close() error {
+	if d.read == d.write {
+		return d.write.Close()
+	}
+	// The writer last: SQLite then folds the write-ahead log into the file.
+	return errors.Join(d.read.Close(), d.write.Close())
+}
+
+// dollars turns each ? into $1, $2, …; no statement of this package has a ? for anything else.
+func dollars(text string) string {
+	var b strings.Builder
+	for n := 1; ; n++ {
+		before, after, found := strings.Cut(text, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteString("$" + strconv.Itoa(n))
+		text = after
+	}
+}

@@ -1,0 +1,67 @@
+package store
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// Migrations go forward only: the way back is the backup made before an upgrade.
+//
+//go:embed migrations
+var migrations embed.FS
+
+func (s *Store) provider() (*goose.Provider, error) {
+	folder, err := fs.Sub(migrations, s.db.folder)
+	if err != nil {
+		return nil, fmt.Errorf("read the migrations: %w", err)
+	}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if s.db.dialect == goose.DialectPostgres {
+		// Several servers may start at once. (SQLite has one server; see migrate.)
+		l, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return nil, fmt.Errorf("lock the migrations: %w", err)
+		}
+		options = append(options, goose.WithSessionLocker(l))
+	}
+	// Not closed: closing a provider closes the database.
+	p, err := goose.NewProvider(s.db.dialect, s.db.write, folder, options...)
+	if err != nil {
+		return nil, fmt.Errorf("read the migrations: %w", err)
+	}
+	return p, nil
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	p, err := s.provider()
+	if err != nil {
+		return err
+	}
+	current, target, err := p.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	if current > target {
+		return fmt.Errorf("%w: its schema is version %d and this build knows up to %d. Install that Homeward "+
+			"again, or restore the backup made before the upgrade", ErrNewerSchema, current, target)
+	}
+	s.schema = target
+	done, err := p.Up(ctx)
+	if err != nil {
+		// An administrator's command may have migrated the same SQLite file in this moment.
+		if pending, again := p.HasPending(ctx); again == nil && !pending {
+			return nil
+		}
+		return fmt.Errorf("migrate the database: %w", err)
+	}
+	for _, m := range done {
+		s.log.InfoContext(ctx, "database migrated", slog.Int64("version", m.Source.Version), slog.Duration("took", m.Duration))
+	}
+	return nil
+}
