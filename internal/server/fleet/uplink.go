@@ -77,7 +77,10 @@ func (u *Uplink) hello(ctx context.Context, a enrol.Agent, data []byte) any {
 	if protocol.Decode(data, &h) != nil || h.Agent != a.ID {
 		return u.refusal(protocol.ReasonMalformed, "The hello can't be read by this server. Update the older side.")
 	}
-	a.Seen, a.Build, a.Protocol, a.Domain = u.Fleet.now(), clip(h.Build), h.Version, strings.ToLower(clip(h.Domain))
+	a.Seen, a.Build, a.Protocol = u.Fleet.now(), clip(h.Build), h.Version
+	if h.Domain != "" { // unknown while the agent has not reached its directory
+		a.Domain = strings.ToLower(clip(h.Domain))
+	}
 	a.DirectoryOK, a.Reason, a.Since = h.Directory.OK, string(h.Directory.Reason), h.Directory.Since.Time()
 	old := h.Version < protocol.MinVersion || h.MinVersion > protocol.Version
 	if old {
@@ -129,7 +132,8 @@ func (u *Uplink) result(ctx context.Context, a enrol.Agent, request string, data
 
 func (u *Uplink) people(ctx context.Context, a enrol.Agent, data []byte) any {
 	var p protocol.People
-	if protocol.Decode(data, &p) != nil || p.Agent != a.ID {
+	// An agent answers for its own domain only: the end of an import removes people of the domain it names.
+	if protocol.Decode(data, &p) != nil || p.Agent != a.ID || !strings.EqualFold(p.Domain, a.Domain) {
 		return protocol.Ack{Reason: protocol.ReasonMalformed}
 	}
 	done, err := u.Imports.Page(ctx, a.Tenant, a.ID, p)

@@ -1,0 +1,363 @@
+// Package agent is the on-premises half: it enrols, keeps one outbound link to the relay, tells the server
+// how its directory is, brings people in, and hands commands to writeback. Nothing here listens.
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"homeward/internal/agent/activedirectory"
+	"homeward/internal/agent/identity"
+	"homeward/internal/agent/journal"
+	"homeward/internal/agent/writeback"
+	"homeward/internal/config"
+	"homeward/internal/daemon"
+	"homeward/internal/event"
+	"homeward/internal/protocol"
+	"homeward/internal/relay"
+)
+
+const (
+	beatEvery  = 20 * time.Second
+	checkEvery = 10 * time.Second
+	// hurry is the pause between looks at a directory that has just failed.
+	hurry = 2 * time.Second
+	grace = 15 * time.Second
+)
+
+// Agent is a running agent.
+type Agent struct {
+	config  config.Agent
+	build   string
+	machine string
+	id      *identity.Identity
+	dir     *activedirectory.Directory
+	journal *journal.Journal
+	write   *writeback.Writeback
+	link    *relay.AgentLink
+	log     *slog.Logger
+
+	connected chan struct{} // a value for each time the link comes up
+	nudge     chan struct{} // the directory's state changed: tell the server now
+	wanted    chan struct{} // the server wants the people
+
+	mu     sync.Mutex
+	state  protocol.Directory
+	domain activedirectory.State
+	offset time.Duration // the server's clock minus ours
+}
+
+// Open loads the identity and opens journal and directory. It connects to nothing.
+func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
+	id, err := identity.Load(c.State)
+	if err != nil {
+		return nil, err
+	}
+	machine, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("machine name: %w", err)
+	}
+	dir, err := OpenDirectory(c, log)
+	if err != nil {
+		return nil, err
+	}
+	j, err := journal.Open(filepath.Join(c.State, "journal.db"))
+	if err != nil {
+		return nil, err
+	}
+	a := &Agent{config: c, build: build, machine: machine, id: id, dir: dir, journal: j, log: log,
+		connected: make(chan struct{}, 1), nudge: make(chan struct{}, 1), wanted: make(chan struct{}, 1)}
+	a.write, err = writeback.New(writeback.Deps{Directory: dir, Journal: j, Keys: id, CommandKey: id.CommandKey(), Tenant: id.Tenant(),
+		Agent: id.Agent(), Now: a.now, Logger: log, Publish: a.publish})
+	if err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	return a, nil
+}
+
+// OpenDirectory opens the directory of a configuration.
+func OpenDirectory(c config.Agent, log *slog.Logger) (*activedirectory.Directory, error) {
+	d := activedirectory.Config{URLs: c.Directory.URLs, BaseDN: c.Directory.BaseDN, User: c.Directory.User, Logger: log,
+		Password: func(context.Context) ([]byte, error) {
+			s, err := config.Secret(c.Directory.PasswordFile)
+			return []byte(s), err
+		}}
+	if c.Directory.CAFile != "" {
+		pool, err := certPool(c.Directory.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		d.RootCAs = pool
+	}
+	return activedirectory.Open(d)
+}
+
+// Run runs the agent until ctx ends. It survives the loss of server and directory; it returns early only
+// when it cannot work at all.
+func (a *Agent) Run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, a.dir.Close(), a.journal.Close()) }()
+	a.look(ctx)
+	roots, err := tlsConfig(a.config.CAFile)
+	if err != nil {
+		return err
+	}
+	proxy, err := proxyURL(a.config.Proxy)
+	if err != nil {
+		return err
+	}
+	a.link, err = relay.Dial(ctx, relay.AgentConfig{URL: a.id.RelayURL(), Agent: a.id.Agent(), Sign: a.id.Sign, JWT: a.id.JWT,
+		TLS: roots, Proxy: proxy, Status: a.status, Logger: a.log, Clock: a.now})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.link.Close()) }()
+	a.log.Info("agent is running", "event", int(event.AgentStarted), "agent", a.id.Agent(), "tenant", a.id.Tenant(), "build", a.build)
+	err = daemon.Run(ctx, grace,
+		daemon.Part{Name: "commands", Run: a.serve},
+		daemon.Part{Name: "writeback", Run: a.write.Run},
+		daemon.Part{Name: "heartbeat", Run: a.beat},
+		daemon.Part{Name: "directory", Run: a.watch},
+		daemon.Part{Name: "import", Run: a.imports},
+		daemon.Part{Name: "credential", Run: a.renew})
+	a.log.Info("agent stopped", "event", int(event.AgentStopped))
+	return err
+}
+
+func (a *Agent) serve(ctx context.Context) error {
+	return a.link.Serve(ctx, func(ctx context.Context, c relay.Command) { a.write.Handle(ctx, c.Op, c.Data, c.Reply) })
+}
+
+func (a *Agent) publish(ctx context.Context, r protocol.Result) error {
+	if a.link == nil {
+		return relay.ErrUnavailable
+	}
+	return a.link.Result(ctx, r)
+}
+
+// now is the server's clock, as far as the last answer told: deadlines in headers are the server's.
+func (a *Agent) now() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return time.Now().Add(a.offset)
+}
+
+func (a *Agent) status(s relay.Status) {
+	if !s.Connected {
+		a.log.Warn("relay isn't connected", "event", int(event.RelayError), "cause", s.Cause)
+		return
+	}
+	a.log.Info("relay is connected", "event", int(event.AgentConnected))
+	signal(a.connected)
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// beat says hello after each connect, then sends heartbeats, at once when the directory's state changed.
+func (a *Agent) beat(ctx context.Context) error {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-a.connected:
+			a.say(ctx, protocol.UpHello, a.hello())
+		case <-a.nudge:
+			a.say(ctx, protocol.UpBeat, a.heartbeat())
+		case <-tick.C:
+			a.say(ctx, protocol.UpBeat, a.heartbeat())
+		}
+	}
+}
+
+func (a *Agent) hello() protocol.Hello {
+	state, domain := a.seen()
+	return protocol.Hello{Version: protocol.Version, MinVersion: protocol.MinVersion, Agent: a.id.Agent(), Build: a.build, Machine: a.machine,
+		KeyID: a.id.KeyID().String(), Domain: domain.Domain, Directory: state, At: protocol.MilliOf(time.Now())}
+}
+
+func (a *Agent) heartbeat() protocol.Beat {
+	state, _ := a.seen()
+	return protocol.Beat{Version: protocol.Version, Agent: a.id.Agent(), Directory: state, At: protocol.MilliOf(time.Now())}
+}
+
+func (a *Agent) seen() (protocol.Directory, activedirectory.State) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.state, a.domain
+}
+
+// say sends one message and takes what its answer tells: the server's clock, and whether people are wanted.
+func (a *Agent) say(ctx context.Context, kind string, message any) {
+	if !a.link.Connected() {
+		return
+	}
+	var answer protocol.HelloAnswer
+	sent := time.Now()
+	if err := a.link.Request(ctx, kind, message, &answer); err != nil {
+		if ctx.Err() == nil {
+			a.log.Warn("server didn't answer", "kind", kind, "error", err)
+		}
+		return
+	}
+	if !answer.OK {
+		a.log.Error("server doesn't accept this agent", "reason", string(answer.Reason), "message", answer.Message)
+		return
+	}
+	received := time.Now()
+	a.mu.Lock()
+	a.offset = answer.At.Time().Sub(sent.Add(received.Sub(sent) / 2))
+	start := answer.Import && a.state.OK
+	a.mu.Unlock()
+	if start {
+		signal(a.wanted)
+	}
+}
+
+// watch looks at the directory, more often while it fails.
+func (a *Agent) watch(ctx context.Context) error {
+	for {
+		pause := checkEvery
+		if state, _ := a.seen(); !state.OK {
+			pause = hurry
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		case <-t.C:
+		}
+		a.look(ctx)
+	}
+}
+
+// look checks the directory once and remembers what it saw.
+func (a *Agent) look(ctx context.Context) {
+	s, err := a.dir.Check(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	next := protocol.Directory{OK: err == nil, DC: s.DC}
+	if err != nil {
+		next.Reason = activedirectory.ReasonOf(err)
+	}
+	a.mu.Lock()
+	changed := a.state.Since == 0 || a.state.OK != next.OK || a.state.Reason != next.Reason
+	next.Since = a.state.Since
+	if changed {
+		next.Since = protocol.MilliOf(time.Now().Add(a.offset))
+	}
+	a.state = next
+	if err == nil {
+		a.domain = s
+	}
+	a.mu.Unlock()
+	if !changed {
+		return
+	}
+	signal(a.nudge)
+	if err != nil {
+		a.log.Error("directory can't be written", "event", int(event.DirectoryDown), "reason", string(next.Reason), "error", err)
+		return
+	}
+	a.log.Info("directory is ready", "dc", s.DC, "domain", s.Domain)
+}
+
+// imports sends the people whenever they are wanted, one import at a time.
+func (a *Agent) imports(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-a.wanted:
+			a.people(ctx)
+		}
+	}
+}
+
+// people sends everybody in the chosen units, page by page. A page that isn't taken ends the try; the
+// server asks again with the next heartbeat.
+func (a *Agent) people(ctx context.Context) {
+	_, domain := a.seen()
+	page := protocol.People{Version: protocol.Version, Agent: a.id.Agent(), Import: rand.Text(), Domain: domain.Domain, NetBIOS: domain.NetBIOS}
+	total := 0
+	err := a.dir.People(ctx, a.config.Directory.Units, func(people []protocol.Person) error {
+		for len(people) > 0 {
+			n := min(len(people), protocol.MaxPeople)
+			page.People, people = people[:n], people[n:]
+			total += n
+			if err := a.sendPage(ctx, &page); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		page.People, page.Last = nil, true
+		err = a.sendPage(ctx, &page)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			a.log.Error("import broke off; nobody was removed", "error", err)
+		}
+		return
+	}
+	a.log.Info("import is complete", "event", int(event.ImportDone), "people", total)
+}
+
+func (a *Agent) sendPage(ctx context.Context, page *protocol.People) error {
+	var ack protocol.Ack
+	if err := a.link.Request(ctx, protocol.UpSync, *page, &ack); err != nil {
+		return fmt.Errorf("send page %d: %w", page.Page, err)
+	}
+	if !ack.OK {
+		return fmt.Errorf("page %d wasn't taken: %s", page.Page, ack.Reason)
+	}
+	page.Page++
+	return nil
+}
+
+// renew asks for a fresh relay credential when half of the old one's life is over.
+func (a *Agent) renew(ctx context.Context) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	first := a.id.Expires().Sub(a.now())
+	for {
+		if left := a.id.Expires().Sub(a.now()); left < first/2 && a.link.Connected() {
+			if a.renewOnce(ctx) {
+				first = a.id.Expires().Sub(a.now())
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func (a *Agent) renewOnce(ctx context.Context) bool {
+	var r protocol.Renewal
+	if err := a.link.Request(ctx, protocol.UpRenew, protocol.Ack{OK: true}, &r); err != nil || !r.OK {
+		a.log.Warn("relay credential wasn't renewed; will try again", "expires", a.id.Expires(), "reason", string(r.Reason), "error", err)
+		return false
+	}
+	if err := a.id.Renewed(r); err != nil {
+		a.log.Error("renewed credential couldn't be stored", "event", int(event.StateError), "error", err)
+		return false
+	}
+	return true
+}
