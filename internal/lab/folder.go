@@ -65,7 +65,7 @@ func sweep(run string) error {
 	}
 	for _, dir := range left {
 		f, err := takeFolder(dir)
-		if errors.Is(err, errLocked) {
+		if errors.Is(err, errLocked) || errors.Is(err, os.ErrNotExist) { // in use, or its owner has just removed it
 			continue
 		}
 		if err != nil {
