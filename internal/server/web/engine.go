@@ -1,0 +1,166 @@
+// Package web is what every page of the product stands on: templates parsed once from embedded files,
+// typed page structs rendered whole before the first byte is sent, static files with addresses that change
+// with their bytes, and the security headers.
+//
+// It guarantees that a page is either sent complete or not at all, and that a template naming an unknown
+// message, page or static file stops the program at the start. It knows no page; portal and admin do.
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+	"text/template/parse"
+)
+
+// Page is a typed page struct. Its Template names the file that shows it.
+type Page interface {
+	// Template is the page's file in the engine's pages folder, without .html.
+	Template() string
+}
+
+// Messages says which message ids exist. A locale.Catalog is one.
+type Messages interface {
+	Has(id string) bool
+}
+
+// Engine renders pages. It is safe for concurrent use.
+type Engine struct{ pages map[string]*template.Template }
+
+// NewEngine parses every pages/*.html of fsys, each with all of parts/*.html. The parts define "layout",
+// which shows the page's own "main"; a page that has one also defines "region", its fragment.
+func NewEngine(fsys fs.FS, assets *Assets, messages Messages) (*Engine, error) {
+	base := template.New("").Option("missingkey=error").Funcs(template.FuncMap{
+		"asset":     assets.URL,
+		"integrity": assets.Integrity,
+	})
+	base, err := base.ParseFS(fsys, "parts/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("parse template parts: %w", err)
+	}
+	files, err := fs.Glob(fsys, "pages/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("list page templates: %w", err)
+	}
+	e := &Engine{pages: make(map[string]*template.Template, len(files))}
+	for _, file := range files {
+		page, err := base.Clone()
+		if err == nil {
+			_, err = page.ParseFS(fsys, file)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("parse template %s: %w", file, err)
+		}
+		if err := checkMessages(page, messages); err != nil {
+			return nil, fmt.Errorf("template %s: %w", file, err)
+		}
+		e.pages[strings.TrimSuffix(path.Base(file), ".html")] = page
+	}
+	return e, nil
+}
+
+// Render sends the whole page with this status. On an error nothing has been sent yet, or the connection
+// broke while sending; the caller logs it and, in the first case, may still send another page.
+func (e *Engine) Render(w http.ResponseWriter, status int, page Page) error {
+	return e.send(w, status, page, "layout")
+}
+
+// Fragment sends only the page's changing region, for a request that carries HX-Request.
+func (e *Engine) Fragment(w http.ResponseWriter, status int, page Page) error {
+	return e.send(w, status, page, "region")
+}
+
+func (e *Engine) send(w http.ResponseWriter, status int, page Page, part string) error {
+	t, ok := e.pages[page.Template()]
+	if !ok {
+		return fmt.Errorf("render %T: no template %q", page, page.Template())
+	}
+	var body bytes.Buffer
+	if err := t.ExecuteTemplate(&body, part, page); err != nil {
+		return fmt.Errorf("render %T: %w", page, err)
+	}
+	SetHeaders(w.Header())
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	if _, err := body.WriteTo(w); err != nil {
+		return fmt.Errorf("send %T: %w", page, err)
+	}
+	return nil
+}
+
+// checkMessages finds every .T and .Rich call of a template and refuses ids that nobody wrote.
+func checkMessages(t *template.Template, messages Messages) error {
+	for _, part := range t.Templates() {
+		if part.Tree == nil {
+			continue
+		}
+		for _, id := range messageIDs(part.Tree.Root) {
+			if !messages.Has(id) {
+				return fmt.Errorf("no message %q", id)
+			}
+		}
+	}
+	return nil
+}
+
+// messageIDs lists the literal ids in calls of T and Rich below node.
+func messageIDs(node parse.Node) []string {
+	var ids []string
+	switch n := node.(type) {
+	case *parse.ListNode:
+		if n == nil {
+			return nil
+		}
+		for _, child := range n.Nodes {
+			ids = append(ids, messageIDs(child)...)
+		}
+	case *parse.ActionNode:
+		ids = messageIDs(n.Pipe)
+	case *parse.TemplateNode:
+		ids = messageIDs(n.Pipe)
+	case *parse.IfNode:
+		ids = branchIDs(&n.BranchNode)
+	case *parse.RangeNode:
+		ids = branchIDs(&n.BranchNode)
+	case *parse.WithNode:
+		ids = branchIDs(&n.BranchNode)
+	case *parse.PipeNode:
+		if n == nil {
+			return nil
+		}
+		for _, command := range n.Cmds {
+			ids = append(ids, commandIDs(command)...)
+		}
+	}
+	return ids
+}
+
+func branchIDs(n *parse.BranchNode) []string {
+	ids := append(messageIDs(n.Pipe), messageIDs(n.List)...)
+	return append(ids, messageIDs(n.ElseList)...)
+}
+
+func commandIDs(c *parse.CommandNode) []string {
+	var ids []string
+	for i, arg := range c.Args {
+		if p, ok := arg.(*parse.PipeNode); ok {
+			ids = append(ids, messageIDs(p)...)
+		}
+		if i == 0 && speaks(arg) && len(c.Args) > 1 {
+			if id, ok := c.Args[1].(*parse.StringNode); ok {
+				ids = append(ids, id.Text)
+			}
+		}
+	}
+	return ids
+}
+
+// speaks reports whether a call's target is a message lookup: .T, $.T, .Rich, $.Rich.
+func speaks(node parse.Node) bool {
+	text := node.String()
+	return strings.HasSuffix(text, ".T") || strings.HasSuffix(text, ".Rich")
+}

@@ -1,0 +1,238 @@
+package portal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"homeward/internal/protocol"
+	"homeward/internal/server/locale"
+	"homeward/internal/server/reset"
+	"homeward/internal/server/tenant"
+	"homeward/internal/server/web"
+)
+
+const (
+	// sessionCookie is bound to this very host by its prefix (RFC 6265bis 4.1.3.2).
+	sessionCookie  = "__Host-homeward"
+	languageCookie = "__Host-homeward-language"
+
+	maxForm = 16 << 10
+	// pollWait is how long a status poll waits for news before it says that there is none.
+	pollWait = 900 * time.Millisecond
+)
+
+// Site answers for the portal's pages.
+type Site struct {
+	Resets  *reset.Service
+	Engine  *web.Engine
+	Assets  *web.Assets
+	Catalog *locale.Catalog
+	// Tenant finds whose portal a request is for.
+	Tenant func(r *http.Request) (tenant.Tenant, error)
+	// Since tells when the tenant's directory was last heard.
+	Since func(ctx context.Context, tenantID string) (time.Time, error)
+	Now   func() time.Time
+	Log   *slog.Logger
+}
+
+// Handler returns the portal's routes.
+func (s *Site) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET "+web.StaticPath, s.Assets)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/start", http.StatusSeeOther) })
+	mux.Handle("GET /start", s.page((*visit).getStart))
+	mux.Handle("POST /start", s.page((*visit).postStart))
+	mux.Handle("GET /verify/1", s.page((*visit).getMethod))
+	mux.Handle("POST /verify/1", s.page((*visit).postMethod))
+	mux.Handle("GET /verify/1/code", s.page((*visit).getCode))
+	mux.Handle("POST /verify/1/code", s.page((*visit).postCode))
+	mux.Handle("POST /verify/1/resend", s.page((*visit).postResend))
+	mux.Handle("GET /password", s.page((*visit).getPassword))
+	mux.Handle("POST /password/ticket", s.page((*visit).postTicket))
+	mux.Handle("POST /password", s.page((*visit).postPassword))
+	mux.Handle("GET /status/{id}", s.page((*visit).getStatus))
+	mux.Handle("/", s.page(func(v *visit) error { return v.message(http.StatusNotFound, MessagePage{Kind: NotFound}) }))
+	return http.NewCrossOriginProtection().Handler(web.Secure(mux))
+}
+
+// visit is one request on its way through a handler.
+type visit struct {
+	*Site
+	w      http.ResponseWriter
+	r      *http.Request
+	tenant tenant.Tenant
+	frame  Frame
+}
+
+func (v *visit) ctx() context.Context { return v.r.Context() }
+
+// page wraps a handler: tenant, language, body limit, and one place for everything that goes wrong.
+func (s *Site) page(handle func(v *visit) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		v := &visit{Site: s, w: w, r: r}
+		t, err := s.Tenant(r)
+		v.tenant = t
+		if err == nil && v.chooseLanguage() {
+			return
+		}
+		v.frame = s.frame(t, v.language(), r)
+		if err == nil {
+			err = handle(v)
+		}
+		if err != nil {
+			v.fail(err)
+		}
+	})
+}
+
+// chooseLanguage turns ?mkt= into a cookie and shows the same page without it.
+func (v *visit) chooseLanguage() bool {
+	q := v.r.URL.Query()
+	if !q.Has("mkt") || v.r.Method != http.MethodGet {
+		return false
+	}
+	lang := v.Catalog.For(v.r.Header.Get("Accept-Language"), q.Get("mkt"), "").Lang()
+	http.SetCookie(v.w, &http.Cookie{Name: languageCookie, Value: lang, Path: "/", Secure: true, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, MaxAge: int((365 * 24 * time.Hour).Seconds())})
+	q.Del("mkt")
+	target := *v.r.URL
+	target.RawQuery = q.Encode()
+	target.Scheme, target.Host = "", ""
+	http.Redirect(v.w, v.r, target.RequestURI(), http.StatusSeeOther)
+	return true
+}
+
+func (v *visit) language() locale.Localizer {
+	chosen := ""
+	if c, err := v.r.Cookie(languageCookie); err == nil {
+		chosen = c.Value
+	}
+	return v.Catalog.For(v.r.Header.Get("Accept-Language"), "", chosen)
+}
+
+func (s *Site) frame(t tenant.Tenant, l locale.Localizer, r *http.Request) Frame {
+	return Frame{Localizer: l, TenantName: t.Name, HelpPhone: t.Settings.HelpdeskPhone, HelpURL: t.Settings.HelpURL,
+		SignInURL: t.Settings.SignInURL, Languages: s.Catalog.Languages(), Path: r.URL.Path}
+}
+
+// fail turns an error into the page it deserves. Only unexpected ones are logged, without what was typed.
+func (v *visit) fail(err error) {
+	var limited *reset.LimitError
+	var tooLarge *http.MaxBytesError
+	var sent error
+	switch {
+	case errors.As(err, &limited):
+		wait := max(limited.Until.Sub(v.Now()), 0)
+		v.w.Header().Set("Retry-After", retryAfter(wait))
+		sent = v.message(http.StatusTooManyRequests, MessagePage{Kind: TooMany, Wait: wait})
+	case errors.Is(err, reset.ErrTooMany):
+		sent = v.message(http.StatusTooManyRequests, MessagePage{Kind: TooMany, Wait: 15 * time.Minute})
+	case errors.Is(err, reset.ErrExpired):
+		sent = v.render(http.StatusGone, StatusPage{Frame: v.frame, State: Expired, Now: v.Now(), Location: v.tenant.Settings.Location()})
+	case errors.Is(err, reset.ErrNoSession), errors.Is(err, reset.ErrState), errors.Is(err, reset.ErrConflict):
+		sent = v.message(http.StatusGone, MessagePage{Kind: SessionOver})
+	case errors.As(err, &tooLarge), errors.Is(err, errForm):
+		sent = v.message(http.StatusBadRequest, MessagePage{Kind: NotFound})
+	case errors.Is(err, context.Canceled):
+		return
+	default:
+		v.Log.Error("page failed", "route", v.r.Pattern, "error", err)
+		sent = v.message(http.StatusInternalServerError, MessagePage{Kind: Broken})
+	}
+	if sent != nil && v.ctx().Err() == nil {
+		v.Log.Warn("answer couldn't be sent", "route", v.r.Pattern, "error", sent)
+	}
+}
+
+func retryAfter(wait time.Duration) string {
+	return minutesText(int((wait + time.Second - 1) / time.Second))
+}
+
+func minutesText(n int) string {
+	b, err := json.Marshal(n)
+	if err != nil {
+		return "60"
+	}
+	return string(b)
+}
+
+// errForm reports a form that cannot be read.
+var errForm = errors.New("form can't be read")
+
+func (v *visit) form() error {
+	if err := v.r.ParseForm(); err != nil {
+		return errors.Join(errForm, err)
+	}
+	return nil
+}
+
+func (v *visit) render(status int, p web.Page) error { return v.Engine.Render(v.w, status, p) }
+
+// message sends a plain page; scripts that asked for JSON get the status with the way on.
+func (v *visit) message(status int, p MessagePage) error {
+	if v.r.Header.Get("HX-Request") == "true" && v.r.Method == http.MethodPost {
+		return v.json(status, map[string]string{"redirect": v.r.URL.Path})
+	}
+	p.Frame = v.frame
+	return v.render(status, p)
+}
+
+func (v *visit) json(status int, body any) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	v.w.Header().Set("Content-Type", "application/json")
+	v.w.WriteHeader(status)
+	_, err = v.w.Write(b)
+	return err
+}
+
+func (v *visit) seeOther(path string) error {
+	http.Redirect(v.w, v.r, path, http.StatusSeeOther)
+	return nil
+}
+
+// attempt returns the attempt of the browser's cookie.
+func (v *visit) attempt() (reset.Attempt, error) {
+	c, err := v.r.Cookie(sessionCookie)
+	if err != nil {
+		return reset.Attempt{}, reset.ErrNoSession
+	}
+	return v.Resets.Session(v.ctx(), v.tenant.ID, c.Value)
+}
+
+func (v *visit) remember(token string) {
+	http.SetCookie(v.w, &http.Cookie{Name: sessionCookie, Value: token, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+}
+
+// address is the visitor's, without port. Headers of proxies are not believed.
+func (v *visit) address() string {
+	host, _, err := net.SplitHostPort(v.r.RemoteAddr)
+	if err != nil {
+		return v.r.RemoteAddr
+	}
+	return host
+}
+
+// at sends people to where their attempt stands.
+func at(a reset.Attempt) string {
+	switch a.State {
+	case reset.Started:
+		return "/verify/1"
+	case reset.Verified, reset.Refused:
+		if a.Kind == protocol.Reset {
+			return "/password"
+		}
+	}
+	return "/status/" + a.ID
+}
+
+func trim(s string) string { return strings.TrimSpace(s) }

@@ -1,0 +1,128 @@
+package portal
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"time"
+
+	"homeward/internal/directory"
+	"homeward/internal/protocol"
+	"homeward/internal/seal"
+	"homeward/internal/server/reset"
+)
+
+func (v *visit) getPassword() error {
+	a, err := v.attempt()
+	if err != nil {
+		return err
+	}
+	if at(a) != "/password" {
+		return v.seeOther(at(a))
+	}
+	policy, err := v.Resets.Policy(v.ctx(), a)
+	switch {
+	case errors.Is(err, reset.ErrNoAgent):
+		return v.block(a, protocol.ReasonNoAgent)
+	case err != nil:
+		return err
+	case !policy.Found:
+		return v.block(a, protocol.ReasonNotFound)
+	case policy.Reason != protocol.ReasonNone:
+		return v.block(a, policy.Reason)
+	}
+	return v.render(http.StatusOK, v.password(a, policy))
+}
+
+func (v *visit) password(a reset.Attempt, p protocol.PersonPolicy) PasswordPage {
+	page := PasswordPage{Frame: v.frame, Checks: 1, Flow: v.Resets.Flow(a), Shown: a.Shown, FullName: p.DisplayName,
+		Policy: Policy{MinLength: p.MinLength, Complexity: p.Complexity, History: p.History, MinAge: time.Duration(p.MinAge) * time.Millisecond,
+			NameParts: directory.NameParts(p.SAM, p.DisplayName)},
+		NotBefore: p.ChangeableAt.Time(), Now: v.Now(), Location: v.tenant.Settings.Location()}
+	if a.State == reset.Refused {
+		page.Refused = Refusal{Reason: a.Reason, Rule: a.Rule}
+	}
+	return page
+}
+
+func (v *visit) block(a reset.Attempt, reason protocol.Reason) error {
+	next, err := v.Resets.Block(v.ctx(), a, reason)
+	if err != nil {
+		return err
+	}
+	return v.seeOther("/status/" + next.ID)
+}
+
+// flow returns the attempt if the request carries its flow token as well.
+func (v *visit) flow() (reset.Attempt, error) {
+	if err := v.form(); err != nil {
+		return reset.Attempt{}, err
+	}
+	a, err := v.attempt()
+	if err != nil {
+		return a, err
+	}
+	if v.r.PostForm.Get("flow") != v.Resets.Flow(a) {
+		return a, reset.ErrNoSession
+	}
+	return a, nil
+}
+
+func (v *visit) postTicket() error {
+	a, err := v.flow()
+	if err != nil {
+		return v.away(a, err)
+	}
+	t, err := v.Resets.Ticket(v.ctx(), a)
+	if errors.Is(err, reset.ErrNoAgent) {
+		next, err := v.Resets.Block(v.ctx(), a, protocol.ReasonNoAgent)
+		if err != nil {
+			return err
+		}
+		return v.json(http.StatusOK, redirect{"/status/" + next.ID})
+	}
+	if err != nil {
+		return v.away(a, err)
+	}
+	return v.json(http.StatusOK, struct {
+		Request string `json:"request"`
+		Header  []byte `json:"header"`
+		Key     []byte `json:"key"`
+	}{t.Request, t.Header, t.SealKey})
+}
+
+type redirect struct {
+	Redirect string `json:"redirect"`
+}
+
+// away sends a script to the page that says where the attempt stands.
+func (v *visit) away(a reset.Attempt, err error) error {
+	if a.ID == "" || errors.Is(err, reset.ErrNoSession) || errors.Is(err, reset.ErrExpired) {
+		return v.json(http.StatusOK, redirect{"/password"})
+	}
+	if errors.Is(err, reset.ErrState) || errors.Is(err, reset.ErrConflict) || errors.Is(err, reset.ErrTooMany) {
+		return v.json(http.StatusOK, redirect{"/status/" + a.ID})
+	}
+	return err
+}
+
+func (v *visit) postPassword() error {
+	a, err := v.flow()
+	if err != nil {
+		return v.away(a, err)
+	}
+	sealed, err := base64.StdEncoding.DecodeString(v.r.PostForm.Get("sealed"))
+	if err != nil {
+		return errors.Join(errForm, err)
+	}
+	next, again, err := v.Resets.Submit(v.ctx(), a, v.r.PostForm.Get("request"), sealed)
+	switch {
+	case errors.Is(err, seal.ErrMalformed):
+		return errors.Join(errForm, err)
+	case err != nil:
+		return v.away(a, err)
+	case again:
+		return v.json(http.StatusOK, map[string]bool{"again": true})
+	}
+	return v.json(http.StatusOK, redirect{"/status/" + next.ID})
+}

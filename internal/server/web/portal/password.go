@@ -1,0 +1,179 @@
+package portal
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"homeward/internal/protocol"
+)
+
+// FieldPassword is the id of the password field. It has no name on purpose: a form sent by any other way
+// than the script, which seals, cannot carry it.
+const FieldPassword = "password"
+
+// Policy is what Active Directory asks of this person's next password.
+type Policy struct {
+	MinLength  int
+	Complexity bool
+	History    int
+	MinAge     time.Duration
+	NameParts  []string // what complexity forbids it to contain; see NameParts
+}
+
+// Refusal says why the last password was refused, and the numbers its sentence needs.
+type Refusal struct {
+	Reason protocol.Reason
+	Rule   protocol.Rule
+}
+
+// PasswordPage asks for the new password and seals it: GET and POST /password, tickets at /password/ticket.
+type PasswordPage struct {
+	Frame
+	Checks    int    // how many checks came before, for the step bar
+	Flow      string // this flow's token, sent along with ticket and password
+	Shown     string // the UPN; for password managers and the person chip
+	FullName  string // for the initials in the chip
+	Policy    Policy
+	NotBefore time.Time // the minimum age is not over until then: no form, only the sentence
+	Now       time.Time
+	Location  *time.Location
+	Refused   Refusal
+}
+
+// Template names the page's file.
+func (PasswordPage) Template() string { return "password" }
+
+// Title is the page's one h1.
+func (p PasswordPage) Title() string {
+	if p.Blocked() {
+		return p.T("password.title.blocked")
+	}
+	return p.T("password.title")
+}
+
+// Steps is the last step.
+func (p PasswordPage) Steps() *Steps {
+	of := 2 + max(p.Checks, 1)
+	return &Steps{Now: of, Of: of, Name: p.T("step.password")}
+}
+
+// Wide puts the rules beside the field.
+func (p PasswordPage) Wide() bool { return !p.Blocked() }
+
+// Scripts seal and advise.
+func (p PasswordPage) Scripts() []string {
+	if p.Blocked() {
+		return nil
+	}
+	return []string{"hpke.js", "password.js"}
+}
+
+// Blocked reports whether the minimum age forbids any password now.
+func (p PasswordPage) Blocked() bool {
+	return p.Refused.Reason == protocol.ReasonTooYoung || p.NotBefore.After(p.Now)
+}
+
+// BlockedText says since when and until when.
+func (p PasswordPage) BlockedText() string {
+	until, age := p.NotBefore, p.Policy.MinAge
+	if until.IsZero() {
+		until = p.Refused.Rule.NotBefore.Time()
+	}
+	if age == 0 {
+		age = time.Duration(p.Refused.Rule.MinAge) * time.Millisecond
+	}
+	if until.IsZero() || age <= 0 || p.Location == nil {
+		return p.T("password.young")
+	}
+	moment := p.Moment(until, p.Location)
+	switch {
+	case age%(24*time.Hour) == 0:
+		return p.T("password.young.days", "N", int(age/(24*time.Hour)), "Moment", moment)
+	case age%time.Hour == 0:
+		return p.T("password.young.hours", "N", int(age/time.Hour), "Moment", moment)
+	}
+	return p.T("password.young.minutes", "N", minutes(age), "Moment", moment)
+}
+
+// Problem reports whether the last password was refused. A minimum age is not the person's mistake.
+func (p PasswordPage) Problem() bool { return p.Refused.Reason != "" && !p.Blocked() }
+
+// Problems is the sentence of the refusal.
+func (p PasswordPage) Problems() Problems {
+	if !p.Problem() {
+		return nil
+	}
+	return Problems{{FieldPassword, p.refusal()}}
+}
+
+func (p PasswordPage) refusal() string {
+	rule := p.Refused.Rule
+	switch p.Refused.Reason {
+	case protocol.ReasonTooShort:
+		return p.T("password.error.short", "N", max(rule.MinLength, p.Policy.MinLength))
+	case protocol.ReasonTooSimple:
+		return p.T("password.error.kinds")
+	case protocol.ReasonContainsName:
+		if rule.Name == "" {
+			return p.T("password.error.a_name")
+		}
+		return p.T("password.error.name", "Name", rule.Name)
+	case protocol.ReasonUsedBefore:
+		if n := max(rule.History, p.Policy.History); n > 0 {
+			return p.T("password.error.used", "N", n)
+		}
+		return p.T("password.error.used_some")
+	case protocol.ReasonTooLong:
+		return p.T("password.error.long")
+	}
+	return p.T("password.error.unknown")
+}
+
+// Initials are the letters in the person chip.
+func (p PasswordPage) Initials() string {
+	name := p.FullName
+	if name == "" {
+		name, _, _ = strings.Cut(p.Shown, "@")
+	}
+	words := strings.FieldsFunc(name, nameDelimiter)
+	out := ""
+	for _, w := range words {
+		r, _ := utf8.DecodeRuneInString(w)
+		if len(out) == 0 || w == words[len(words)-1] {
+			out += strings.ToUpper(string(r))
+		}
+	}
+	return out
+}
+
+// Names is NameParts for the script, as JSON.
+func (p PasswordPage) Names() (string, error) {
+	parts := p.Policy.NameParts
+	if parts == nil {
+		parts = []string{}
+	}
+	b, err := json.Marshal(parts)
+	return string(b), err
+}
+
+// NameParts returns what Active Directory's complexity rule forbids a password to contain: the
+// sAMAccountName when it has three characters or more, and each part of the display name that has. Case
+// does not matter to the rule ([MS-SAMR] 3.1.1.7.2).
+func NameParts(sam, displayName string) []string {
+	var parts []string
+	if len(utf16.Encode([]rune(sam))) >= 3 {
+		parts = append(parts, sam)
+	}
+	for _, part := range strings.FieldsFunc(displayName, nameDelimiter) {
+		if len(utf16.Encode([]rune(part))) >= 3 {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// nameDelimiter reports the characters at which the rule splits a display name.
+func nameDelimiter(r rune) bool { return strings.ContainsRune(",.-_ #\t–—", r) }

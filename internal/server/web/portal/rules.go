@@ -1,0 +1,86 @@
+package portal
+
+import "homeward/internal/protocol"
+
+// RuleRow is one line of the checklist as the page is sent; the script keeps it live.
+type RuleRow struct {
+	ID    string // length, kinds, name or history
+	State string // todo, bad or later
+	Text  string
+}
+
+// Rules lists the person's rules, the broken one first.
+func (p PasswordPage) Rules() []RuleRow {
+	var rows []RuleRow
+	if p.Policy.MinLength > 0 {
+		rows = append(rows, RuleRow{"length", "todo", p.T("rule.length", "N", p.Policy.MinLength)})
+	}
+	if p.Policy.Complexity {
+		rows = append(rows, RuleRow{"kinds", "todo", p.T("rule.kinds")})
+		rows = append(rows, RuleRow{"name", "todo", p.T("rule.name")})
+	}
+	if p.Policy.History > 0 {
+		rows = append(rows, RuleRow{"history", "later", p.T("rule.history", "N", p.Policy.History)})
+	}
+	return brokenFirst(rows, p.brokenRule())
+}
+
+func brokenFirst(rows []RuleRow, broken string) []RuleRow {
+	for i, row := range rows {
+		if row.ID == broken {
+			row.State = "bad"
+			out := append([]RuleRow{row}, rows[:i]...)
+			return append(out, rows[i+1:]...)
+		}
+	}
+	return rows
+}
+
+// brokenRule names the rule of the refusal. It names none that is not known.
+func (p PasswordPage) brokenRule() string {
+	switch p.Refused.Reason {
+	case protocol.ReasonTooShort:
+		return "length"
+	case protocol.ReasonTooSimple:
+		return "kinds"
+	case protocol.ReasonContainsName:
+		return "name"
+	case protocol.ReasonUsedBefore:
+		return "history"
+	}
+	return ""
+}
+
+// Count is a sentence with a number for the script: its singular and its plural, {n} for the number.
+type Count struct{ One, Many string }
+
+// Words are the sentences the script says, in the person's language. It has none of its own.
+type Words struct {
+	Title, Problem, Empty, Name, Network, Again string
+	Short, Kinds                                Count
+	Lower, Upper, Digit, Symbol, Comma, Or      string
+	Now, Met, Spoken                            string
+	Yes, No, Bad                                string
+	Show, Hide, ShowLong, HideLong              string
+	Weak, Fair, Good, Strong                    string
+}
+
+// Words returns the script's sentences.
+func (p PasswordPage) Words() Words {
+	return Words{
+		Title: p.Title(), Problem: p.T("title.problem"),
+		Empty: p.T("password.error.empty"), Name: p.T("password.error.name", "Name", "{name}"),
+		Network: p.T("password.error.network"), Again: p.T("password.error.again"),
+		Short: p.count("password.error.short_now", "Min", p.Policy.MinLength), Kinds: p.count("password.error.kinds_more", "List", "{list}"),
+		Lower: p.T("kind.lower"), Upper: p.T("kind.upper"), Digit: p.T("kind.digit"), Symbol: p.T("kind.symbol"),
+		Comma: p.T("list.comma"), Or: p.T("list.or"),
+		Now: p.Pattern("rule.now", 2), Met: p.Pattern("rules.met", 2, "Of", "{of}"), Spoken: p.Pattern("rules.spoken", 2, "Of", "{of}"),
+		Yes: p.T("rule.yes"), No: p.T("rule.no"), Bad: p.T("rule.bad"),
+		Show: p.T("password.show"), Hide: p.T("password.hide"), ShowLong: p.T("password.show.long"), HideLong: p.T("password.hide.long"),
+		Weak: p.T("strength.weak"), Fair: p.T("strength.fair"), Good: p.T("strength.good"), Strong: p.T("strength.strong"),
+	}
+}
+
+func (p PasswordPage) count(id string, data ...any) Count {
+	return Count{One: p.Pattern(id, 1, data...), Many: p.Pattern(id, 2, data...)}
+}

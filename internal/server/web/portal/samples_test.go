@@ -1,0 +1,158 @@
+package portal_test
+
+import (
+	"testing"
+	"time"
+
+	"homeward/internal/protocol"
+	"homeward/internal/server/locale"
+	"homeward/internal/server/web"
+	"homeward/internal/server/web/portal"
+)
+
+// newSite returns what a server needs to show pages.
+func newSite(t *testing.T) (*web.Engine, *web.Assets, *locale.Catalog) {
+	t.Helper()
+	catalog, err := locale.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	assets, err := portal.Assets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, err := portal.NewEngine(assets, catalog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return engine, assets, catalog
+}
+
+func sampleFrame(catalog *locale.Catalog, lang, path string) portal.Frame {
+	return portal.Frame{
+		Localizer:  catalog.In(lang),
+		TenantName: "Contoso",
+		HelpPhone:  "+46 8 555 01 42",
+		HelpURL:    "https://help.contoso.com/",
+		SignInURL:  "https://login.contoso.com/",
+		Languages:  catalog.Languages(),
+		Path:       path,
+	}
+}
+
+// sample is one page with the data of a mock, or of a state that has none.
+type sample struct {
+	name   string
+	status int
+	page   web.Page
+}
+
+// now is the moment of the mocks: 15 March, 14:32.
+func now() time.Time { return time.Date(2027, 3, 15, 14, 32, 0, 0, time.UTC) }
+
+func samples(catalog *locale.Catalog, lang string) []sample {
+	out := append(formSamples(catalog, lang), passwordSamples(catalog, lang)...)
+	out = append(out, statusSamples(catalog, lang)...)
+	return append(out, messageSamples(catalog, lang)...)
+}
+
+func formSamples(catalog *locale.Catalog, lang string) []sample {
+	start := portal.StartPage{
+		Frame: sampleFrame(catalog, lang, "/start"), Name: "amara.okafor@contoso.com", Choice: portal.ProblemForgot,
+		UnlockOffered: true, ExampleUPN: "sam.berg@contoso.com", ExampleDown: `CORP\sberg`, Checks: 2,
+	}
+	empty := start
+	empty.Name, empty.Choice, empty.NoName, empty.NoChoice = "", "", true, true
+	methods := portal.MethodPage{
+		Frame: sampleFrame(catalog, lang, "/verify/1"), Check: portal.Check{Number: 1, Of: 2},
+		Methods: []portal.Method{
+			{Kind: portal.MethodApp, Value: "app"},
+			{Kind: portal.MethodText, Value: "text", Masked: "•••• 42"},
+			{Kind: portal.MethodMail, Value: "mail", Masked: "a•••@fastmail.example"},
+			{Kind: portal.MethodPasskey, Value: "passkey"},
+			{Kind: portal.MethodQuestions, Value: "questions", Count: 3},
+		},
+	}
+	mailOnly := methods
+	mailOnly.Check, mailOnly.Methods = portal.Check{Number: 1, Of: 1}, methods.Methods[2:3]
+	code := portal.CodePage{
+		Frame: sampleFrame(catalog, lang, "/verify/1/code"), Check: portal.Check{Number: 1, Of: 2},
+		AnotherURL: "/verify/1", Masked: "a•••@fastmail.example", Until: now().Add(4 * time.Minute), Location: time.UTC,
+		NextSend: now().Add(24 * time.Second), Now: now(),
+	}
+	wrong := code
+	wrong.Error, wrong.TriesLeft, wrong.NextSend = portal.CodeWrong, 3, time.Time{}
+	many := wrong
+	many.Error, many.Wait = portal.CodeTooMany, 15*time.Minute
+	resent := code
+	resent.Resent = true
+	return []sample{
+		{"start", 200, start}, {"start-empty", 422, empty}, {"method", 200, methods}, {"method-mail", 200, mailOnly},
+		{"code", 200, code}, {"code-wrong", 422, wrong}, {"code-many", 429, many}, {"code-resent", 200, resent},
+	}
+}
+
+func passwordSamples(catalog *locale.Catalog, lang string) []sample {
+	page := portal.PasswordPage{
+		Frame: sampleFrame(catalog, lang, "/password"), Checks: 2, Flow: "flow-token", Shown: "amara.okafor@contoso.com", FullName: "Amara Okafor",
+		Policy: portal.Policy{
+			MinLength: 12, Complexity: true, History: 24, MinAge: 24 * time.Hour,
+			NameParts: portal.NameParts("aokafor", "Amara Okafor"),
+		},
+		Now: now(), Location: time.UTC,
+	}
+	refused := page
+	refused.Refused = portal.Refusal{Reason: protocol.ReasonUsedBefore, Rule: protocol.Rule{History: 24}}
+	unknown := page
+	unknown.Refused = portal.Refusal{Reason: protocol.ReasonRuleUnknown}
+	young := page
+	young.Refused = portal.Refusal{Reason: protocol.ReasonTooYoung}
+	young.NotBefore = time.Date(2027, 3, 11, 8, 10, 0, 0, time.UTC)
+	return []sample{
+		{"password", 200, page}, {"password-refused", 422, refused}, {"password-unknown", 422, unknown}, {"password-young", 200, young},
+	}
+}
+
+func statusSamples(catalog *locale.Catalog, lang string) []sample {
+	page := portal.StatusPage{
+		Frame: sampleFrame(catalog, lang, "/status/4f2a"), ID: "4f2a", Now: now(), Location: time.UTC, At: now(), Support: "HW-7K3Q-92MD",
+	}
+	with := func(state portal.Outcome, change func(*portal.StatusPage)) portal.StatusPage {
+		p := page
+		p.State = state
+		if change != nil {
+			change(&p)
+		}
+		return p
+	}
+	unlock := func(p *portal.StatusPage) { p.Unlock = true }
+	mailed := func(p *portal.StatusPage) { p.Mailed = true }
+	return []sample{
+		{"status-writing", 200, with(portal.Writing, nil)},
+		{"status-directory", 200, with(portal.Writing, func(p *portal.StatusPage) { p.Progress = portal.AtDirectory })},
+		{"status-unlocking", 200, with(portal.Writing, unlock)},
+		{"status-changed", 200, with(portal.Changed, mailed)},
+		{"status-changed-earlier", 200, with(portal.Changed, func(p *portal.StatusPage) { p.Now = now().Add(48 * time.Hour) })},
+		{"status-unlocked", 200, with(portal.Unlocked, unlock)},
+		{"status-offline", 200, with(portal.Offline, func(p *portal.StatusPage) { p.Told, p.At = true, now().Add(-14*time.Minute) })},
+		{"status-offline-untold", 200, with(portal.Offline, nil)},
+		{"status-unsure", 200, with(portal.NotSure, func(p *portal.StatusPage) { p.Support = "HW-4TXN-81RB" })},
+		{"status-unsure-unlock", 200, with(portal.NotSure, unlock)},
+		{"status-expired", 200, with(portal.Expired, nil)},
+		{"status-failed", 200, with(portal.Failed, nil)},
+		{"status-failed-unlock", 200, with(portal.Failed, unlock)},
+		{"status-disabled", 200, with(portal.Disabled, nil)},
+		{"status-protected", 200, with(portal.Protected, nil)},
+		{"status-not-set-up", 200, with(portal.NotSetUp, nil)},
+	}
+}
+
+func messageSamples(catalog *locale.Catalog, lang string) []sample {
+	frame := sampleFrame(catalog, lang, "/start")
+	return []sample{
+		{"message-not-found", 404, portal.MessagePage{Frame: frame, Kind: portal.NotFound}},
+		{"message-too-many", 429, portal.MessagePage{Frame: frame, Kind: portal.TooMany, Wait: 15 * time.Minute}},
+		{"message-broken", 500, portal.MessagePage{Frame: frame, Kind: portal.Broken, Support: "HW-7K3Q-92MD"}},
+		{"message-session-over", 410, portal.MessagePage{Frame: frame, Kind: portal.SessionOver}},
+	}
+}

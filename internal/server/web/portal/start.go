@@ -1,0 +1,66 @@
+package portal
+
+// Field names of the start form.
+const (
+	FieldName    = "name"
+	FieldProblem = "problem"
+)
+
+// Answers to "What's the problem?".
+const (
+	ProblemForgot = "forgot"
+	ProblemLocked = "locked"
+)
+
+// StartPage asks for the account and the problem: GET and POST /start.
+type StartPage struct {
+	Frame
+	Name          string // what was typed before, when the page is shown again
+	Choice        string // ProblemForgot, ProblemLocked or nothing yet
+	UnlockOffered bool   // people may unlock without a new password
+	ExampleUPN    string // in the hint; empty leaves it out
+	ExampleDown   string // DOMAIN\name in the same hint
+	Checks        int    // how many checks a reset has, for the step bar; 0 means one
+	NoName        bool   // nothing was typed
+	NoChoice      bool   // nothing was chosen
+}
+
+// Template names the page's file.
+func (StartPage) Template() string { return "start" }
+
+// Title is the page's one h1.
+func (p StartPage) Title() string { return p.T("start.title") }
+
+// Hills shows them on a small screen.
+func (StartPage) Hills() bool { return true }
+
+// Steps is the first of the whole reset, the longer way.
+func (p StartPage) Steps() *Steps {
+	return &Steps{Now: 1, Of: 2 + max(p.Checks, 1), Name: p.T("step.account")}
+}
+
+// Problem reports whether something is missing.
+func (p StartPage) Problem() bool { return p.NoName || p.NoChoice }
+
+// Problems lists what is missing.
+func (p StartPage) Problems() Problems {
+	var out Problems
+	if p.NoName {
+		out = append(out, FieldError{FieldName, p.T("start.error.name")})
+	}
+	if p.NoChoice {
+		out = append(out, FieldError{FieldProblem, p.T("start.error.problem")})
+	}
+	return out
+}
+
+// Hint gives examples of what may be typed.
+func (p StartPage) Hint() string {
+	switch {
+	case p.ExampleUPN != "" && p.ExampleDown != "":
+		return p.T("start.hint.both", "Mail", p.ExampleUPN, "Name", p.ExampleDown)
+	case p.ExampleUPN != "" || p.ExampleDown != "":
+		return p.T("start.hint.one", "Example", p.ExampleUPN+p.ExampleDown)
+	}
+	return ""
+}

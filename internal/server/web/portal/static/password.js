@@ -1,0 +1,264 @@
+// Checks, seals and sends the new password. Nothing but the sealed form ever leaves this page, and the typed
+// password is kept nowhere but in its field, which is emptied when it has been sent and when the page is left.
+"use strict";
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const form = byId("password-form");
+  const field = byId("password");
+  const button = byId("change");
+  const words = byId("words").dataset;
+  const names = JSON.parse(words.names);
+  const min = Number(words.min);
+  const complexity = words.complexity === "true";
+  const plural = new Intl.PluralRules(words.lang);
+  const maxTries = 3;
+
+  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
+  const count = (name, n, values) => fill(words[name + (plural.select(n) === "one" ? "One" : "Many")], { n, ...values });
+
+  // --- what Active Directory would say -------------------------------------------------------------------
+
+  // Characters are UTF-16 units, as Active Directory counts them; so is String.length. The kinds are those of
+  // [MS-SAMR] 3.1.1.7.2: only these symbols count, and letters without case are a kind of their own, which
+  // helps but has no chip.
+  const tests = {
+    upper: /\p{Lu}/u, lower: /\p{Ll}/u, digit: /[0-9]/,
+    symbol: /[~!@#$%^&*_\-+=`|\\(){}[\]:;"'<>,.?/]/, other: /[\p{Lo}\p{Lt}\p{Lm}]/u,
+  };
+  const order = ["lower", "upper", "digit", "symbol"];
+  const kindsOf = (text) => [...order, "other"].filter((kind) => tests[kind].test(text));
+
+  function nameIn(text) {
+    const lower = text.toLowerCase();
+    return names.find((name) => lower.includes(name.toLowerCase()));
+  }
+
+  // either says "a, b or c".
+  function either(list) {
+    const texts = list.map((kind) => words[kind]);
+    const last = texts.pop();
+    return texts.length ? texts.join(words.comma) + words.or + last : last;
+  }
+
+  // mistake returns the first rule the password breaks and the sentence for it, or nothing.
+  function mistake(text) {
+    if (text === "") return { text: words.empty };
+    if (text.length < min) return { rule: "length", text: count("short", text.length) };
+    const kinds = kindsOf(text);
+    if (complexity && kinds.length < 3) {
+      const rest = order.filter((kind) => !kinds.includes(kind));
+      return { rule: "kinds", text: count("kinds", 3 - kinds.length, { list: either(rest) }) };
+    }
+    const name = complexity && nameIn(text);
+    return name ? { rule: "name", text: fill(words.name, { name: name.toLowerCase() }) } : null;
+  }
+
+  // --- checklist -----------------------------------------------------------------------------------------
+
+  const rules = byId("rules");
+  const met = byId("rules-met");
+  const spoken = byId("rules-status");
+  const row = (id) => rules?.querySelector(`[data-rule="${id}"]`);
+  let speaking = 0;
+
+  function mark(id, state) {
+    const li = row(id);
+    if (!li) return;
+    li.dataset.state = state;
+    const word = { ok: words.yes, todo: words.no, bad: words.bad }[state];
+    li.querySelector("[data-word]").textContent = word ? `${word}: ` : "";
+  }
+
+  function checklist() {
+    const text = field.value;
+    const kinds = kindsOf(text);
+    const some = text !== "";
+    mark("length", text.length >= min && some ? "ok" : "todo");
+    mark("kinds", kinds.length >= 3 ? "ok" : "todo");
+    mark("name", some && !nameIn(text) ? "ok" : "todo");
+    mark("history", "later");
+    note("length", some ? ` ${fill(words.now, { n: text.length })}` : "");
+    note("kinds", some ? ` ${fill(words.now, { n: kinds.length })}` : "");
+    chips(kinds, some);
+    tally(some);
+    strength(text);
+  }
+
+  function note(id, text) {
+    const now = row(id)?.querySelector("[data-now]");
+    if (now) now.textContent = text;
+  }
+
+  function chips(kinds, some) {
+    const li = row("kinds");
+    if (!li) return;
+    li.querySelector("[data-plain]").hidden = some;
+    li.querySelector("[data-chips]").hidden = !some;
+    for (const chip of li.querySelectorAll("[data-kind]")) {
+      chip.toggleAttribute("data-on", kinds.includes(chip.dataset.kind));
+    }
+  }
+
+  // tally shows how many rules are met at once, and says it when typing has stopped for a second.
+  function tally(some) {
+    clearTimeout(speaking);
+    if (!rules) return;
+    const values = { n: rules.querySelectorAll('[data-state="ok"]').length, of: rules.children.length };
+    met.textContent = some ? ` · ${fill(words.met, values)}` : "";
+    if (some) speaking = setTimeout(() => (spoken.textContent = fill(words.spoken, values)), 1000);
+    else spoken.textContent = "";
+  }
+
+  // --- strength: advice only, the rules decide -----------------------------------------------------------
+
+  const common = /pass(wor[dt])?|qwert|asdf|letmein|welcome|willkommen|admin|summer|sommer|winter|spring|autumn|herbst|monday|montag|hallo|1234|abcd|(.)\2\2/gi;
+
+  function level(text) {
+    if (text === "") return 0;
+    const plain = text.replace(common, "*"); // a common word is worth one character
+    const variety = new Set(plain.toLowerCase()).size;
+    const score = plain.length + Math.min(variety, 12) / 2 + kindsOf(text).length * 2;
+    return score < 16 ? 1 : score < 22 ? 2 : score < 32 ? 3 : 4;
+  }
+
+  function strength(text) {
+    const meter = byId("strength");
+    const n = level(text);
+    meter.hidden = n === 0;
+    meter.dataset.level = n;
+    meter.querySelector("b").textContent = ["", words.weak, words.fair, words.good, words.strong][n];
+  }
+
+  // --- errors: the same summary, field error and marked rule as the server's ------------------------------
+
+  function clearProblem() {
+    byId("problems").replaceChildren();
+    byId("password-error").hidden = true;
+    field.removeAttribute("aria-invalid");
+  }
+
+  function problem({ rule, text }) {
+    const summary = byId("summary").content.cloneNode(true);
+    summary.querySelector("a").textContent = text;
+    byId("problems").replaceChildren(summary);
+    const wrong = byId("password-error");
+    wrong.querySelector("span").textContent = text;
+    wrong.hidden = false;
+    field.setAttribute("aria-invalid", "true");
+    if (rule && row(rule)) {
+      mark(rule, "bad");
+      rules.prepend(row(rule));
+    }
+    document.title = `${words.problem} ${words.title}${words.tenant ? ` – ${words.tenant}` : ""}`;
+    byId("problems").firstElementChild.focus();
+  }
+
+  // --- sealing and sending -------------------------------------------------------------------------------
+
+  const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  const base64 = (view) => btoa(Array.from(view, (b) => String.fromCharCode(b)).join(""));
+
+  async function post(address, values) {
+    const answer = await fetch(address, {
+      method: "POST",
+      headers: { "HX-Request": "true" },
+      body: new URLSearchParams({ flow: form.elements.flow.value, ...values }),
+      cache: "no-store",
+      redirect: "error",
+    });
+    if (!answer.ok && !answer.headers.get("Content-Type")?.startsWith("application/json")) {
+      throw new Error(`answer ${answer.status}`);
+    }
+    return answer.json();
+  }
+
+  // once asks for a ticket, seals to its key and sends; it returns what the server says to that.
+  async function once(password) {
+    const ticket = await post(words.ticket, {});
+    if (ticket.redirect) return ticket;
+    const key = bytes(ticket.key);
+    if (key.length !== homewardSeal.publicKeySize) throw new Error(`key has ${key.length} bytes`);
+    const sealed = await homewardSeal.seal(key, bytes(ticket.header), password);
+    return post(form.getAttribute("action"), { request: ticket.request, sealed: base64(sealed) });
+  }
+
+  // send repeats with a fresh ticket when the agent that was asked is gone: the key is then another one.
+  async function send(password) {
+    for (let i = 0; i < maxTries; i++) {
+      const answer = await once(password);
+      if (answer.redirect) return answer.redirect;
+      if (!answer.again) throw new Error("unknown answer");
+    }
+    return "";
+  }
+
+  function go(address) {
+    const url = new URL(address, location.href);
+    if (url.origin !== location.origin) throw new Error("foreign address");
+    location.assign(url);
+  }
+
+  let busy = false;
+
+  async function submit(event) {
+    event.preventDefault();
+    if (busy) return;
+    clearProblem();
+    checklist();
+    const wrong = mistake(field.value);
+    if (wrong) {
+      problem(wrong);
+      return;
+    }
+    busy = true;
+    button.disabled = true;
+    try {
+      const address = await send(field.value);
+      if (address === "") {
+        ready();
+        problem({ text: words.again });
+        return;
+      }
+      empty();
+      go(address);
+    } catch {
+      ready(); // what was typed stays: nothing is lost, and trying again is one press
+      problem({ text: words.network });
+    }
+  }
+
+  function ready() {
+    busy = false;
+    button.disabled = false;
+  }
+
+  function empty() {
+    field.value = "";
+    conceal();
+    checklist();
+  }
+
+  // --- show and hide -------------------------------------------------------------------------------------
+
+  const show = byId("show");
+
+  function reveal(on) {
+    field.type = on ? "text" : "password";
+    show.querySelector("span").textContent = on ? words.hide : words.show;
+    show.setAttribute("aria-label", on ? words.hideLong : words.showLong);
+  }
+
+  const conceal = () => reveal(false);
+
+  show.addEventListener("click", () => reveal(field.type === "password"));
+  field.addEventListener("input", checklist);
+  form.addEventListener("submit", submit);
+  addEventListener("pagehide", empty);
+  addEventListener("pageshow", (event) => event.persisted && ready());
+
+  if (!globalThis.crypto?.subtle || !globalThis.homewardSeal) return; // the note stays, the button too
+  conceal();
+  show.hidden = false;
+  byId("no-script").hidden = true;
+  ready();
+})();
