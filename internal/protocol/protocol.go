@@ -154,6 +154,7 @@ type PersonPolicy struct {
 	Found        bool   `json:"found"`
 	Reason       Reason `json:"reason,omitempty"` // why the person cannot be written, when known
 	Detail       string `json:"detail,omitempty"` // for the audit record only
+	MinLength    int    `json:"min_length"`
 	Complexity   bool   `json:"complexity"`
 	History      int    `json:"history"`
 	MinAge       int64  `json:"min_age_ms"`

@@ -1,0 +1,130 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"homeward/internal/server/enrol"
+	"homeward/internal/server/reset"
+	"homeward/internal/server/store"
+	"homeward/internal/server/verify"
+)
+
+// The services name their own errors; the store has two. These types stand between.
+
+// attempts fits reset.Attempts and reset.Requests.
+type attempts struct{ *store.Store }
+
+func resetError(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return errors.Join(reset.ErrNoSession, err)
+	case errors.Is(err, store.ErrConflict):
+		return errors.Join(reset.ErrConflict, err)
+	}
+	return err
+}
+
+func (s attempts) Attempt(ctx context.Context, tenant, id string) (reset.Attempt, error) {
+	a, err := s.Store.Attempt(ctx, tenant, id)
+	return a, resetError(err)
+}
+
+func (s attempts) AttemptBySession(ctx context.Context, tenant string, session []byte) (reset.Attempt, error) {
+	a, err := s.Store.AttemptBySession(ctx, tenant, session)
+	return a, resetError(err)
+}
+
+func (s attempts) AttemptByRequest(ctx context.Context, tenant, request string) (reset.Attempt, error) {
+	a, err := s.Store.AttemptByRequest(ctx, tenant, request)
+	return a, resetError(err)
+}
+
+func (s attempts) Move(ctx context.Context, next reset.Attempt, from ...reset.State) (reset.Attempt, error) {
+	a, err := s.Store.Move(ctx, next, from...)
+	return a, resetError(err)
+}
+
+// codes fits verify.Store.
+type codes struct{ *store.Store }
+
+func (s codes) Code(ctx context.Context, tenant, attempt string) (verify.Code, error) {
+	c, err := s.Store.Code(ctx, tenant, attempt)
+	if errors.Is(err, store.ErrNotFound) {
+		err = errors.Join(verify.ErrNoCode, err)
+	}
+	return c, err
+}
+
+// agents fits enrol.Store and fleet.Store.
+type agents struct{ *store.Store }
+
+func enrolError(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return errors.Join(enrol.ErrNotFound, err)
+	case errors.Is(err, store.ErrConflict):
+		return errors.Join(enrol.ErrConflict, err)
+	}
+	return err
+}
+
+func (s agents) UseCode(ctx context.Context, hash []byte, agentID string, now time.Time) (enrol.Code, error) {
+	c, err := s.Store.UseCode(ctx, hash, agentID, now)
+	return c, enrolError(err)
+}
+
+func (s agents) Agent(ctx context.Context, id string) (enrol.Agent, error) {
+	a, err := s.Store.Agent(ctx, id)
+	return a, enrolError(err)
+}
+
+func (s agents) TouchAgent(ctx context.Context, a enrol.Agent) error {
+	return enrolError(s.Store.TouchAgent(ctx, a.ID, a.Seen, a.DirectoryOK, a.Reason, a.Since, a.Build, a.Protocol))
+}
+
+// people fits reset.People. The domains of the tenant's mail addresses are looked up once a minute.
+type people struct {
+	*store.Store
+	now func() time.Time
+
+	mu      *sync.Mutex
+	domains map[string]remembered
+}
+
+type remembered struct {
+	domains []string
+	at      time.Time
+}
+
+const rememberDomains = time.Minute
+
+func newPeople(s *store.Store, now func() time.Time) people {
+	return people{Store: s, now: now, mu: &sync.Mutex{}, domains: map[string]remembered{}}
+}
+
+func (p people) MailDomains(ctx context.Context, tenant string) ([]string, error) {
+	p.mu.Lock()
+	have, ok := p.domains[tenant]
+	p.mu.Unlock()
+	if ok && p.now().Sub(have.at) < rememberDomains {
+		return have.domains, nil
+	}
+	addresses, err := p.SampleMail(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	var domains []string // one entry per address: invented ones are spread as the real ones are
+	for _, a := range addresses {
+		if _, domain, ok := strings.Cut(a, "@"); ok {
+			domains = append(domains, domain)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.domains[tenant] = remembered{domains, p.now()}
+	return domains, nil
+}

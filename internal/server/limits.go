@@ -1,0 +1,59 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"homeward/internal/server/limit"
+)
+
+// limits is how often what may be tried. Addresses get room for a whole company behind one; names and
+// people get what a person in trouble needs.
+type limits struct{ limiter *limit.Limiter }
+
+func (limits) address() limit.Rule { return limit.Rule{Name: "start/address", Burst: 100, Period: 10 * time.Minute} }
+func (limits) typed() limit.Rule   { return limit.Rule{Name: "start/name", Burst: 10, Period: time.Hour} }
+func (limits) sends() limit.Rule   { return limit.Rule{Name: "send/person", Burst: 10, Period: time.Hour} }
+func (limits) reach() limit.Rule   { return limit.Rule{Name: "send/address", Burst: 10, Period: time.Hour} }
+func (limits) answers() limit.Rule { return limit.Rule{Name: "answer/person", Burst: 20, Period: time.Hour} }
+func (limits) writes() limit.Rule  { return limit.Rule{Name: "submit/person", Burst: 10, Period: time.Hour} }
+func (limits) enrols() limit.Rule  { return limit.Rule{Name: "enrol/address", Burst: 20, Period: 10 * time.Minute} }
+func (limits) relays() limit.Rule  { return limit.Rule{Name: "relay/agent", Burst: 30, Period: time.Minute} }
+
+// take returns the zero time when every claim passed, else when to come back.
+func (l limits) take(ctx context.Context, claims ...limit.Claim) (time.Time, error) {
+	ok, until, err := l.limiter.TakeAll(ctx, claims...)
+	if err != nil || ok {
+		return time.Time{}, err
+	}
+	return until, nil
+}
+
+// Start implements reset.Limits. What was typed and the account it names are counted apart: the one here,
+// the other when a code is sent, so nobody can use up somebody's tries by typing their name.
+func (l limits) Start(ctx context.Context, tenant, typed, address string) (time.Time, error) {
+	return l.take(ctx, limit.Claim{Rule: l.address(), Key: tenant + "\x00" + address},
+		limit.Claim{Rule: l.typed(), Key: tenant + "\x00" + typed + "\x00" + address})
+}
+
+// Send implements reset.Limits.
+func (l limits) Send(ctx context.Context, tenant, person, destination string) (time.Time, error) {
+	claims := []limit.Claim{{Rule: l.reach(), Key: tenant + "\x00" + destination}}
+	if destination == "" { // nobody: counted under the person's stand-in, so it costs and limits the same
+		claims[0].Key = tenant + "\x00" + person
+	}
+	if person != "" {
+		claims = append(claims, limit.Claim{Rule: l.sends(), Key: tenant + "\x00" + person})
+	}
+	return l.take(ctx, claims...)
+}
+
+// Answer implements reset.Limits.
+func (l limits) Answer(ctx context.Context, tenant, person string) (time.Time, error) {
+	return l.take(ctx, limit.Claim{Rule: l.answers(), Key: tenant + "\x00" + person})
+}
+
+// Submit implements reset.Limits.
+func (l limits) Submit(ctx context.Context, tenant, person string) (time.Time, error) {
+	return l.take(ctx, limit.Claim{Rule: l.writes(), Key: tenant + "\x00" + person})
+}

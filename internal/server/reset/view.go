@@ -1,0 +1,9 @@
+package reset
+
+import "context"
+
+// Reachable reports whether the attempt's person has a mail address, so that a confirmation was queued.
+func (s *Service) Reachable(ctx context.Context, a Attempt) (bool, error) {
+	to, err := s.address(ctx, a)
+	return to != "", err
+}
