@@ -134,19 +134,19 @@ func TestSpeaks(t *testing.T) {
 	at := time.Date(2027, 3, 11, 7, 10, 0, 0, time.UTC)
 	oslo := time.FixedZone("Oslo", 3600)
 	for got, want := range map[string]string{
-		en.T("code.tries", "N", 3):          "You can try 3 more times with this code.",
-		en.T("code.tries", "N", 1):          "You can try 1 more time with this code.",
-		de.T("code.tries", "N", 1):          "Mit diesem Code haben Sie noch 1 Versuch.",
-		en.Pattern("code.tries", 1):         "You can try {n} more time with this code.",
-		en.T("no.such.message"):             "no.such.message",
-		Localizer{}.T("start.title"):        "start.title",
-		en.Clock(at, oslo):                  "08:10",
-		en.Day(at, oslo):                    "11 March",
-		de.Day(at, oslo):                    "11. März",
-		en.Moment(at, oslo):                 "11 March at 08:10",
-		de.Moment(at, oslo):                 "11. März um 08:10",
-		string(en.Rich("laptop.two")):       "Connect to the VPN using your <strong>new</strong> password.",
-		string(en.Rich("no **such** text")): "no **such** text",
+		en.T("code.tries", "N", 3):        "You can try 3 more times with this code.",
+		en.T("code.tries", "N", 1):        "You can try 1 more time with this code.",
+		de.T("code.tries", "N", 1):        "Mit diesem Code haben Sie noch 1 Versuch.",
+		en.Pattern("code.tries", 1):       "You can try {n} more time with this code.",
+		en.T("no.such.message"):           "no.such.message",
+		Localizer{}.T("start.title"):      "start.title",
+		en.Clock(at, oslo):                "08:10",
+		en.Day(at, oslo):                  "11 March",
+		de.Day(at, oslo):                  "11. März",
+		en.Moment(at, oslo):               "11 March at 08:10",
+		de.Moment(at, oslo):               "11. März um 08:10",
+		string(en.Rich("laptop.two")):     "Connect to the VPN using your <strong>new</strong> password.",
+		string(en.Rich("no **such text")): "no **such text",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
