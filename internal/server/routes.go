@@ -1,0 +1,139 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"homeward/internal/event"
+	"homeward/internal/protocol"
+	"homeward/internal/server/audit"
+	"homeward/internal/server/broker"
+	"homeward/internal/server/enrol"
+	"homeward/internal/server/limit"
+)
+
+// routes is the one port: pages, the relay, enrolment, health.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/relay", s.broker.Handler())
+	mux.HandleFunc("POST /enrol", s.enrol)
+	mux.HandleFunc("GET /healthz", s.health)
+	mux.Handle("/", s.site.Handler())
+	return mux
+}
+
+func (s *Server) health(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := s.store.Ready(ctx); err != nil {
+		s.log.Error("not healthy", "error", err)
+		answer(w, http.StatusServiceUnavailable, map[string]bool{"ok": false})
+		return
+	}
+	answer(w, http.StatusOK, map[string]bool{"ok": true})
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	b, err := json.Marshal(body)
+	if err != nil {
+		status, b = http.StatusInternalServerError, nil
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(b) // the client is gone: nobody is left to tell
+}
+
+func (s *Server) enrol(w http.ResponseWriter, r *http.Request) {
+	refuse := func(status int, reason protocol.Reason, message string) {
+		answer(w, status, protocol.Problem{Reason: reason, Message: message})
+	}
+	until, err := s.limits.take(r.Context(), limit.Claim{Rule: s.limits.enrols(), Key: remote(r).String()})
+	if err != nil || !until.IsZero() {
+		refuse(http.StatusTooManyRequests, protocol.ReasonOverloaded, "Too many enrolments from this address. Wait ten minutes.")
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, protocol.MaxMessage))
+	var request protocol.EnrolRequest
+	if err != nil || protocol.Decode(body, &request) != nil {
+		refuse(http.StatusBadRequest, protocol.ReasonMalformed, "This isn't an enrolment this server can read. Update the older side.")
+		return
+	}
+	got, err := s.enrols.Enrol(r.Context(), request)
+	var refusal *enrol.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		s.log.Warn("enrolment refused", "event", int(event.AgentRefused), "reason", string(refusal.Reason), "address", remote(r).String())
+		refuse(http.StatusForbidden, refusal.Reason, refusal.Message)
+	case err != nil:
+		s.log.Error("enrolment failed", "error", err)
+		refuse(http.StatusInternalServerError, protocol.ReasonInternal, "The server couldn't finish the enrolment. Its log says why.")
+	default:
+		s.record(r.Context(), got.Tenant, audit.Record{Activity: "Register agent", Hop: "portal", Event: int(event.AgentEnrolled), Result: "ok", Actor: request.Agent})
+		answer(w, http.StatusOK, got)
+	}
+}
+
+func (s *Server) record(ctx context.Context, tenantID string, r audit.Record) {
+	r.Tenant, r.At = tenantID, s.now()
+	if err := s.store.Append(context.WithoutCancel(ctx), tenantID, r); err != nil {
+		s.log.Error("audit record couldn't be written", "event", r.Event, "error", err)
+	}
+}
+
+// remote is the address a request came from.
+func remote(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Unmap()
+}
+
+// admit decides whether an agent may connect at all. Its key is proven by then.
+func (s *Server) admit(agent string, _ netip.Addr) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second) //nolint:forbidigo // the relay's hook has no context
+	defer cancel()
+	a, err := s.store.Agent(ctx, agent)
+	if err != nil || a.Status != enrol.Approved {
+		return &broker.Refusal{Status: http.StatusForbidden, Reason: protocol.ReasonNotFound,
+			Message: "This agent isn't enrolled here, or was revoked. Remove its state folder and enrol it again."}
+	}
+	until, err := s.limits.take(ctx, limit.Claim{Rule: s.limits.relays(), Key: agent})
+	if err != nil || !until.IsZero() {
+		return &broker.Refusal{Status: http.StatusTooManyRequests, Reason: protocol.ReasonOverloaded,
+			Message: "This agent connects too often. It tries again by itself.", RetryAfter: time.Minute}
+	}
+	return nil
+}
+
+// watch writes presence to the audit log.
+func (s *Server) watch(e broker.Event) {
+	ctx := context.Background() //nolint:forbidigo // the relay's hook has no context
+	tenantID, err := s.tenants.ofAccount(ctx, e.Account)
+	if err != nil {
+		return
+	}
+	r := audit.Record{Activity: "Agent connection", Hop: "relay", Actor: e.Agent, Detail: e.Reason, Result: "ok"}
+	switch e.Kind {
+	case broker.Online:
+		r.Event = int(event.AgentConnected)
+	case broker.Offline:
+		r.Event = int(event.AgentDisconnected)
+	case broker.Duplicate:
+		r.Event = int(event.AgentCloned)
+		s.log.Warn("one agent's identity connected twice", "event", r.Event, "agent", e.Agent, "repeats", e.Repeats)
+	}
+	s.record(ctx, tenantID, r)
+}

@@ -1,0 +1,306 @@
+// Package server composes the cloud side and runs it. It holds no logic of its own: it opens the store, the
+// relay and the services, fits them together and serves one HTTPS port.
+package server
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"homeward/internal/config"
+	"homeward/internal/daemon"
+	"homeward/internal/relay"
+	"homeward/internal/server/broker"
+	"homeward/internal/server/enrol"
+	"homeward/internal/server/fleet"
+	"homeward/internal/server/limit"
+	"homeward/internal/server/locale"
+	"homeward/internal/server/masterkey"
+	"homeward/internal/server/notify"
+	"homeward/internal/server/provision"
+	"homeward/internal/server/reset"
+	"homeward/internal/server/store"
+	"homeward/internal/server/verify"
+	"homeward/internal/server/web/portal"
+)
+
+const (
+	grace = 20 * time.Second
+	// tenantsEvery is how soon a tenant made by the command line is known to the running server.
+	tenantsEvery = 2 * time.Second
+	// keepAttempts is how long finished attempts stay; the audit log keeps what happened.
+	keepAttempts = 30 * 24 * time.Hour
+)
+
+// Server is the composed cloud side.
+type Server struct {
+	config  config.Server
+	log     *slog.Logger
+	now     func() time.Time
+	store   *store.Store
+	tenants *tenants
+	broker  *broker.Broker
+	fleet   *fleet.Fleet
+	enrols  *enrol.Service
+	resets  *reset.Service
+	mails   *notify.Queue
+	uplink  *fleet.Uplink
+	limits  limits
+	site    *portal.Site
+	tls     *certificate
+}
+
+// Open opens everything. What it opened is closed again when it fails.
+func Open(ctx context.Context, c config.Server, log *slog.Logger) (s *Server, err error) {
+	key, err := MasterKey(c, log)
+	if err != nil {
+		return nil, err
+	}
+	s = &Server{config: c, log: log, now: time.Now}
+	if s.tls, err = loadCertificate(c.Cert, c.Key); err != nil {
+		return nil, err
+	}
+	if s.store, err = store.Open(ctx, store.Config{DSN: c.Database, Key: key, Logger: log}); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.store.Close())
+		}
+	}()
+	if err := s.openRelay(ctx, key); err != nil {
+		return nil, err
+	}
+	if err := s.compose(ctx, key); err != nil {
+		return nil, errors.Join(err, s.broker.Close(ctx))
+	}
+	return s, nil
+}
+
+// OpenStore opens the store alone, for the command line.
+func OpenStore(ctx context.Context, c config.Server, log *slog.Logger) (*store.Store, error) {
+	key, err := MasterKey(c, log)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, store.Config{DSN: c.Database, Key: key, Logger: log})
+}
+
+// MasterKey takes the key from HOMEWARD_MASTER_KEY_HEX or the configured file. The file is made at the
+// first start: whoever loses it loses every secret in the database.
+func MasterKey(c config.Server, log *slog.Logger) (masterkey.Key, error) {
+	const variable = "HOMEWARD_MASTER_KEY_HEX"
+	if os.Getenv(variable) != "" {
+		return masterkey.FromEnv(variable)
+	}
+	if _, err := os.Stat(c.MasterKey); !errors.Is(err, os.ErrNotExist) {
+		return masterkey.Load(c.MasterKey)
+	}
+	if err := os.MkdirAll(filepath.Dir(c.MasterKey), 0o700); err != nil {
+		return masterkey.Key{}, fmt.Errorf("folder of the master key: %w", err)
+	}
+	log.Warn("made a new master key; keep a copy of this file apart from the database's backups", "file", c.MasterKey)
+	return masterkey.Create(c.MasterKey)
+}
+
+func (s *Server) openRelay(ctx context.Context, key masterkey.Key) error {
+	keys, err := loadOrMake(ctx, s.store, "", "relay", broker.NewKeys, broker.Keys.Marshal, broker.UnmarshalKeys)
+	if err != nil {
+		return err
+	}
+	pepper, err := key.Derive("limits")
+	if err != nil {
+		return err
+	}
+	s.limits = limits{limit.New(s.store, pepper, s.now)}
+	s.broker, err = broker.Open(ctx, broker.Config{Dir: filepath.Join(s.config.State, "relay"), Keys: keys, Logger: s.log, Admit: s.admit})
+	if err != nil {
+		return err
+	}
+	s.tenants = newTenants(s.store, s.broker, s.log)
+	if err := s.tenants.sync(ctx); err != nil {
+		return errors.Join(err, s.broker.Close(ctx))
+	}
+	return nil
+}
+
+// presence joins what the fleet needs of the relay.
+type presence struct {
+	*broker.Presence
+	*broker.Broker
+}
+
+func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
+	catalog, err := locale.New()
+	if err != nil {
+		return err
+	}
+	sub := map[string][]byte{}
+	for _, name := range []string{"codes", "decoys"} {
+		if sub[name], err = key.Derive(name); err != nil {
+			return err
+		}
+	}
+	command, err := loadOrMake(ctx, s.store, "", "command", newCommandKey,
+		func(k ed25519.PrivateKey) ([]byte, error) { return k.Seed(), nil }, commandFromSeed)
+	if err != nil {
+		return err
+	}
+	sender, err := s.smtp()
+	if err != nil {
+		return err
+	}
+	s.mails = notify.NewQueue(s.store, key, sender, s.now, s.log)
+	s.fleet = fleet.New(agents{s.store}, presence{s.broker.Presence(), s.broker}, relay.Caller{Begin: s.broker.Begin}, s.tenants.tenant, s.now, s.log)
+	public, ok := command.Public().(ed25519.PublicKey)
+	if !ok {
+		return errors.New("command key has no public half")
+	}
+	s.enrols = &enrol.Service{Store: agents{s.store}, Mint: s.tenants.mint, Tenant: s.tenants.tenant, Command: public, Now: s.now}
+	s.resets = reset.New(reset.Deps{Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
+		Codes:   verify.NewCodes(codes{s.store}, sub["codes"], s.now),
+		Notices: notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now), Limits: s.limits, Audit: s.store,
+		Tenants: s.tenants.tenant, Command: command, DecoyKey: sub["decoys"], Now: s.now, Log: s.log})
+	s.uplink = &fleet.Uplink{Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.store, s.now), Renewals: s.enrols, TenantOf: s.tenants.ofAccount}
+	return s.openSite(catalog)
+}
+
+func (s *Server) openSite(catalog *locale.Catalog) error {
+	assets, err := portal.Assets()
+	if err != nil {
+		return err
+	}
+	engine, err := portal.NewEngine(assets, catalog)
+	if err != nil {
+		return err
+	}
+	s.site = &portal.Site{Resets: s.resets, Engine: engine, Assets: assets, Catalog: catalog, Tenant: s.tenants.ofRequest,
+		Since: s.fleet.Since, Now: s.now, Log: s.log}
+	return nil
+}
+
+func newCommandKey() (ed25519.PrivateKey, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	return key, err
+}
+
+func commandFromSeed(seed []byte) (ed25519.PrivateKey, error) {
+	if len(seed) != ed25519.SeedSize {
+		return nil, errors.New("command key in the database is broken")
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
+}
+
+// loadOrMake reads a secret of the store, or makes and stores it the first time.
+func loadOrMake[T any](ctx context.Context, st *store.Store, tenantID, name string, create func() (T, error), marshal func(T) ([]byte, error), unmarshal func([]byte) (T, error)) (T, error) {
+	var none T
+	raw, err := st.Secret(ctx, tenantID, name)
+	if err == nil {
+		defer clear(raw)
+		return unmarshal(raw)
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return none, err
+	}
+	v, err := create()
+	if err != nil {
+		return none, fmt.Errorf("make %s keys: %w", name, err)
+	}
+	if raw, err = marshal(v); err != nil {
+		return none, fmt.Errorf("make %s keys: %w", name, err)
+	}
+	defer clear(raw)
+	return v, st.PutSecret(ctx, tenantID, name, raw)
+}
+
+func (s *Server) smtp() (*notify.SMTP, error) {
+	m := s.config.Mail
+	c := notify.SMTPConfig{Host: m.Host, Port: m.Port, TLS: m.TLS, User: m.User, From: m.From}
+	if m.User != "" {
+		c.Password = func() (string, error) { return config.Secret(m.PasswordFile) }
+	}
+	if m.CAFile != "" {
+		roots, err := rootsFile(m.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		c.Roots = roots
+	}
+	return notify.NewSMTP(c)
+}
+
+// Run serves until ctx ends, then stops in an order that loses nothing: no new requests, then the requests
+// in flight, then the relay, then the store.
+func (s *Server) Run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, s.store.Close()) }()
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Listen)
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen: %w", err), s.broker.Close(ctx))
+	}
+	uplink, err := relay.Listen(ctx, s.broker.CloudConn(), relay.ListenConfig{Logger: s.log}, s.uplink.Handle)
+	if err != nil {
+		return errors.Join(err, l.Close(), s.broker.Close(ctx))
+	}
+	stopWatch := s.broker.Presence().Watch(s.watch)
+	defer stopWatch()
+	s.log.Info("portal is open", "url", s.config.BaseURL, "listen", l.Addr().String())
+	err = daemon.Run(ctx, grace,
+		daemon.Part{Name: "portal", Run: func(ctx context.Context) error { return s.serve(ctx, l) }},
+		daemon.Part{Name: "outcomes", Run: s.resets.Run},
+		daemon.Part{Name: "mail", Run: s.mails.Run},
+		daemon.Part{Name: "tenants", Run: s.tenants.run},
+		daemon.Part{Name: "upkeep", Run: s.upkeep})
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	return errors.Join(err, uplink.Drain(stop), s.broker.Close(stop))
+}
+
+func (s *Server) serve(ctx context.Context, l net.Listener) error {
+	srv := &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 40 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, TLSConfig: s.tls.config(), ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace/2)
+		defer cancel()
+		stopped <- srv.Shutdown(stop)
+	}()
+	var err error
+	if s.tls == nil {
+		err = srv.Serve(l)
+	} else {
+		err = srv.ServeTLS(l, "", "")
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-stopped
+}
+
+// upkeep removes what nobody needs any more.
+func (s *Server) upkeep(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		if _, err := s.store.DeleteAttempts(ctx, s.now().Add(-keepAttempts)); err != nil && ctx.Err() == nil {
+			s.log.Error("old attempts couldn't be removed", "error", err)
+		}
+		if _, err := s.store.DropExpiredMail(ctx, s.now()); err != nil && ctx.Err() == nil {
+			s.log.Error("expired mail couldn't be removed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
