@@ -37,7 +37,7 @@ func startServer() (*server, error) {
 	}
 	sweep()
 	s := &server{}
-	if s.folder, err = os.MkdirTemp("", folderPrefix); err != nil {
+	if s.folder, err = os.MkdirTemp(base(), folderPrefix); err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
 	}
 	if s.lock, err = hold(s.folder); err != nil {

@@ -16,6 +16,9 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
+// lockTries is how many seconds a server waits while another one migrates.
+const lockTries = 300
+
 func (s *Store) provider() (*goose.Provider, error) {
 	folder, err := fs.Sub(migrations, s.db.folder)
 	if err != nil {
@@ -24,7 +27,7 @@ func (s *Store) provider() (*goose.Provider, error) {
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
 	if s.db.dialect == goose.DialectPostgres {
 		// Several servers may start at once. (SQLite has one server; see migrate.)
-		l, err := lock.NewPostgresSessionLocker()
+		l, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, lockTries), lock.WithUnlockTimeout(1, lockTries))
 		if err != nil {
 			return nil, fmt.Errorf("lock the migrations: %w", err)
 		}

@@ -137,7 +137,9 @@ func peopleTests() []test {
 			race(len(errs), func(i int) {
 				var page people
 				for n := range 40 {
-					page = append(page, person(TenantA, (n*7+i*13)%40))
+					p := person(TenantA, (n*7+i*13)%40)
+					p.ID = fmt.Sprintf("%s by %d", p.ID, i)
+					page = append(page, p)
 				}
 				errs[i] = e.ImportPage(e.ctx, page)
 			})
