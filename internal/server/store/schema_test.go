@@ -1,0 +1,207 @@
+package store_test
+
+import (
+	"database/sql"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"homeward/internal/protocol"
+	"homeward/internal/server/audit"
+	"homeward/internal/server/enrol"
+	"homeward/internal/server/notify"
+	"homeward/internal/server/provision"
+	"homeward/internal/server/reset"
+	"homeward/internal/server/store"
+	"homeward/internal/server/store/storetest"
+	"homeward/internal/server/tenant"
+	"homeward/internal/server/verify"
+)
+
+// Run with -update to write the dump of the present schema. Once its version is released the file never changes.
+var update = flag.Bool("update", false, "write the dump of the present schema")
+
+const presentSchema = "testdata/schema/1.sql"
+
+// TestEveryReleasedSchemaMigrates opens a database of each released version, filled by that version, and finds
+// its rows and the tables of a new database.
+func TestEveryReleasedSchemaMigrates(t *testing.T) {
+	if *update {
+		writeDump(t)
+	}
+	files, err := filepath.Glob("testdata/schema/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no dumps: %v", err)
+	}
+	fresh := storetest.SQLite(t)
+	storetest.Open(t, fresh)
+	want := tables(t, fresh)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			dsn := restore(t, file)
+			s := storetest.Open(t, dsn)
+			if err := s.Ready(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if diff := cmp.Diff(want, tables(t, dsn)); diff != "" {
+				t.Errorf("tables are not those of a new database: %s", diff)
+			}
+			checkRows(t, s)
+		})
+	}
+}
+
+func TestPresentSchemaHasADump(t *testing.T) {
+	found, err := filepath.Glob("migrations/sqlite/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("testdata/schema/%d.sql", len(found)); want != presentSchema {
+		t.Errorf("dump is %s, want %s", presentSchema, want)
+	}
+	other, err := filepath.Glob("migrations/postgres/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(other) != len(found) {
+		t.Errorf("%d migrations for SQLite, %d for PostgreSQL", len(found), len(other))
+	}
+}
+
+// fill stores a row in every table. Later versions leave it as it is and add what is new to them.
+func fill(t *testing.T, s *store.Store) {
+	t.Helper()
+	ctx, at := t.Context(), time.UnixMilli(1_795_000_000_000)
+	expires := at.Add(time.Hour)
+	for _, err := range []error{
+		s.CreateTenant(ctx, tenant.Tenant{ID: "contoso", Name: "Contoso", Account: "AC", Created: at}),
+		s.PutSecret(ctx, "contoso", "seed", []byte("a secret")),
+		s.ImportPage(ctx, []provision.Person{{
+			Tenant: "contoso", ID: "p1", Anchor: strings.Repeat("0f", 16), Domain: "corp.example", NetBIOS: "CORP",
+			UPN: "Åsa@corp.example", SAM: "asa", Import: "i1", Updated: at,
+		}}),
+		s.CreateCode(ctx, enrol.Code{Tenant: "contoso", Hash: []byte("h"), Created: at, Expires: expires}),
+		s.SaveAgent(ctx, enrol.Agent{Tenant: "contoso", ID: "U1", SealKey: []byte{1}, Status: enrol.Approved, Created: at}),
+		s.CreateAttempt(ctx, reset.Attempt{
+			Tenant: "contoso", ID: "a1", Support: "HW-1", Kind: protocol.Reset, State: reset.Submitted, Request: "0a",
+			Hops: []protocol.Hop{{Name: "agent", At: 1}}, Created: at, Expires: expires,
+		}),
+		s.PutCode(ctx, verify.Code{Tenant: "contoso", Attempt: "a1", Hash: []byte("right"), Sent: at, Expires: expires}),
+		s.Append(ctx, "contoso", audit.Record{At: at, Support: "HW-1", Hop: "portal"}, audit.Record{At: at, Hop: "relay"}),
+		s.Enqueue(ctx, notify.Mail{ID: "m1", Tenant: "contoso", Sealed: []byte{1}, Due: at, Expires: expires}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// checkRows finds what fill stored.
+func checkRows(t *testing.T, s *store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	secret, errSecret := s.Secret(ctx, "contoso", "seed")
+	people, errPeople := s.FindPeople(ctx, "contoso", "ÅSA@corp.example")
+	attempts, errAttempts := s.OpenAttempts(ctx)
+	agents, errAgents := s.Agents(ctx, "contoso")
+	_, errCode := s.Code(ctx, "contoso", "a1")
+	for _, err := range []error{errSecret, errPeople, errAttempts, errAgents, errCode, s.VerifyChain(ctx, "contoso")} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if string(secret) != "a secret" || len(people) != 1 || len(attempts) != 1 || len(agents) != 1 {
+		t.Errorf("secret %q, %d people, %d attempts, %d agents", secret, len(people), len(attempts), len(agents))
+	}
+	// What comes next must still work on old rows.
+	if err := s.Append(ctx, "contoso", audit.Record{Hop: "agent"}); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Move(ctx, attempts[0], reset.Submitted); err != nil {
+		t.Error(err)
+	}
+}
+
+func sqliteFile(t *testing.T, dsn string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(dsn, "sqlite:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func restore(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file) //nolint:gosec // one of ours
+	if err != nil {
+		t.Fatal(err)
+	}
+	dsn := storetest.SQLite(t)
+	if _, err := sqliteFile(t, dsn).ExecContext(t.Context(), string(text)); err != nil {
+		t.Fatal(err)
+	}
+	return dsn
+}
+
+// column reads one column of text.
+func column(t *testing.T, db *sql.DB, query string) []string {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close() //nolint:errcheck // the same error as Err
+	var found []string
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, text)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+const ours = ` FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'`
+
+func tables(t *testing.T, dsn string) []string {
+	t.Helper()
+	return column(t, sqliteFile(t, dsn), `SELECT sql`+ours+` ORDER BY name`)
+}
+
+func writeDump(t *testing.T) {
+	t.Helper()
+	dsn := storetest.SQLite(t)
+	fill(t, storetest.Open(t, dsn))
+	db := sqliteFile(t, dsn)
+	var out strings.Builder
+	out.WriteString("-- Schema and rows of one released version; see schema_test.go. Never changed once released.\n")
+	for _, statement := range column(t, db, `SELECT sql`+ours+` ORDER BY type DESC, rowid`) {
+		out.WriteString(statement + ";\n")
+	}
+	for _, table := range column(t, db, `SELECT name`+ours+` AND type = 'table' ORDER BY rowid`) {
+		// The columns as SQL literals, joined by commas.
+		literals := column(t, db, `SELECT 'quote("' || group_concat(name, '") || '', '' || quote("') || '")' FROM pragma_table_info('`+table+`')`)
+		for _, row := range column(t, db, `SELECT `+literals[0]+` FROM "`+table+`"`) {
+			fmt.Fprintf(&out, "INSERT INTO %s VALUES (%s);\n", table, row)
+		}
+	}
+	if err := os.WriteFile(presentSchema, []byte(out.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
