@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"homeward/internal/protocol"
@@ -20,7 +19,7 @@ type Policy struct {
 	Complexity bool
 	History    int
 	MinAge     time.Duration
-	NameParts  []string // what complexity forbids it to contain; see NameParts
+	NameParts  []string // what complexity forbids it to contain: directory.NameParts
 }
 
 // Refusal says why the last password was refused, and the numbers its sentence needs.
@@ -149,7 +148,7 @@ func (p PasswordPage) Initials() string {
 	return out
 }
 
-// Names is NameParts for the script, as JSON.
+// Names is the policy's NameParts for the script, as JSON.
 func (p PasswordPage) Names() (string, error) {
 	parts := p.Policy.NameParts
 	if parts == nil {
@@ -159,21 +158,5 @@ func (p PasswordPage) Names() (string, error) {
 	return string(b), err
 }
 
-// NameParts returns what Active Directory's complexity rule forbids a password to contain: the
-// sAMAccountName when it has three characters or more, and each part of the display name that has. Case
-// does not matter to the rule ([MS-SAMR] 3.1.1.7.2).
-func NameParts(sam, displayName string) []string {
-	var parts []string
-	if len(utf16.Encode([]rune(sam))) >= 3 {
-		parts = append(parts, sam)
-	}
-	for _, part := range strings.FieldsFunc(displayName, nameDelimiter) {
-		if len(utf16.Encode([]rune(part))) >= 3 {
-			parts = append(parts, part)
-		}
-	}
-	return parts
-}
-
-// nameDelimiter reports the characters at which the rule splits a display name.
+// nameDelimiter reports the characters between the words of a name, for the initials.
 func nameDelimiter(r rune) bool { return strings.ContainsRune(",.-_ #\t–—", r) }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"homeward/internal/directory"
 	"homeward/internal/protocol"
 	"homeward/internal/server/locale"
 	"homeward/internal/server/web"
@@ -97,7 +98,7 @@ func passwordSamples(catalog *locale.Catalog, lang string) []sample {
 		Frame: sampleFrame(catalog, lang, "/password"), Checks: 2, Flow: "flow-token", Shown: "amara.okafor@contoso.com", FullName: "Amara Okafor",
 		Policy: portal.Policy{
 			MinLength: 12, Complexity: true, History: 24, MinAge: 24 * time.Hour,
-			NameParts: portal.NameParts("aokafor", "Amara Okafor"),
+			NameParts: directory.NameParts("aokafor", "Amara Okafor"),
 		},
 		Now: now(), Location: time.UTC,
 	}

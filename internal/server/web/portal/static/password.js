@@ -18,13 +18,9 @@
 
   // --- what Active Directory would say -------------------------------------------------------------------
 
-  // Characters are UTF-16 units, as Active Directory counts them; so is String.length. The kinds are those of
-  // [MS-SAMR] 3.1.1.7.2: only these symbols count, and letters without case are a kind of their own, which
-  // helps but has no chip.
-  const tests = {
-    upper: /\p{Lu}/u, lower: /\p{Ll}/u, digit: /[0-9]/,
-    symbol: /[~!@#$%^&*_\-+=`|\\(){}[\]:;"'<>,.?/]/, other: /[\p{Lo}\p{Lt}\p{Lm}]/u,
-  };
+  // Characters are UTF-16 units, as Active Directory counts them; so is String.length. Letters without case
+  // are a kind of their own, which helps but has no chip; everything else is a symbol, as the agent counts.
+  const tests = { upper: /\p{Lu}/u, lower: /\p{Ll}/u, digit: /[0-9]/, symbol: /[^\p{L}0-9]/u, other: /[\p{Lo}\p{Lt}\p{Lm}]/u };
   const order = ["lower", "upper", "digit", "symbol"];
   const kindsOf = (text) => [...order, "other"].filter((kind) => tests[kind].test(text));
 
@@ -44,6 +40,7 @@
   function mistake(text) {
     if (text === "") return { text: words.empty };
     if (text.length < min) return { rule: "length", text: count("short", text.length) };
+    if (text.length > 256) return { text: words.long };
     const kinds = kindsOf(text);
     if (complexity && kinds.length < 3) {
       const rest = order.filter((kind) => !kinds.includes(kind));
