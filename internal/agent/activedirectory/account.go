@@ -2,8 +2,8 @@ package activedirectory
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -116,9 +116,12 @@ func newAccount(e *ldap.Entry) (Account, error) {
 	if a.GUID, err = directory.GUIDFromBytes(attribute(e, "objectGUID")); err != nil {
 		f.fail("objectGUID", err)
 	}
+	if !isUser(e) {
+		return Account{}, &Error{Reason: protocol.ReasonNotFound, doing: "the object is not a user, or the agent may not read it"}
+	}
 	if a.SAM == "" || !f.has("userAccountControl") {
-		return Account{}, &Error{Reason: protocol.ReasonNotFound, doing: "read the account",
-			err: errors.New("the object is not a user, or the agent may not read it")}
+		return Account{}, &Error{Reason: protocol.ReasonRights,
+			doing: "the agent may not read the account; the object may not inherit rights from its OU"}
 	}
 	if a.SID, err = directory.SIDFromBytes(attribute(e, "objectSid")); err != nil {
 		f.fail("objectSid", err)
@@ -131,6 +134,10 @@ func newAccount(e *ldap.Entry) (Account, error) {
 		a.Password, a.Lockout = versions[attUnicodePwd], versions[attLockoutTime]
 	}
 	return a, f.err
+}
+
+func isUser(e *ldap.Entry) bool {
+	return slices.ContainsFunc(e.GetAttributeValues("objectClass"), func(class string) bool { return strings.EqualFold(class, "user") })
 }
 
 // fields reads attributes and keeps the first error.

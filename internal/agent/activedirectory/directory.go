@@ -125,9 +125,10 @@ func (d *Directory) defaults() {
 }
 
 // Close ends the idle connections. Calls under way finish; a later call connects again.
-func (d *Directory) Close() {
+func (d *Directory) Close() error {
 	d.reads.drain()
 	d.writes.drain()
+	return nil
 }
 
 func parseURL(s string) (*url.URL, error) {

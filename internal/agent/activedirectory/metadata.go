@@ -14,7 +14,6 @@ type Version struct {
 	Number uint32         // counts the writes
 	At     time.Time      // when, by the clock of the controller it was written on; whole seconds
 	Origin directory.GUID // database it was written in
-	USN    uint64         // update number there; attributes of one modify share it
 }
 
 // ATTRTYP values of attributes ([MS-DRSR] 5.16.4, [MS-ADA2], [MS-ADA3]): prefix 9 and the last OID part.
@@ -48,8 +47,7 @@ func parseMetadata(b []byte) (map[uint32]Version, error) {
 	versions := make(map[uint32]Version, count)
 	for ; count > 0; count-- {
 		seconds := binary.LittleEndian.Uint64(rest[8:])
-		v := Version{Number: binary.LittleEndian.Uint32(rest[4:]), Origin: directory.GUID(rest[16:32]),
-			USN: binary.LittleEndian.Uint64(rest[32:])}
+		v := Version{Number: binary.LittleEndian.Uint32(rest[4:]), Origin: directory.GUID(rest[16:32])}
 		if seconds >= secondsTo1970 && seconds < 1<<40 {
 			v.At = time.Unix(int64(seconds)-secondsTo1970, 0).UTC() //nolint:gosec // bounded above
 		}

@@ -1,0 +1,114 @@
+package writeback
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"time"
+
+	"homeward/internal/directory"
+	"homeward/internal/event"
+	"homeward/internal/protocol"
+	"homeward/internal/seal"
+)
+
+// request is one message with what has been verified of it so far.
+type request struct {
+	op       protocol.Operation
+	header   seal.Header // zero until the envelope decodes
+	raw      []byte      // the header's canonical bytes
+	sealed   []byte
+	digest   [sha256.Size]byte
+	guid     directory.GUID // the person; zero for Prove
+	asked    seal.RequestID // Prove: the request asked about
+	key      seal.PrivateKey
+	received time.Time
+	reply    func([]byte) error
+}
+
+// verify makes every test that needs neither the journal nor the directory, cheapest and most decisive
+// first: nothing of an unsigned message is believed, not even for the wording of its refusal.
+func (w *Writeback) verify(op protocol.Operation, data []byte) (*request, protocol.Reason) {
+	r := &request{op: op, received: w.d.Now()}
+	if len(data) > seal.MaxEnvelopeSize {
+		return r, protocol.ReasonMalformed
+	}
+	envelope, err := seal.UnmarshalEnvelope(data)
+	if err != nil {
+		return r, decodeReason(err)
+	}
+	h, err := seal.UnmarshalHeader(envelope.Header)
+	if err != nil {
+		return r, decodeReason(err)
+	}
+	r.header, r.raw, r.sealed, r.digest = h, envelope.Header, envelope.Sealed, sha256.Sum256(data)
+	switch {
+	case !envelope.Verify(w.d.CommandKey):
+		return r, protocol.ReasonBadSignature
+	case h.Tenant != w.d.Tenant:
+		return r, protocol.ReasonWrongTenant
+	case h.Operation != string(op):
+		return r, protocol.ReasonMalformed
+	case r.received.After(h.AcceptBy), h.Issued.After(r.received.Add(maxSkew)):
+		return r, protocol.ReasonExpired
+	}
+	return r, w.verifyContent(r)
+}
+
+func decodeReason(err error) protocol.Reason {
+	if errors.Is(err, seal.ErrVersion) {
+		return protocol.ReasonVersion
+	}
+	return protocol.ReasonMalformed
+}
+
+// verifyContent tests what the operation needs. For Prove the header's anchor holds the id of the request
+// asked about, because the header has no other field for it.
+func (w *Writeback) verifyContent(r *request) protocol.Reason {
+	if len(r.header.Anchor) != len(directory.GUID{}) {
+		return protocol.ReasonMalformed
+	}
+	switch r.op {
+	case protocol.Reset, protocol.Unlock, protocol.Policy, protocol.Probe:
+		r.guid = directory.GUID(r.header.Anchor)
+	case protocol.Prove:
+		r.asked = seal.RequestID(r.header.Anchor)
+	default:
+		return protocol.ReasonMalformed
+	}
+	if (r.op == protocol.Reset) != (len(r.sealed) > 0) {
+		return protocol.ReasonMalformed
+	}
+	return protocol.ReasonNone
+}
+
+// refuse answers a request that is not carried out, in the shape its requester expects.
+func (w *Writeback) refuse(ctx context.Context, r *request, reason protocol.Reason) {
+	w.log(ctx, slog.LevelWarn, refusalEvent(reason), r.op, r.header.Request, slog.String("reason", string(reason)))
+	switch r.op {
+	case protocol.Policy, protocol.Probe:
+		w.answer(ctx, r, protocol.PersonPolicy{Version: protocol.Version, Request: r.header.Request.String(), Agent: w.d.Agent, Reason: reason})
+	case protocol.Prove:
+		w.answer(ctx, r, w.result(r.op, r.header.Request, protocol.Failed, reason, refusalEvent(reason)))
+	default:
+		w.answer(ctx, r, protocol.Accepted{Version: protocol.Version, Request: r.header.Request.String(), Agent: w.d.Agent,
+			Reason: reason, At: protocol.MilliOf(w.d.Now())})
+	}
+}
+
+// answer sends v on the reply inbox.
+func (w *Writeback) answer(ctx context.Context, r *request, v any) {
+	b, err := protocol.Encode(v)
+	if err == nil {
+		err = r.reply(b)
+	}
+	if err != nil {
+		w.log(ctx, slog.LevelWarn, event.RelayError, r.op, r.header.Request, slog.Any("error", err))
+	}
+}
+
+func (w *Writeback) result(op protocol.Operation, id seal.RequestID, o protocol.Outcome, reason protocol.Reason, code event.Code) protocol.Result {
+	return protocol.Result{Version: protocol.Version, Request: id.String(), Agent: w.d.Agent, Operation: op,
+		Outcome: o, Reason: reason, Event: int(code), At: protocol.MilliOf(w.d.Now())}
+}
