@@ -87,6 +87,7 @@ func (c Config) withDefaults() Config {
 type Broker struct {
 	cfg      Config
 	srv      *server.Server
+	accounts *server.DirAccResolver
 	ws       string // host:port of the loopback WebSocket listener
 	system   *nats.Conn
 	cloud    *nats.Conn
@@ -128,7 +129,7 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 
 // options are the server's. Nothing listens but a WebSocket on a random loopback port, which the portal's
 // handler feeds.
-func (b *Broker) options(resolver server.AccountResolver) *server.Options {
+func (b *Broker) options() *server.Options {
 	return &server.Options{
 		ServerName:       "homeward",
 		DontListen:       true,
@@ -136,7 +137,7 @@ func (b *Broker) options(resolver server.AccountResolver) *server.Options {
 		NoLog:            true, // SetLoggerV2 replaces it
 		TrustedOperators: []*jwt.OperatorClaims{b.cfg.Keys.operator},
 		SystemAccount:    b.cfg.Keys.w.System.Account,
-		AccountResolver:  resolver,
+		AccountResolver:  b.accounts,
 		MaxPayload:       protocol.MaxMessage,
 		MaxPending:       maxPending,
 		MaxConn:          b.cfg.MaxAgents + insideConns,
@@ -156,16 +157,16 @@ func (b *Broker) options(resolver server.AccountResolver) *server.Options {
 	}
 }
 
-func (b *Broker) startServer() error {
-	resolver, err := server.NewDirAccResolver(b.cfg.Dir, 0, syncInterval, server.HardDelete)
+func (b *Broker) startServer() (err error) {
+	b.accounts, err = server.NewDirAccResolver(b.cfg.Dir, 0, syncInterval, server.HardDelete)
 	if err != nil {
 		return fmt.Errorf("account directory %s: %w", b.cfg.Dir, err)
 	}
 	// The two accounts that all others lean on are there before the server is.
-	if err := b.storeOwn(resolver); err != nil {
+	if err := b.storeOwn(); err != nil {
 		return err
 	}
-	if b.srv, err = server.NewServer(b.options(resolver)); err != nil {
+	if b.srv, err = server.NewServer(b.options()); err != nil {
 		return fmt.Errorf("NATS server: %w", err)
 	}
 	log := &serverLog{log: b.cfg.Logger.With("part", "nats")}
@@ -179,7 +180,7 @@ func (b *Broker) startServer() error {
 	return err
 }
 
-func (b *Broker) storeOwn(resolver server.AccountResolver) error {
+func (b *Broker) storeOwn() error {
 	k := b.cfg.Keys
 	for _, make := range []func() (*jwt.AccountClaims, error){k.systemClaims, k.cloudClaims} {
 		c, err := make()
@@ -193,7 +194,7 @@ func (b *Broker) storeOwn(resolver server.AccountResolver) error {
 		if _, err := k.verify(token, c.Subject); err != nil {
 			return err
 		}
-		if err := resolver.Store(c.Subject, token); err != nil {
+		if err := b.accounts.Store(c.Subject, token); err != nil {
 			return fmt.Errorf("store account %s: %w", c.Name, err)
 		}
 	}
