@@ -1,0 +1,221 @@
+package portal_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"homeward/internal/seal"
+)
+
+// writeback stands for the server's side of /password: it issues tickets and opens what comes back.
+type writeback struct {
+	t       *testing.T
+	key     seal.PrivateKey
+	mu      sync.Mutex
+	tickets int
+	again   int           // so many submissions are answered with "again"
+	hold    chan struct{} // submissions wait for it, when set
+	broken  bool          // the network is away
+	opened  []string
+	bodies  []string
+	headers [][]byte
+	sealed  [][]byte
+}
+
+func newWriteback(t *testing.T) *writeback {
+	t.Helper()
+	key, err := seal.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &writeback{t: t, key: key}
+}
+
+func (b *writeback) routes(mux *http.ServeMux) {
+	mux.HandleFunc("POST /password/ticket", b.ticket)
+	mux.HandleFunc("POST /password", b.submit)
+	mux.HandleFunc("GET /done", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		if _, err := w.Write([]byte("<!doctype html><title>Done</title><p id=done>done")); err != nil {
+			b.t.Error(err)
+		}
+	})
+}
+
+func (b *writeback) ticket(w http.ResponseWriter, r *http.Request) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if r.Header.Get("HX-Request") != "true" || r.FormValue("flow") != "flow-token" {
+		b.t.Errorf("ticket asked with header %q and flow %q", r.Header.Get("HX-Request"), r.FormValue("flow"))
+	}
+	if b.broken {
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	b.tickets++
+	issued := time.Now()
+	h := seal.Header{
+		Tenant: "contoso", Key: b.key.Public().ID(), Anchor: bytes.Repeat([]byte{7}, 16), Operation: "reset",
+		Request: seal.RequestID{byte(b.tickets)}, Issued: issued, AcceptBy: issued.Add(time.Minute), Expires: issued.Add(time.Minute),
+	}
+	header, err := h.Marshal()
+	if err != nil {
+		b.t.Error(err)
+	}
+	b.headers = append(b.headers, header)
+	writeJSON(b.t, w, map[string]any{"request": h.Request.String(), "header": header, "key": b.key.Public().Bytes()})
+}
+
+func (b *writeback) submit(w http.ResponseWriter, r *http.Request) {
+	if b.hold != nil {
+		<-b.hold
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	sealed, err := base64.StdEncoding.DecodeString(r.FormValue("sealed"))
+	if err != nil {
+		b.t.Error(err)
+	}
+	b.bodies = append(b.bodies, r.Form.Encode())
+	b.sealed = append(b.sealed, sealed)
+	if want := (seal.RequestID{byte(b.tickets)}).String(); r.FormValue("request") != want || r.FormValue("flow") != "flow-token" {
+		b.t.Errorf("submitted request %q with flow %q, want %q", r.FormValue("request"), r.FormValue("flow"), want)
+	}
+	secrets, err := seal.Open(b.key, b.headers[len(b.headers)-1], sealed)
+	if err != nil {
+		b.t.Error(err)
+	}
+	for _, s := range secrets {
+		b.opened = append(b.opened, string(s))
+	}
+	if b.again > 0 {
+		b.again--
+		writeJSON(b.t, w, map[string]bool{"again": true})
+		return
+	}
+	writeJSON(b.t, w, map[string]string{"redirect": "/done"})
+}
+
+// passwordPage opens the page in a browser, in front of a stub writeback.
+func passwordPage(t *testing.T) (*browser, *writeback, *httptest.Server) {
+	t.Helper()
+	back := newWriteback(t)
+	server := sampleServer(t, back.routes)
+	b := newBrowser(t)
+	b.open(t, server.URL+"/sample/en/password")
+	b.until(t, `!document.getElementById("change").disabled`)
+	return b, back, server
+}
+
+func (b *browser) typePassword(t *testing.T, password string) {
+	t.Helper()
+	b.do(t, `const f = document.getElementById("password"); f.value = `+strconv.Quote(password)+`; f.dispatchEvent(new Event("input"))`)
+}
+
+const press = `document.getElementById("change").click()`
+
+// TestBrowserSealsAgentOpens is the whole path of a password out of a browser: what the page seals, package
+// seal opens with the right header and no other, and nothing readable has crossed the network.
+func TestBrowserSealsAgentOpens(t *testing.T) {
+	const password = "Grüße-aus-Ångström-7 €𝄞"
+	b, back, _ := passwordPage(t)
+	b.typePassword(t, password)
+	b.do(t, press)
+	b.until(t, `document.getElementById("done")`)
+	if diff := cmp.Diff([]string{password}, back.opened); diff != "" {
+		t.Fatalf("opened (-want +got):\n%s", diff)
+	}
+	for _, body := range back.bodies {
+		if strings.Contains(body, "aus-") {
+			t.Errorf("the password crossed the network readable: %s", body)
+		}
+	}
+	if got, want := len(back.sealed[0]), seal.EncSize+seal.PlaintextSize+16; got != want {
+		t.Errorf("sealed part has %d bytes, not %d", got, want)
+	}
+	header := bytes.Clone(back.headers[0])
+	header[len(header)-1] ^= 1
+	if _, err := seal.Open(back.key, header, back.sealed[0]); err == nil {
+		t.Error("the seal opens with another header")
+	}
+	other, err := seal.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := seal.Open(other, back.headers[0], back.sealed[0]); err == nil {
+		t.Error("the seal opens with another key")
+	}
+	b.quiet(t, "sealing")
+}
+
+// TestBrowserRepeatsWithFreshTicket: the agent was gone, so the password is sealed anew; after three tries
+// the person is told, and what they typed is still there.
+func TestBrowserRepeatsWithFreshTicket(t *testing.T) {
+	b, back, _ := passwordPage(t)
+	back.again = 3
+	b.typePassword(t, "Long-enough-1-password")
+	b.do(t, press)
+	b.until(t, `document.querySelector("#problems .summary")`)
+	if back.tickets != 3 || len(back.opened) != 3 {
+		t.Errorf("%d tickets and %d submissions, want 3 of each", back.tickets, len(back.opened))
+	}
+	if got := value[string](t, b, `document.getElementById("password").value`); got != "Long-enough-1-password" {
+		t.Errorf("the field holds %q", got)
+	}
+	if value[bool](t, b, `document.getElementById("change").disabled`) {
+		t.Error("the button stays disabled")
+	}
+	b.do(t, press)
+	b.until(t, `document.getElementById("done")`)
+	if back.tickets != 4 {
+		t.Errorf("%d tickets, want 4", back.tickets)
+	}
+}
+
+// TestBrowserSendsOnce: a double click is one submission, and the field is empty once it is sent.
+func TestBrowserSendsOnce(t *testing.T) {
+	b, back, _ := passwordPage(t)
+	back.hold = make(chan struct{})
+	b.typePassword(t, "Long-enough-1-password")
+	b.do(t, press+";"+press+`;document.getElementById("password-form").requestSubmit()`)
+	if !value[bool](t, b, `document.getElementById("change").disabled`) {
+		t.Error("the button can be pressed again while the password is on its way")
+	}
+	close(back.hold)
+	b.until(t, `document.getElementById("done")`)
+	if len(back.opened) != 1 || back.tickets != 1 {
+		t.Errorf("%d submissions with %d tickets, want one", len(back.opened), back.tickets)
+	}
+	b.do(t, "history.back()")
+	b.until(t, `document.getElementById("password")`)
+	if got := value[string](t, b, `document.getElementById("password").value`); got != "" {
+		t.Errorf("going back shows %q in the field", got)
+	}
+}
+
+// TestBrowserWithoutNetwork: a plain sentence, nothing lost, and a second try works.
+func TestBrowserWithoutNetwork(t *testing.T) {
+	b, back, _ := passwordPage(t)
+	back.broken = true
+	b.typePassword(t, "Long-enough-1-password")
+	b.do(t, press)
+	b.until(t, `document.querySelector("#problems .summary")`)
+	want := "We couldn’t send your password. Nothing has changed. Check your connection and try again."
+	if got := value[string](t, b, `document.querySelector("#problems a").textContent`); got != want {
+		t.Errorf("the page says %q", got)
+	}
+	back.mu.Lock()
+	back.broken = false
+	back.mu.Unlock()
+	b.do(t, press)
+	b.until(t, `document.getElementById("done")`)
+}
