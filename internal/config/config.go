@@ -30,6 +30,30 @@ func LoadServer(path string, environ []string) (Server, error) { return load[Ser
 // LoadAgent reads an agent's configuration.
 func LoadAgent(path string, environ []string) (Agent, error) { return load[Agent](path, environ) }
 
+// LoadDirectory reads the directory part alone from a file, for the directory at url.
+func LoadDirectory(url, path string) (Directory, error) {
+	if path == "" {
+		return Directory{}, errors.New("an existing directory needs a file that says how to use it: user, password_file, organizational_units")
+	}
+	d, err := load[directoryFile](path, nil)
+	d.Directory.URLs = []string{url}
+	if err != nil {
+		return Directory{}, err
+	}
+	if problems := d.Directory.check(); len(problems) > 0 {
+		return Directory{}, fmt.Errorf("directory:\n  %s", strings.Join(problems, "\n  "))
+	}
+	return d.Directory, nil
+}
+
+// directoryFile is checked together with the URL, which stands elsewhere.
+type directoryFile struct {
+	Directory `koanf:",squash"`
+}
+
+func (*directoryFile) defaults()       {}
+func (*directoryFile) check() []string { return nil }
+
 func load[T any, P checked[T]](path string, environ []string) (T, error) {
 	var out T
 	k := koanf.New(".")
@@ -66,6 +90,10 @@ func keys(t reflect.Type, prefix string) []string {
 		f := t.Field(i)
 		name := prefix + f.Tag.Get("koanf")
 		if f.Type.Kind() == reflect.Struct {
+			if f.Anonymous {
+				out = append(out, keys(f.Type, prefix)...)
+				continue
+			}
 			out = append(out, keys(f.Type, name+".")...)
 			continue
 		}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"text/tabwriter"
+
+	"homeward/internal/agent/command"
+	"homeward/internal/config"
+	"homeward/internal/daemon"
+	"homeward/internal/demo"
+	"homeward/internal/lab"
+)
+
+type demoVerb struct {
+	Listen        string `help:"Address of the portal." default:"127.0.0.1:8443"`
+	Check         bool   `help:"Reset one password by itself, prove the result, and end."`
+	ReadyFile     string `help:"Write one JSON object here once everything answers." type:"path" placeholder:"PATH"`
+	Directory     string `help:"Use an existing Active Directory instead of a disposable one." placeholder:"ldaps://DC"`
+	DirectoryFile string `help:"How to use it: user, password_file, ca_file, base_dn, organizational_units (YAML)." type:"path" placeholder:"FILE"`
+}
+
+// Run implements the verb.
+func (v *demoVerb) Run(ctx context.Context, s command.Streams) error {
+	o := demo.Options{Listen: v.Listen, Lab: lab.Options{Sample: true}, Logger: daemon.NewLog(s.Err, slog.LevelWarn, false)}
+	o.Lab.Logger = daemon.NewLog(s.Err, slog.LevelInfo, false)
+	if v.Check {
+		o.Listen = "" // beside a demo that is running already
+	}
+	if v.Directory != "" {
+		d, err := config.LoadDirectory(v.Directory, v.DirectoryFile)
+		if err != nil {
+			return err
+		}
+		o.External = &d
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	o.Homeward = self
+	_, _ = fmt.Fprintln(s.Err, "Starting a domain controller, the server, an agent and a mailbox …")
+	stack, err := demo.Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	err = v.use(ctx, stack, s)
+	if stopped := stack.Close(); err == nil {
+		err = stopped
+	}
+	return err
+}
+
+func (v *demoVerb) use(ctx context.Context, stack *demo.Stack, s command.Streams) error {
+	if v.ReadyFile != "" {
+		if err := stack.WriteReady(v.ReadyFile); err != nil {
+			return err
+		}
+	}
+	if v.Check {
+		return stack.Check(ctx, s.Out)
+	}
+	show(s.Out, stack.Ready())
+	select {
+	case <-ctx.Done():
+		_, _ = fmt.Fprintln(s.Err, "\nStopping …")
+		return nil
+	case <-stack.Server.Done():
+		return fmt.Errorf("the server ended by itself; its log is %s", stack.Path("server.log"))
+	case <-stack.Agent.Done():
+		return fmt.Errorf("the agent ended by itself; its log is %s", stack.Path("agent.log"))
+	}
+}
+
+func show(out io.Writer, r demo.Ready) {
+	_, _ = fmt.Fprintf(out, "\nHomeward is running.\n\n  Portal    %s\n            (certificate authority: %s)\n  Mailbox   %s  every mail of the demo arrives here\n  LDAPS     %s  (certificate authority: %s)\n  Base DN   %s\n\n",
+		r.Portal, r.PortalCA, r.Mailbox, r.LDAPS, r.LDAPSCA, r.BaseDN)
+	if len(r.People) > 0 {
+		_, _ = fmt.Fprint(out, "Open the portal, be one of these people, and choose a new password:\n\n")
+		w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+		_, _ = fmt.Fprintln(w, "  USER NAME\tMAIL\tPRESENT PASSWORD\tWHAT IS SPECIAL")
+		for _, p := range r.People {
+			_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", p.UPN, p.Mail, p.Password, p.Kind)
+		}
+		_ = w.Flush()
+	}
+	_, _ = fmt.Fprint(out, "\nCtrl-C stops everything and leaves nothing behind.\n")
+}

@@ -1,0 +1,321 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"homeward/internal/agent/command"
+	"homeward/internal/config"
+	"homeward/internal/daemon"
+	"homeward/internal/event"
+	"homeward/internal/server"
+	"homeward/internal/server/enrol"
+	"homeward/internal/server/store"
+	"homeward/internal/server/tenant"
+)
+
+// file is the flag of every verb that needs the server's configuration.
+type file struct {
+	Config string `help:"Configuration file." default:"/etc/homeward/server.yaml" type:"path" placeholder:"FILE"`
+}
+
+func (f file) load() (config.Server, error) { return config.LoadServer(f.Config, os.Environ()) }
+
+// open opens the store for a verb that ends soon; the running server may have it open too.
+func (f file) open(ctx context.Context, s command.Streams) (*store.Store, error) {
+	c, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	return server.OpenStore(ctx, c, daemon.NewLog(s.Err, slog.LevelWarn, false))
+}
+
+type serverVerb struct{ file }
+
+// Run implements the verb.
+func (v *serverVerb) Run(ctx context.Context, s command.Streams) error {
+	c, err := v.load()
+	if err != nil {
+		return err
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Log.Level)); err != nil {
+		return fmt.Errorf("log.level: %w", err)
+	}
+	srv, err := server.Open(ctx, c, daemon.NewLog(s.Err, level, c.Log.Format == "json"))
+	if err != nil {
+		return err
+	}
+	return srv.Run(ctx)
+}
+
+type agentVerbs struct {
+	command.Verbs
+
+	Code codeVerb `cmd:"" help:"Make a one-time code that enrols one agent."`
+}
+
+type codeVerb struct {
+	file
+
+	Tenant string        `help:"Tenant the agent writes for." default:"" placeholder:"ID"`
+	Life   time.Duration `help:"How long the code works." default:"1h"`
+}
+
+// Run implements the verb.
+func (v *codeVerb) Run(ctx context.Context, s command.Streams) error {
+	st, err := v.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = st.Close() }()
+	id, err := pick(ctx, st, v.Tenant)
+	if err != nil {
+		return err
+	}
+	code, until, err := (&enrol.Service{Store: st, Now: time.Now}).NewCode(ctx, id, v.Life)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(s.Err, "Works once, until %s. On the agent's machine: homeward-agent enrol\n", until.Local().Format("2 January 15:04"))
+	_, err = fmt.Fprintln(s.Out, code)
+	return err
+}
+
+// pick returns the named tenant's id, or the only one's.
+func pick(ctx context.Context, st *store.Store, id string) (string, error) {
+	all, err := st.Tenants(ctx)
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for _, t := range all {
+		if t.ID == id || (id == "" && len(all) == 1) {
+			return t.ID, nil
+		}
+		names = append(names, t.ID)
+	}
+	switch {
+	case len(all) == 0:
+		return "", fmt.Errorf("no tenant exists yet: run homeward tenant create")
+	case id == "":
+		return "", fmt.Errorf("there are several tenants, so --tenant must name one of %v", names)
+	}
+	return "", fmt.Errorf("there is no tenant %q; there are %v", id, names)
+}
+
+type tenantVerbs struct {
+	Create tenantCreate `cmd:"" help:"Make a tenant."`
+	List   tenantList   `cmd:"" help:"List the tenants."`
+}
+
+type tenantCreate struct {
+	file
+
+	ID       string `arg:"" help:"Short name: lower-case letters, digits and hyphens."`
+	Name     string `arg:"" help:"Name that people see."`
+	Helpdesk string `help:"Telephone number of the helpdesk." placeholder:"NUMBER"`
+	HelpURL  string `help:"Web page of the helpdesk." placeholder:"URL"`
+	Zone     string `help:"Time zone of the people, such as Europe/Stockholm." default:"UTC"`
+	SignIn   string `help:"Where people sign in after a reset." placeholder:"URL"`
+}
+
+// Run implements the verb.
+func (v *tenantCreate) Run(ctx context.Context, s command.Streams) error {
+	if !validID(v.ID) {
+		return fmt.Errorf("tenant id %q: use 1 to 40 lower-case letters, digits and hyphens, beginning with a letter", v.ID)
+	}
+	if _, err := time.LoadLocation(v.Zone); err != nil {
+		return fmt.Errorf("time zone %q isn't known: use a name such as Europe/Stockholm", v.Zone)
+	}
+	st, err := v.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = st.Close() }()
+	t := tenant.Tenant{ID: v.ID, Name: v.Name, Settings: tenant.Settings{HelpdeskPhone: v.Helpdesk, HelpURL: v.HelpURL, SignInURL: v.SignIn,
+		TimeZone: v.Zone, UnlockOnly: true}}
+	if err := server.CreateTenant(ctx, st, t); err != nil {
+		return fmt.Errorf("create tenant %s: %w", v.ID, err)
+	}
+	_, err = fmt.Fprintf(s.Out, "Made tenant %s. Next: homeward agent code\n", v.ID)
+	return err
+}
+
+func validID(id string) bool {
+	if id == "" || len(id) > 40 || id[0] < 'a' || id[0] > 'z' {
+		return false
+	}
+	for _, c := range id {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+type tenantList struct{ file }
+
+// Run implements the verb.
+func (v *tenantList) Run(ctx context.Context, s command.Streams) error {
+	st, err := v.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = st.Close() }()
+	all, err := st.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "ID\tNAME\tPEOPLE\tAGENTS")
+	for _, t := range all {
+		people, err := st.CountPeople(ctx, t.ID)
+		if err != nil {
+			return err
+		}
+		agents, err := st.Agents(ctx, t.ID)
+		if err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%d\n", t.ID, t.Name, people, len(agents))
+	}
+	return w.Flush()
+}
+
+type peopleVerbs struct {
+	Import peopleImport `cmd:"" help:"Ask the agents to read all people of their organizational units again."`
+}
+
+type peopleImport struct {
+	file
+
+	Tenant string `help:"Tenant whose people are meant." placeholder:"ID"`
+}
+
+// Run implements the verb.
+func (v *peopleImport) Run(ctx context.Context, s command.Streams) error {
+	st, err := v.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = st.Close() }()
+	id, err := pick(ctx, st, v.Tenant)
+	if err != nil {
+		return err
+	}
+	if err := st.WantImport(ctx, id); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(s.Out, "Asked for. Each agent begins with its next heartbeat, within 20 seconds.")
+	return err
+}
+
+type configVerbs struct {
+	Check configCheck `cmd:"" help:"Check the server's configuration file as the server reads it."`
+}
+
+type configCheck struct{ file }
+
+// Run implements the verb.
+func (v *configCheck) Run(s command.Streams) error {
+	if _, err := v.load(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(s.Out, "Configuration is right.")
+	return err
+}
+
+type auditVerbs struct {
+	Show  auditShow  `cmd:"" help:"Show every hop of one attempt by its support code."`
+	Check auditCheck `cmd:"" help:"Check that no record was altered or removed."`
+}
+
+type auditShow struct {
+	file
+
+	Code   string `arg:"" help:"Support code, such as HW-7K3Q-92MD."`
+	Tenant string `help:"Tenant whose log is meant." placeholder:"ID"`
+}
+
+// Run implements the verb.
+func (v *auditShow) Run(ctx context.Context, s command.Streams) error {
+	st, err := v.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = st.Close() }()
+	id, err := pick(ctx, st, v.Tenant)
+	if err != nil {
+		return err
+	}
+	records, err := st.Records(ctx, id, v.Code)
+	if err != nil {
+		return err
+	}
+	if len(records) == 0 {
+		return fmt.Errorf("no record has the support code %q", v.Code)
+	}
+	w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "TIME\tHOP\tEVENT\tRESULT\tREASON\tTOOK\tDETAIL")
+	for _, r := range records {
+		name := ""
+		if e, ok := event.Lookup(event.Code(r.Event)); ok {
+			name = fmt.Sprintf("%d %s", r.Event, e.Name)
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.At.Local().Format("15:04:05.000"), r.Hop, name, r.Result, r.Reason, took(r.Micros), r.Detail)
+	}
+	return w.Flush()
+}
+
+func took(micros int64) string {
+	if micros == 0 {
+		return ""
+	}
+	return (time.Duration(micros) * time.Microsecond).Round(10 * time.Microsecond).String()
+}
+
+type auditCheck struct {
+	file
+
+	Tenant string `help:"Tenant whose log is meant." placeholder:"ID"`
+}
+
+// Run implements the verb.
+func (v *auditCheck) Run(ctx context.Context, s command.Streams) error {
+	st, err := v.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = st.Close() }()
+	id, err := pick(ctx, st, v.Tenant)
+	if err != nil {
+		return err
+	}
+	if err := st.VerifyChain(ctx, id); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(s.Out, "The audit log is whole.")
+	return err
+}
+
+type eventsVerb struct{}
+
+// Run implements the verb.
+func (eventsVerb) Run(s command.Streams) error {
+	_, _ = fmt.Fprint(s.Out, "# Events\n\nGenerated by `homeward events`. Codes are never reused.\n\n| Code | Name | Meaning | What to do |\n|---|---|---|---|\n")
+	for _, e := range event.Catalogue() {
+		remedy := e.Remedy
+		if remedy == "" {
+			remedy = "–"
+		}
+		if _, err := fmt.Fprintf(s.Out, "| %d | %s | %s | %s |\n", e.Code, e.Name, e.Meaning, remedy); err != nil {
+			return err
+		}
+	}
+	return nil
+}

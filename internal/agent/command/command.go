@@ -1,0 +1,133 @@
+// Package command holds the agent's verbs, for homeward-agent at top level and for homeward agent.
+package command
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"homeward/internal/agent"
+	"homeward/internal/build"
+	"homeward/internal/config"
+	"homeward/internal/daemon"
+)
+
+// Streams are what a verb reads and writes.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
+// Verbs are the agent's.
+type Verbs struct {
+	Run   Run   `cmd:"" help:"Run the agent until it is told to stop."`
+	Enrol Enrol `cmd:"" help:"Trade a one-time code for this agent's identity. The code is read from standard input."`
+	Check Check `cmd:"" help:"Check that the configuration is right and the directory can be written."`
+}
+
+// File is the flag every verb has.
+type File struct {
+	Config string `help:"Configuration file." default:"/etc/homeward/agent.yaml" type:"path" placeholder:"FILE"`
+}
+
+func (f File) load() (config.Agent, error) { return config.LoadAgent(f.Config, os.Environ()) }
+
+// Run runs the agent.
+type Run struct{ File }
+
+// Run implements the verb.
+func (r *Run) Run(ctx context.Context, s Streams) error {
+	c, err := r.load()
+	if err != nil {
+		return err
+	}
+	log, err := logger(s.Err, c.Log)
+	if err != nil {
+		return err
+	}
+	a, err := agent.Open(c, build.Version(), log)
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx)
+}
+
+func logger(w io.Writer, l config.Log) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
+		return nil, fmt.Errorf("log.level: %w", err)
+	}
+	return daemon.NewLog(w, level, l.Format == "json"), nil
+}
+
+// Enrol enrols the agent.
+type Enrol struct{ File }
+
+// maxCode bounds what is read as a code.
+const maxCode = 256
+
+// Run implements the verb.
+func (e *Enrol) Run(ctx context.Context, s Streams) error {
+	c, err := e.load()
+	if err != nil {
+		return err
+	}
+	dir, err := agent.OpenDirectory(c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dir.Close() }()
+	state, err := dir.Check(ctx)
+	if err != nil {
+		return fmt.Errorf("nothing was enrolled, because the directory can't be written yet: %w", err)
+	}
+	_, _ = fmt.Fprint(s.Err, "One-time code (Admin > Agents, or: homeward agent code): ")
+	line, err := bufio.NewReader(io.LimitReader(s.In, maxCode)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read code: %w", err)
+	}
+	code := strings.TrimSpace(line)
+	if code == "" {
+		return errors.New("no code was given: type it, or pipe it to standard input")
+	}
+	machine, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("machine name: %w", err)
+	}
+	id, err := agent.Enrol(ctx, c, code, state.Domain, machine, build.Version())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.Out, "Enrolled with %s as an agent of %s.\nIt writes to %s through %s.\nAgent   %s\nKey     %s\nStart it with: homeward-agent run\n",
+		id.Server(), id.TenantName(), state.Domain, state.DC, id.Agent(), id.KeyID())
+	return err
+}
+
+// Check checks configuration and directory.
+type Check struct{ File }
+
+// Run implements the verb.
+func (c *Check) Run(ctx context.Context, s Streams) error {
+	conf, err := c.load()
+	if err != nil {
+		return err
+	}
+	dir, err := agent.OpenDirectory(conf, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dir.Close() }()
+	state, err := dir.Check(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.Out, "Configuration is right.\n%s of %s can be written: it answers, accepts the service account and enforces password policy on resets.\nIts clock is %v from this machine's.\n",
+		state.DC, state.Domain, state.Offset.Abs())
+	return err
+}

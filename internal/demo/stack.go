@@ -1,0 +1,330 @@
+// Package demo runs all of Homeward on one machine with real parts: a domain controller, the server, an
+// agent in a process of its own, and a mailbox. The demo verb and the whole-path tests stand on it.
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"homeward/internal/config"
+	"homeward/internal/demo/mailbox"
+	"homeward/internal/lab"
+	"homeward/internal/server"
+	"homeward/internal/server/enrol"
+	"homeward/internal/server/store"
+	"homeward/internal/server/tenant"
+)
+
+// TenantID is the demo's one tenant.
+const TenantID = "contoso"
+
+const (
+	readyWithin = 60 * time.Second
+	pollEvery   = 50 * time.Millisecond
+)
+
+// Options say what to run.
+type Options struct {
+	Homeward string            // path of the homeward binary
+	Dir      string            // work folder; empty: a temporary one, removed by Close
+	Database string            // DSN; empty: SQLite in the work folder
+	Listen   string            // the portal's address; empty: a free port on loopback
+	External *config.Directory // an existing Active Directory instead of a lab DC
+	Lab      lab.Options       // for the lab DC
+	Proxy    string            // HTTP CONNECT proxy the agent must use
+	Logger   *slog.Logger
+}
+
+// Stack is the running whole.
+type Stack struct {
+	DC      *lab.DC // nil with an external directory
+	Mailbox *mailbox.Mailbox
+	Server  *Process
+	Agent   *Process
+	Store   *store.Store // the server's own database, for tests and for the hops the demo prints
+
+	o       Options
+	dir     string
+	temp    bool
+	portal  string
+	cert    lab.Certificate
+	conf    config.Server
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// Start starts everything and returns when a reset would work. ctx bounds the start.
+func Start(ctx context.Context, o Options) (s *Stack, err error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s = &Stack{o: o}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := s.folder(); err != nil {
+		return s, err
+	}
+	directory, err := s.directory(ctx)
+	if err != nil {
+		return s, err
+	}
+	if err := s.openMailbox(ctx); err != nil {
+		return s, err
+	}
+	if err := s.writeServer(ctx); err != nil {
+		return s, err
+	}
+	code, err := s.prepare(ctx)
+	if err != nil {
+		return s, err
+	}
+	if err := s.StartServer(ctx); err != nil {
+		return s, err
+	}
+	if err := s.writeAgent(directory); err != nil {
+		return s, err
+	}
+	if _, err := run(ctx, code+"\n", o.Homeward, "agent", "enrol", "--config", s.path("agent.yaml")); err != nil {
+		return s, err
+	}
+	if err := s.StartAgent(ctx); err != nil {
+		return s, err
+	}
+	return s, s.waitImported(ctx)
+}
+
+func (s *Stack) path(name string) string { return filepath.Join(s.dir, name) }
+
+// Path returns a file of the work folder, such as server.log.
+func (s *Stack) Path(name string) string { return s.path(name) }
+
+func (s *Stack) folder() (err error) {
+	s.dir = s.o.Dir
+	if s.dir == "" {
+		s.temp = true
+		if s.dir, err = os.MkdirTemp("", "homeward-demo-"); err != nil {
+			return fmt.Errorf("work folder: %w", err)
+		}
+	}
+	for _, name := range []string{"server", "agent", "tls"} {
+		if err := os.MkdirAll(s.path(name), 0o700); err != nil {
+			return fmt.Errorf("work folder: %w", err)
+		}
+	}
+	return nil
+}
+
+// directory starts the lab DC, or takes the external directory as it is.
+func (s *Stack) directory(ctx context.Context) (config.Directory, error) {
+	if s.o.External != nil {
+		return *s.o.External, nil
+	}
+	dc, err := lab.Start(ctx, s.o.Lab)
+	if err != nil {
+		return config.Directory{}, err
+	}
+	s.DC = dc
+	password := s.path("service-account")
+	if err := os.WriteFile(password, []byte(dc.ServiceAccount().Password+"\n"), 0o600); err != nil {
+		return config.Directory{}, fmt.Errorf("service account: %w", err)
+	}
+	return config.Directory{URLs: []string{dc.LDAPSURL()}, CAFile: dc.CAFile(), User: dc.ServiceAccount().UPN, PasswordFile: password, Units: dc.OUs()}, nil
+}
+
+func (s *Stack) openMailbox(ctx context.Context) error {
+	box, err := mailbox.Open(ctx)
+	if err != nil {
+		return err
+	}
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.Mailbox, s.stop = box, stop
+	s.running.Go(func() {
+		if err := box.Run(life); err != nil {
+			s.o.Logger.Error("mailbox stopped", "error", err)
+		}
+	})
+	return nil
+}
+
+func (s *Stack) writeServer(ctx context.Context) error {
+	listen := s.o.Listen
+	if listen == "" {
+		var err error
+		if listen, err = freePort(ctx); err != nil {
+			return err
+		}
+	}
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return fmt.Errorf("listen address: %w", err)
+	}
+	if s.cert, err = lab.IssueCertificate(s.path("tls"), "localhost", host); err != nil {
+		return err
+	}
+	smtpHost, smtpPort := s.Mailbox.SMTP()
+	s.portal = "https://" + net.JoinHostPort("localhost", port)
+	s.conf = config.Server{Listen: listen, BaseURL: s.portal, Cert: s.cert.CertFile, Key: s.cert.KeyFile, State: s.path("server"),
+		Database: s.o.Database, MasterKey: s.path("server/master.key"),
+		Mail: config.Mail{Host: smtpHost, Port: smtpPort, TLS: "none", From: "password@contoso.example"}, Log: config.Log{Level: "info", Format: "text"}}
+	if s.conf.Database == "" {
+		s.conf.Database = "sqlite:" + s.path("server/homeward.db")
+	}
+	return writeYAML(s.path("server.yaml"), map[string]any{
+		"listen": listen, "base_url": s.portal, "cert": s.conf.Cert, "key": s.conf.Key, "state": s.conf.State, "database": s.conf.Database,
+		"master_key": s.conf.MasterKey, "mail": map[string]any{"host": smtpHost, "port": smtpPort, "tls": "none", "from": s.conf.Mail.From}})
+}
+
+func (s *Stack) writeAgent(d config.Directory) error {
+	conf := map[string]any{"server": s.portal, "ca_file": s.cert.CAFile, "state": s.path("agent"),
+		"directory": map[string]any{"urls": d.URLs, "ca_file": d.CAFile, "base_dn": d.BaseDN, "user": d.User, "password_file": d.PasswordFile,
+			"organizational_units": d.Units}}
+	if s.o.Proxy != "" {
+		conf["proxy"] = map[string]any{"url": s.o.Proxy}
+	}
+	return writeYAML(s.path("agent.yaml"), conf)
+}
+
+// writeYAML writes JSON, which is YAML.
+func writeYAML(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	return nil
+}
+
+func freePort(ctx context.Context) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("free port: %w", err)
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// prepare makes the tenant and an enrolment code, as an operator would with the command line.
+func (s *Stack) prepare(ctx context.Context) (string, error) {
+	st, err := server.OpenStore(ctx, s.conf, s.o.Logger)
+	if err != nil {
+		return "", err
+	}
+	s.Store = st
+	t := tenant.Tenant{ID: TenantID, Name: "Contoso", Settings: tenant.Settings{HelpdeskPhone: "+46 8 555 01 42", HelpURL: "https://help.contoso.example/",
+		SignInURL: "https://www.contoso.example/", ExampleUPN: "sam.berg@contoso.com", ExampleDown: `CONTOSO\sberg`, TimeZone: "Europe/Stockholm", UnlockOnly: true}}
+	if err := server.CreateTenant(ctx, st, t); err != nil {
+		return "", err
+	}
+	code, _, err := (&enrol.Service{Store: st, Now: time.Now}).NewCode(ctx, TenantID, enrol.CodeLife)
+	return code, err
+}
+
+// StartServer starts the server process and waits until it answers.
+func (s *Stack) StartServer(ctx context.Context) (err error) {
+	if s.Server, err = start("server", s.path("server.log"), s.o.Homeward, "server", "--config", s.path("server.yaml")); err != nil {
+		return err
+	}
+	client, err := s.Client()
+	if err != nil {
+		return err
+	}
+	return s.until(ctx, s.Server, func() (bool, error) { return client.healthy(ctx) })
+}
+
+// StartAgent starts the agent process and waits until the server counts on it.
+func (s *Stack) StartAgent(ctx context.Context) (err error) {
+	began := time.Now()
+	if s.Agent, err = start("agent", s.path("agent.log"), s.o.Homeward, "agent", "run", "--config", s.path("agent.yaml")); err != nil {
+		return err
+	}
+	return s.until(ctx, s.Agent, func() (bool, error) {
+		agents, err := s.Store.Agents(ctx, TenantID)
+		if err != nil || len(agents) == 0 {
+			return false, err
+		}
+		for _, a := range agents {
+			if a.Seen.After(began.Add(-time.Millisecond)) && a.DirectoryOK {
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+}
+
+func (s *Stack) waitImported(ctx context.Context) error {
+	return s.until(ctx, s.Agent, func() (bool, error) {
+		agents, err := s.Store.Agents(ctx, TenantID)
+		if err != nil {
+			return false, err
+		}
+		for _, a := range agents {
+			if !a.Imported.IsZero() {
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+}
+
+// until polls while p lives.
+func (s *Stack) until(ctx context.Context, p *Process, done func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		ok, err := done()
+		if ok {
+			return nil
+		}
+		select {
+		case <-p.Done():
+			return fmt.Errorf("%s ended; its log says: %s", p.name, tail(p.log.Name()))
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("%s isn't ready: %w; its log ends: %s", p.name, ctx.Err(), tail(p.log.Name())), err)
+		case <-tick.C:
+		}
+	}
+}
+
+// Portal returns the portal's address.
+func (s *Stack) Portal() string { return s.portal }
+
+// CAFile returns the certificate authority of the portal.
+func (s *Stack) CAFile() string { return s.cert.CAFile }
+
+// Close stops everything, in the reverse order, and removes the work folder if it was a temporary one.
+func (s *Stack) Close() error {
+	var errs []error
+	for _, p := range []*Process{s.Agent, s.Server} {
+		if p != nil {
+			errs = append(errs, p.Stop())
+		}
+	}
+	if s.Store != nil {
+		errs = append(errs, s.Store.Close())
+	}
+	if s.stop != nil {
+		s.stop()
+		s.running.Wait()
+	}
+	if s.DC != nil {
+		errs = append(errs, s.DC.Stop())
+	}
+	if s.temp && s.dir != "" {
+		errs = append(errs, os.RemoveAll(s.dir))
+	}
+	return errors.Join(errs...)
+}
