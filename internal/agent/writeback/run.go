@@ -16,7 +16,7 @@ import (
 
 const (
 	resendFirst, resendMost = time.Second, time.Minute
-	proveFirst, proveMost   = 250 * time.Millisecond, 15 * time.Second
+	proveFirst, proveMost   = 250 * time.Millisecond, 5 * time.Second
 	pruneEvery              = time.Hour
 )
 
