@@ -125,11 +125,11 @@ func (d *dialer) connect(ctx context.Context, c net.Conn) error {
 		return d.proxyFault("does not answer", err)
 	}
 	br := bufio.NewReader(c)
-	resp, err := http.ReadResponse(br, req)
+	// The body is not closed: closing may read on, and what follows belongs to the tunnel.
+	resp, err := http.ReadResponse(br, req) //nolint:bodyclose // see above; the connection is the owner
 	if err != nil {
 		return d.proxyFault("does not answer like a proxy", err)
 	}
-	_ = resp.Body.Close()
 	switch {
 	case resp.StatusCode == http.StatusProxyAuthRequired:
 		f := d.proxyFault("asks for a user name and password, or refuses the ones given. Put them in the proxy address", nil)

@@ -131,10 +131,11 @@ func (b *Broker) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
+	h.Set("Connection", "close") // or the HTTP server would first wait for a body that was announced
 	switch {
 	case refusal.Status == http.StatusUpgradeRequired:
 		h.Set("Upgrade", "websocket")
-		h.Set("Connection", "Upgrade")
+		h.Set("Connection", "close, Upgrade")
 	case refusal.Status == http.StatusMethodNotAllowed:
 		h.Set("Allow", http.MethodGet)
 	case refusal.RetryAfter > 0:

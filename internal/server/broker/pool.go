@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"golang.org/x/sync/singleflight"
 )
 
 // pool holds one connection per active tenant. Opening one takes 0.4 ms, keeping one idle costs 80 KB.
@@ -14,6 +15,8 @@ type pool struct {
 	idle  time.Duration
 	clock func() time.Time
 	open  func(TenantAccount) (*nats.Conn, error)
+	// opening keeps one tenant's slow connection from holding up the others.
+	opening singleflight.Group
 
 	mu     sync.Mutex
 	closed bool
@@ -35,21 +38,49 @@ func (p *pool) get(ctx context.Context, t TenantAccount) (*nats.Conn, error) {
 		return nil, fmt.Errorf("connect into tenant: %w", err)
 	}
 	account := t.Keys.Account()
+	if nc, err := p.have(account); nc != nil || err != nil {
+		return nc, err
+	}
+	v, err, _ := p.opening.Do(account, func() (any, error) {
+		if nc, err := p.have(account); nc != nil || err != nil {
+			return nc, err
+		}
+		nc, err := p.open(t)
+		if err != nil {
+			return nil, err
+		}
+		return nc, p.keep(account, nc)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*nats.Conn), nil //nolint:forcetypeassert // ours, four lines up
+}
+
+// have returns the open connection into an account, or nil.
+func (p *pool) have(account string) (*nats.Conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return nil, ErrClosing
 	}
-	if c, ok := p.conns[account]; ok && c.nc.IsConnected() {
-		c.used = p.clock()
-		return c.nc, nil
+	c, ok := p.conns[account]
+	if !ok || !c.nc.IsConnected() {
+		return nil, nil //nolint:nilnil // not there is no mistake
 	}
-	nc, err := p.open(t)
-	if err != nil {
-		return nil, err
+	c.used = p.clock()
+	return c.nc, nil
+}
+
+func (p *pool) keep(account string, nc *nats.Conn) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		nc.Close()
+		return ErrClosing
 	}
 	p.conns[account] = &pooled{nc: nc, used: p.clock()}
-	return nc, nil
+	return nil
 }
 
 // drop closes a tenant's connection.

@@ -19,6 +19,7 @@ const (
 	// an hour.
 	writeTimeout   = 30 * time.Second
 	loopbackDialed = 2 * time.Second
+	answerTimeout  = 10 * time.Second
 )
 
 // splices are the agents' connections: each is two sockets whose bytes are copied to each other.
@@ -99,6 +100,21 @@ func handshake(ws string, r *http.Request) *http.Request {
 
 // copy returns when both directions have ended. buffered holds what the HTTP server has read already.
 func (s *splice) copy(buffered *bufio.Reader) {
+	defer s.close()
+	down := timedWriter{s.agent}
+	buf := make([]byte, spliceBuffer)
+	// The listener's answer first: it refuses a client that goes on talking before the handshake is over,
+	// and here that could only be our own doing, by passing two packets on as one.
+	if err := s.up.SetReadDeadline(time.Now().Add(answerTimeout)); err != nil {
+		return
+	}
+	n, err := s.up.Read(buf)
+	if err != nil || s.up.SetReadDeadline(time.Time{}) != nil {
+		return
+	}
+	if _, err := down.Write(buf[:n]); err != nil {
+		return
+	}
 	var up sync.WaitGroup
 	up.Go(func() {
 		defer s.close()
@@ -110,7 +126,7 @@ func (s *splice) copy(buffered *bufio.Reader) {
 		// The wrappers hide ReadFrom and WriteTo, which would bring larger buffers.
 		_, _ = io.CopyBuffer(struct{ io.Writer }{s.up}, struct{ io.Reader }{s.agent}, make([]byte, spliceBuffer))
 	})
-	_, _ = io.CopyBuffer(timedWriter{s.agent}, struct{ io.Reader }{s.up}, make([]byte, spliceBuffer))
+	_, _ = io.CopyBuffer(down, struct{ io.Reader }{s.up}, buf)
 	s.close()
 	up.Wait()
 }

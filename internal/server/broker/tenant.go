@@ -24,6 +24,8 @@ const (
 var (
 	// ErrNoTenant reports an account that was not added.
 	ErrNoTenant = errors.New("no such tenant in the relay")
+	// ErrSuspended reports a tenant that nobody connects into.
+	ErrSuspended = errors.New("tenant is suspended")
 	// ErrNotApplied reports an account that the server stored but does not go by.
 	ErrNotApplied = errors.New("server does not go by the account it was given")
 )
@@ -241,6 +243,9 @@ func (b *Broker) Conn(ctx context.Context, account string) (*nats.Conn, error) {
 	t, ok := b.tenant(account)
 	if !ok {
 		return nil, ErrNoTenant
+	}
+	if t.Suspended {
+		return nil, ErrSuspended
 	}
 	return b.pool.get(ctx, t)
 }
