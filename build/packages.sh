@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Installs what demo and tests need and what is missing, and nothing else. Debian 12, as root.
+set -euo pipefail
+need=()
+want() { command -v "$1" >/dev/null 2>&1 || [ -x "$1" ] || need+=("$2"); }
+want debootstrap debootstrap
+want zstd zstd
+want gpgv gpgv
+want chromium chromium
+want npm npm
+want unshare util-linux
+want ip iproute2
+ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need+=(postgresql)
+[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || need+=(debian-archive-keyring)
+[ ${#need[@]} -eq 0 ] && exit 0
+if [ "$(id -u)" != 0 ]; then
+  echo "Missing Debian packages: ${need[*]}. Install them as root: apt-get install ${need[*]}" >&2
+  exit 1
+fi
+echo "Installing ${need[*]} …"
+export DEBIAN_FRONTEND=noninteractive
+# A database server of our own is started by the tests; the packaged one must not be.
+mkdir -p /etc/postgresql-common
+[ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${need[@]}" >/dev/null
