@@ -30,10 +30,14 @@ func encodeEntry(e Entry) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode entry: %w", err)
 	}
+	return withHead(text), nil
+}
+
+func withHead(text []byte) []byte {
 	b := make([]byte, 0, entryHead+len(text))
 	b = append(b, entryVersion)
 	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(text))
-	return append(b, text...), nil
+	return append(b, text...)
 }
 
 // decodeEntry reads an entry strictly. key, if not nil, is the key it must be stored under.
