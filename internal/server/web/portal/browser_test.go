@@ -166,3 +166,16 @@ func writeJSON(t *testing.T, w http.ResponseWriter, v any) {
 		t.Error(err)
 	}
 }
+
+// poll waits for a condition on the test's side.
+func poll(t *testing.T, condition func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); <-tick.C {
+		if condition() {
+			return
+		}
+	}
+	t.Fatal("never became true")
+}

@@ -6,7 +6,7 @@
   if (!status) return;
   const outcome = () => status.querySelector("[data-mark]");
 
-  // A result is read first: focus goes to its heading.
+  // A result is read first: focus goes to its heading, as autofocus does it on a page of its own.
   function focusResult() {
     const title = document.getElementById("result");
     if (title) title.focus();
@@ -21,6 +21,7 @@
     const next = new DOMParser().parseFromString(html, "text/html").querySelector("[data-mark]");
     if (!next || next.dataset.mark === outcome().dataset.mark) return;
     const result = next.dataset.mark.split("-")[0] !== outcome().dataset.mark.split("-")[0];
+    next.querySelector("[autofocus]")?.removeAttribute("autofocus"); // focus moves below, and only for a result
     status.replaceChildren(document.importNode(next, true));
     document.dispatchEvent(new Event("homeward:swapped"));
     say();
@@ -56,11 +57,7 @@
     if (again) setTimeout(poll, 1000);
   }
 
-  if (!status.dataset.poll) {
-    focusResult();
-    return;
-  }
-  if (!outcome().dataset.mark.startsWith("writing")) focusResult();
+  if (!status.dataset.poll) return;
   say();
   setTimeout(poll, 1000);
 })();

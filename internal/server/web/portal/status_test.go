@@ -1,0 +1,148 @@
+package portal_test
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/google/go-cmp/cmp"
+
+	"homeward/internal/server/web/portal"
+)
+
+// progress is a request whose position the test moves.
+type progress struct {
+	mu    sync.Mutex
+	page  portal.StatusPage
+	moved string // HX-Redirect, once the request has ended
+	asked []string
+}
+
+func (p *progress) set(change func(*progress)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(p)
+}
+
+// statusPage serves one request at /status/4f2a as the handlers do.
+func statusPage(t *testing.T) (*browser, *progress, string) {
+	t.Helper()
+	engine, _, catalog := newSite(t)
+	p := &progress{page: portal.StatusPage{
+		Frame: sampleFrame(catalog, "en", "/status/4f2a"), ID: "4f2a", State: portal.Writing, Now: now(), Location: now().Location(),
+	}}
+	server := sampleServer(t, func(mux *http.ServeMux) {
+		mux.HandleFunc("GET /status/4f2a", func(w http.ResponseWriter, r *http.Request) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			render := engine.Render
+			if r.Header.Get("HX-Request") == "true" {
+				after := r.URL.Query().Get("after")
+				p.asked = append(p.asked, after)
+				if p.moved != "" {
+					w.Header().Set("HX-Redirect", p.moved)
+				}
+				if p.moved != "" || after == p.page.Mark() {
+					w.WriteHeader(http.StatusNoContent)
+					return
+				}
+				render = engine.Fragment
+			}
+			if err := render(w, http.StatusOK, p.page); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	return newBrowser(t), p, server.URL + "/status/4f2a"
+}
+
+const (
+	hopStates = `Array.from(document.querySelectorAll(".path li"), li => li.dataset.state).join(" ")`
+	spokenNow = `document.getElementById("spoken").textContent`
+)
+
+// TestStatusFollows: the path moves, the live region speaks only on change, and the result takes over with
+// focus on its heading.
+func TestStatusFollows(t *testing.T) {
+	b, p, address := statusPage(t)
+	b.open(t, address)
+	b.until(t, spokenNow+` === "Encrypted. Passing through the relay."`)
+	if got := value[string](t, b, hopStates); got != "done active waiting" {
+		t.Errorf("path is %q", got)
+	}
+	b.do(t, `document.querySelector(".path").dataset.same = "yes"`)
+	asked := func(n int) { // until the page has asked n times more
+		p.set(func(p *progress) { p.asked = nil })
+		poll(t, func() bool { p.mu.Lock(); defer p.mu.Unlock(); return len(p.asked) >= n })
+	}
+	asked(2)
+	if !value[bool](t, b, `document.querySelector(".path").dataset.same === "yes"`) {
+		t.Error("the region was swapped although nothing changed")
+	}
+	p.set(func(p *progress) { p.page.Progress = portal.AtDirectory })
+	b.until(t, hopStates+` === "done done active"`)
+	if got := value[string](t, b, spokenNow); got != "Active Directory is writing it." {
+		t.Errorf("spoken is %q", got)
+	}
+	p.set(func(p *progress) { p.page.State = portal.NotSure })
+	b.until(t, `document.activeElement.id === "result"`)
+	if got := value[string](t, b, "document.title"); got != "We’re not sure your password changed – Contoso" {
+		t.Errorf("title is %q", got)
+	}
+	asked(1) // "not sure" resolves by itself
+	p.set(func(p *progress) { p.page.State, p.moved, p.page.At = portal.Changed, "/status/4f2a", now() })
+	b.until(t, `document.querySelector(".badge.ok") && document.activeElement.id === "result"`)
+	b.quiet(t, "status")
+}
+
+// TestStatusIgnoresForeignRedirects: the script goes nowhere else, whatever a header says.
+func TestStatusIgnoresForeignRedirects(t *testing.T) {
+	b, p, address := statusPage(t)
+	p.moved = "https://elsewhere.example/"
+	b.open(t, address)
+	poll(t, func() bool { p.mu.Lock(); defer p.mu.Unlock(); return len(p.asked) >= 2 })
+	if got := value[string](t, b, "location.href"); got != address {
+		t.Errorf("the page went to %s", got)
+	}
+}
+
+// TestWithoutScript: every page shows what it must; the password page says what it needs and stays shut.
+func TestWithoutScript(t *testing.T) {
+	b, p, address := statusPage(t)
+	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	b.open(t, address)
+	p.set(func(p *progress) { p.page.State = portal.Unlocked })
+	b.until(t, `document.getElementById("result").textContent === "Your account is unlocked"`) // by the refresh
+	root := address[:len(address)-len("/status/4f2a")]
+	b.open(t, root+"/sample/en/password")
+	got := value[map[string]bool](t, b, `({
+		shut: document.getElementById("change").disabled, note: document.getElementById("no-script").checkVisibility(),
+		show: document.getElementById("show").checkVisibility(), rules: document.getElementById("rules").checkVisibility(),
+		named: document.getElementById("password").hasAttribute("name")})`)
+	if diff := cmp.Diff(map[string]bool{"shut": true, "note": true, "show": false, "rules": true, "named": false}, got); diff != "" {
+		t.Error(diff)
+	}
+	b.open(t, root+"/sample/en/status-offline")
+	if value[bool](t, b, `document.querySelector("[data-copy]").checkVisibility()`) {
+		t.Error("Copy shows though it cannot work")
+	}
+}
+
+// TestErrorsTakeFocus: the summary is focused on load, its link leads to the field, and the skip link to main.
+func TestErrorsTakeFocus(t *testing.T) {
+	b, _, address := statusPage(t)
+	root := address[:len(address)-len("/status/4f2a")]
+	b.open(t, root+"/sample/en/start-empty")
+	b.until(t, `document.activeElement.className === "summary"`)
+	b.do(t, `document.querySelector(".summary a").click()`)
+	b.until(t, `document.activeElement.id === "name"`)
+	if got := value[string](t, b, `document.getElementById(document.activeElement.getAttribute("aria-describedby").split(" ").pop()).textContent`); got != "Enter your work email or user name" {
+		t.Errorf("the field is described by %q", got)
+	}
+	b.do(t, `document.querySelector(".skip").click()`)
+	b.until(t, `document.activeElement.id === "main"`)
+}

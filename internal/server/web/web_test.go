@@ -1,0 +1,112 @@
+package web_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"homeward/internal/server/web"
+)
+
+type words map[string]bool
+
+func (w words) Has(id string) bool { return w[id] }
+
+type page struct{ Name string }
+
+func (page) Template() string { return "hello" }
+
+// T stands for the localizer every page embeds.
+func (page) T(id string, _ ...any) string { return id }
+
+// Fails breaks a page after its first bytes.
+func (p page) Fails() (string, error) {
+	if p.Name == "broken" {
+		return "", errors.New("no name")
+	}
+	return "", nil
+}
+
+type stranger struct{}
+
+func (stranger) Template() string { return "nowhere" }
+
+func files(main string) fstest.MapFS {
+	return fstest.MapFS{
+		"parts/layout.html": {Data: []byte(`{{define "layout"}}<title>{{.T "title"}}</title>{{template "main" .}}{{end}}`)},
+		"pages/hello.html":  {Data: []byte(`{{define "main"}}` + main + `{{end}}{{define "region"}}<p>{{.Name}}</p>{{end}}`)},
+	}
+}
+
+func newEngine(t *testing.T, main string) (*web.Engine, error) {
+	t.Helper()
+	assets, err := web.NewAssets(fstest.MapFS{"a.css": {Data: []byte("a{}")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return web.NewEngine(files(main), assets, words{"title": true, "hello": true})
+}
+
+func TestRendersWholePagesOnly(t *testing.T) {
+	e, err := newEngine(t, `<link href="{{asset "a.css"}}"><h1>{{.T "hello" "Name" .Name}} {{.Name}}</h1>{{.Fails}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	if err := e.Render(w, http.StatusUnprocessableEntity, page{Name: "<b>"}); err != nil {
+		t.Fatal(err)
+	}
+	if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "hello &lt;b&gt;</h1>") || !strings.Contains(w.Body.String(), "/static/a.css?v=") {
+		t.Errorf("status %d, body %s", w.Code, w.Body)
+	}
+	if w.Header().Get("Content-Security-Policy") == "" || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("headers are %v", w.Header())
+	}
+	w = httptest.NewRecorder()
+	if err := e.Fragment(w, http.StatusOK, page{Name: "x"}); err != nil || w.Body.String() != "<p>x</p>" {
+		t.Errorf("fragment is %q, error %v", w.Body, err)
+	}
+	for _, p := range []web.Page{page{Name: "broken"}, stranger{}} {
+		w := httptest.NewRecorder()
+		if err := e.Render(w, http.StatusOK, p); err == nil || w.Body.Len() > 0 || len(w.Header()) > 0 {
+			t.Errorf("%T: error %v, sent %q with %v", p, err, w.Body, w.Header())
+		}
+	}
+}
+
+func TestRefusesUnknownMessages(t *testing.T) {
+	for name, main := range map[string]string{
+		"plain":       `{{.T "missing"}}`,
+		"in if":       `{{if .Name}}{{.T "missing"}}{{else}}x{{end}}`,
+		"in else":     `{{if .Name}}x{{else}}{{.T "missing"}}{{end}}`,
+		"in range":    `{{range .Name}}{{$.T "missing"}}{{end}}`,
+		"in with":     `{{with .Name}}{{$.T "missing"}}{{end}}`,
+		"as argument": `{{.T "hello" "Name" (.T "missing")}}`,
+		"rich":        `{{.Rich "missing"}}`,
+	} {
+		if _, err := newEngine(t, main); err == nil || !strings.Contains(err.Error(), `no message "missing"`) {
+			t.Errorf("%s: error is %v", name, err)
+		}
+	}
+	if _, err := newEngine(t, `{{if}}`); err == nil {
+		t.Error("a broken template is accepted")
+	}
+}
+
+func TestSecureCoversEveryAnswer(t *testing.T) {
+	h := web.Secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }))
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	if got := w.Header().Get("Content-Security-Policy"); got != policy {
+		t.Errorf("content policy is %q", got)
+	}
+	for _, name := range []string{"Strict-Transport-Security", "Permissions-Policy", "Cross-Origin-Opener-Policy", "X-Content-Type-Options", "Referrer-Policy"} {
+		if w.Header().Get(name) == "" {
+			t.Errorf("no header %s", name)
+		}
+	}
+}
