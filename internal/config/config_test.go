@@ -1,0 +1,107 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const goodServer = `
+listen: 127.0.0.1:8443
+base_url: https://password.contoso.example
+mail: {host: 127.0.0.1, port: 25, tls: none, from: a@contoso.example}
+`
+
+func TestServerDefaults(t *testing.T) {
+	c, err := LoadServer(write(t, goodServer), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Database != "sqlite:/var/lib/homeward/homeward.db" || c.MasterKey != "/var/lib/homeward/master.key" || c.Log.Level != "info" {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestEnvironmentWins(t *testing.T) {
+	c, err := LoadServer(write(t, goodServer), []string{"HOMEWARD_DATABASE=postgres://db/homeward", "HOMEWARD_MAIL_PORT=2525", "HOMEWARD_CACHE=/x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Database != "postgres://db/homeward" || c.Mail.Port != 2525 {
+		t.Errorf("database %s, port %d", c.Database, c.Mail.Port)
+	}
+}
+
+// TestEverythingWrongIsNamed expects all mistakes of a file in one error, each with what to do.
+func TestEverythingWrongIsNamed(t *testing.T) {
+	_, err := LoadServer(write(t, `
+listen: 0.0.0.0:80
+base_url: http://x/y
+database: mysql://x
+cert: a.pem
+mail: {host: mail.contoso.example, tls: none, from: nobody, user: u}
+log: {level: loud}
+`), nil)
+	wants(t, err, "base_url must be https", "cert and key go together", "database must start with", "mail.tls is none", "mail.from must be", "mail.password_file", "log.level")
+	_, err = LoadServer(write(t, "basurl: x\nmail: {hots: y}\n"), nil)
+	wants(t, err, `unknown key "basurl"; did you mean "base_url"?`, `unknown key "mail.hots"; did you mean "mail.host"?`)
+	_, err = LoadServer(filepath.Join(t.TempDir(), "none.yaml"), nil)
+	wants(t, err, "does not exist")
+	_, err = LoadServer(write(t, "listen: [\n"), nil)
+	wants(t, err, "configuration file")
+	_, err = LoadAgent(write(t, `
+server: portal
+proxy: {url: "http://u:p@proxy:3128"}
+directory: {urls: ["ldap://dc"], user: svc}
+`), nil)
+	wants(t, err, "server must be", "proxy.url must be", "passwords need ldaps", "a bare name is refused", "password_file is missing", "organizational_units is missing")
+}
+
+func wants(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, p := range parts {
+		if !strings.Contains(err.Error(), p) {
+			t.Errorf("the error doesn't say %q:\n%v", p, err)
+		}
+	}
+}
+
+func TestSecret(t *testing.T) {
+	path := write(t, "value\n")
+	if got, err := Secret(path); err != nil || got != "value" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Secret(path)
+	wants(t, err, "chmod 600")
+	for _, text := range []string{"", "\n", "two\nlines\n"} {
+		_, err := Secret(write(t, text))
+		wants(t, err, "exactly one line")
+	}
+}
+
+func TestLoadDirectory(t *testing.T) {
+	d, err := LoadDirectory("ldaps://dc1.contoso.example", write(t, "user: svc@contoso.example\npassword_file: /p\norganizational_units: [\"OU=A,DC=x\"]\n"))
+	if err != nil || d.User != "svc@contoso.example" || d.URLs[0] != "ldaps://dc1.contoso.example" {
+		t.Errorf("%+v, %v", d, err)
+	}
+	_, err = LoadDirectory("ldap://dc1", write(t, "usr: x\n"))
+	wants(t, err, `did you mean "user"`)
+	_, err = LoadDirectory("ldap://dc1", write(t, "user: svc@x\n"))
+	wants(t, err, "passwords need ldaps")
+}
