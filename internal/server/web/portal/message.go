@@ -44,7 +44,7 @@ func (p MessagePage) Text() string {
 	case NotFound:
 		return p.T("message.not_found.text")
 	case TooMany:
-		return p.T("error.too_many", "N", minutes(p.Wait))
+		return p.T("message.too_many.text", "N", minutes(p.Wait))
 	case SessionOver:
 		return p.T("message.session_over.text")
 	case Broken:
