@@ -84,9 +84,13 @@ func (s *Store) FindPeople(ctx context.Context, tenant, typed string) ([]provisi
 	if name == "" {
 		return nil, nil // the columns of people without a mail address are empty too
 	}
-	const text = `SELECT ` + personColumns + ` FROM people
-		WHERE tenant = ? AND (upn_fold = ? OR mail_fold = ? OR down_fold = ? OR sam_fold = ?) ORDER BY id`
-	rows, err := s.query(ctx, s.reader(), text, []any{tenant, name, name, name, name})
+	// Not one OR, and not UNION: for those SQLite reads the whole tenant (45 ms with 50,000 people, instead of 0.1).
+	const named = `SELECT id FROM people WHERE tenant = ? AND `
+	const text = `SELECT ` + personColumns + ` FROM people WHERE tenant = ? AND id IN (` +
+		named + `upn_fold = ? UNION ALL ` + named + `mail_fold = ? UNION ALL ` +
+		named + `down_fold = ? UNION ALL ` + named + `sam_fold = ?) ORDER BY id`
+	args := []any{tenant, tenant, name, tenant, name, tenant, name, tenant, name}
+	rows, err := s.query(ctx, s.reader(), text, args)
 	found, err := all(rows, err, personFields)
 	if err != nil {
 		return nil, fmt.Errorf("find people: %w", err)

@@ -114,7 +114,7 @@ CREATE TABLE attempts (
 -- A support code is told on the phone, without a tenant.
 CREATE UNIQUE INDEX attempts_support ON attempts (support);
 CREATE UNIQUE INDEX attempts_request ON attempts (tenant, request) WHERE request <> '';
-CREATE INDEX attempts_session ON attempts (tenant, session);
+CREATE INDEX attempts_session ON attempts (tenant, session, created);
 CREATE INDEX attempts_open ON attempts (state) WHERE state IN ('submitted', 'not_sure');
 CREATE INDEX attempts_created ON attempts (created);
 
@@ -156,7 +156,7 @@ CREATE TABLE audit (
     hash     BYTEA NOT NULL,
     PRIMARY KEY (tenant, seq)
 );
-CREATE INDEX audit_support ON audit (tenant, support);
+CREATE INDEX audit_support ON audit (tenant, support, seq);
 
 -- The end of each tenant's chain, signed with a key that is not in the database.
 CREATE TABLE audit_heads (
