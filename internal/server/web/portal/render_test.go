@@ -170,3 +170,14 @@ func get(t *testing.T, h http.Handler, address string) *httptest.ResponseRecorde
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, address, nil))
 	return w
 }
+
+// TestLockFileNamesNoHost: whoever builds takes the packages from their own registry.
+func TestLockFileNamesNoHost(t *testing.T) {
+	lock, err := os.ReadFile("../../../../build/js/package-lock.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(lock), "://") || !strings.Contains(string(lock), `"integrity": "sha512-`) {
+		t.Error("build/js/package-lock.json names a host or lacks hashes; keep omit-lockfile-registry-resolved in .npmrc")
+	}
+}

@@ -25,6 +25,7 @@ type writeback struct {
 	again   int           // so many submissions are answered with "again"
 	hold    chan struct{} // submissions wait for it, when set
 	broken  bool          // the network is away
+	lost    bool          // the answer to a submission never arrives
 	opened  []string
 	bodies  []string
 	headers [][]byte
@@ -96,6 +97,9 @@ func (b *writeback) submit(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, s := range secrets {
 		b.opened = append(b.opened, string(s))
+	}
+	if b.lost {
+		panic(http.ErrAbortHandler)
 	}
 	if b.again > 0 {
 		b.again--
@@ -215,6 +219,24 @@ func TestBrowserWithoutNetwork(t *testing.T) {
 	}
 	back.mu.Lock()
 	back.broken = false
+	back.mu.Unlock()
+	b.do(t, press)
+	b.until(t, `document.getElementById("done")`)
+}
+
+// TestBrowserLosesTheAnswer: the password may have arrived, so the page does not say that nothing changed.
+func TestBrowserLosesTheAnswer(t *testing.T) {
+	b, back, _ := passwordPage(t)
+	back.lost = true
+	b.typePassword(t, "Long-enough-1-password")
+	b.do(t, press)
+	b.until(t, `document.querySelector("#problems .summary")`)
+	want := "The connection broke while your password was being sent. Press the button again: you’ll see where it stands, and nothing is done twice."
+	if got := value[string](t, b, `document.querySelector("#problems a").textContent`); got != want {
+		t.Errorf("the page says %q", got)
+	}
+	back.mu.Lock()
+	back.lost = false
 	back.mu.Unlock()
 	b.do(t, press)
 	b.until(t, `document.getElementById("done")`)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -145,4 +146,28 @@ func TestErrorsTakeFocus(t *testing.T) {
 	}
 	b.do(t, `document.querySelector(".skip").click()`)
 	b.until(t, `document.activeElement.id === "main"`)
+}
+
+// TestSmallHelps: the next code can be asked for once the time is over, and a support code can be copied.
+func TestSmallHelps(t *testing.T) {
+	engine, _, catalog := newSite(t)
+	server := sampleServer(t, func(mux *http.ServeMux) {
+		mux.HandleFunc("GET /soon", func(w http.ResponseWriter, _ *http.Request) {
+			p := portal.CodePage{Frame: sampleFrame(catalog, "en", "/soon"), Check: portal.Check{Number: 1, Of: 1}, Now: now(), NextSend: now().Add(4 * time.Second)}
+			if err := engine.Render(w, http.StatusOK, p); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	b := newBrowser(t)
+	b.open(t, server.URL+"/soon")
+	if !value[bool](t, b, `document.getElementById("resend").disabled`) {
+		t.Error("a new code can be asked for too early")
+	}
+	b.until(t, `/^You can ask for a new code in ([23] seconds|1 second)\.$/.test(document.getElementById("resend-wait").textContent)`)
+	b.until(t, `!document.getElementById("resend").disabled && !document.getElementById("resend-wait")`)
+	b.open(t, server.URL+"/sample/en/status-failed")
+	b.do(t, `document.querySelector("[data-copy]").click()`)
+	b.until(t, `getSelection().toString() === "HW-7K3Q-92MD" || document.querySelector("[data-copied]").textContent === "Copied"`)
+	b.quiet(t, "small helps")
 }

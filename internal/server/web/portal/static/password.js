@@ -176,17 +176,22 @@
     const key = bytes(ticket.key);
     if (key.length !== homewardSeal.publicKeySize) throw new Error(`key has ${key.length} bytes`);
     const sealed = await homewardSeal.seal(key, bytes(ticket.header), password);
-    return post(form.getAttribute("action"), { request: ticket.request, sealed: base64(sealed) });
+    try {
+      return await post(form.getAttribute("action"), { request: ticket.request, sealed: base64(sealed) });
+    } catch {
+      return { lost: true }; // it may have arrived: nobody here can say that nothing has changed
+    }
   }
 
-  // send repeats with a fresh ticket when the agent that was asked is gone: the key is then another one.
+  // send repeats with a fresh ticket when the agent that was asked is gone: the key is then another one. It
+  // returns the address of the outcome, or the sentence for having none.
   async function send(password) {
     for (let i = 0; i < maxTries; i++) {
       const answer = await once(password);
-      if (answer.redirect) return answer.redirect;
-      if (!answer.again) throw new Error("unknown answer");
+      if (answer.redirect) return { address: answer.redirect };
+      if (!answer.again) return { text: words.lost };
     }
-    return "";
+    return { text: words.again };
   }
 
   function go(address) {
@@ -210,14 +215,14 @@
     busy = true;
     button.disabled = true;
     try {
-      const address = await send(field.value);
-      if (address === "") {
+      const outcome = await send(field.value);
+      if (outcome.text) {
         ready();
-        problem({ text: words.again });
+        problem(outcome);
         return;
       }
       empty();
-      go(address);
+      go(outcome.address);
     } catch {
       ready(); // what was typed stays: nothing is lost, and trying again is one press
       problem({ text: words.network });
