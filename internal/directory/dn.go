@@ -55,6 +55,9 @@ func validType(s string) bool {
 func rdnValue(s string) (value string, next *string, err error) {
 	var b strings.Builder
 	s = strings.TrimLeft(s, " ")
+	if strings.HasPrefix(s, "#") {
+		return "", nil, fmt.Errorf("#hex value: %w", ErrSyntax)
+	}
 	kept := 0 // length up to the last byte that trailing-space trimming must keep
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; c {

@@ -1,0 +1,51 @@
+package writeback
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"homeward/internal/lab"
+	"homeward/internal/protocol"
+	"homeward/test/dctest"
+)
+
+// BenchmarkReset compares the whole path of a request with the bare reset it contains, in turns on one DC.
+func BenchmarkReset(b *testing.B) {
+	dc := dctest.Private(b, lab.Options{})
+	dc.SetPolicy(b, dctest.Policy{MinLength: 8, Complexity: true})
+	w := newBench(b, dc)
+	p := dc.NewPerson(b)
+	w.warm(b, p)
+	var bare, whole []time.Duration
+	hops := map[string][]int64{}
+	for b.Loop() {
+		a := w.account(b, p)
+		start := time.Now()
+		if err := w.dir.Reset(b.Context(), a, []byte(lab.RandomPassword())); err != nil {
+			b.Fatal(err)
+		}
+		bare = append(bare, time.Since(start))
+
+		c := w.newCommand(b, protocol.Reset, anchor(b, p), lab.RandomPassword())
+		data := c.envelope(b)
+		var answer protocol.Accepted
+		start = time.Now()
+		w.handle(b, protocol.Reset, data, &answer)
+		whole = append(whole, time.Since(start))
+		for _, h := range w.result(b, c.header.Request).Hops {
+			hops[h.Name] = append(hops[h.Name], h.Micros)
+		}
+	}
+	b.ReportMetric(median(bare).Seconds()*1e3, "bare-ms")
+	b.ReportMetric(median(whole).Seconds()*1e3, "whole-ms")
+	b.ReportMetric((median(whole)-median(bare)).Seconds()*1e3, "added-ms")
+	for name, us := range hops {
+		b.ReportMetric(float64(median(us)), name+"-us")
+	}
+}
+
+func median[T ~int64](v []T) T {
+	slices.Sort(v)
+	return v[len(v)/2]
+}
