@@ -148,6 +148,16 @@ func peopleTests() []test {
 				t.Errorf("%d people, want 40", n)
 			}
 		}},
+		{"sample of mail addresses", func(t *testing.T, e *env) {
+			page := people{person(TenantA, 2), person(TenantA, 1), person(TenantA, 0)}
+			page[1].Mail = ""
+			ok(t, e.ImportPage(e.ctx, page))
+			ok(t, e.ImportPage(e.ctx, people{person(TenantB, 9)}))
+			want := []string{"User.0@mail.example", "User.2@mail.example"}
+			if diff := cmp.Diff(want, at[[]string](t)(e.SampleMail(e.ctx, TenantA))); diff != "" {
+				t.Error(diff)
+			}
+		}},
 		{"invisible to another tenant", func(t *testing.T, e *env) {
 			ok(t, e.ImportPage(e.ctx, people{person(TenantA, 1), person(TenantB, 1)})) // same id and anchor
 			ok(t, e.ImportPage(e.ctx, people{person(TenantA, 2)}))
