@@ -138,6 +138,7 @@ func TestSpeaks(t *testing.T) {
 		en.T("code.tries", "N", 1):        "You can try 1 more time with this code.",
 		de.T("code.tries", "N", 1):        "Mit diesem Code haben Sie noch 1 Versuch.",
 		en.Pattern("code.tries", 1):       "You can try {n} more time with this code.",
+		en.T("start.title", "N", 1):       "Get back into your account",
 		en.T("no.such.message"):           "no.such.message",
 		Localizer{}.T("start.title"):      "start.title",
 		en.Clock(at, oslo):                "08:10",

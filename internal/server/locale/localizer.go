@@ -54,7 +54,12 @@ func (l Localizer) text(id string, values map[string]any, count any) string {
 	if l.words == nil {
 		return id
 	}
-	text, err := l.words.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: values, PluralCount: count})
+	config := i18n.LocalizeConfig{MessageID: id, TemplateData: values, PluralCount: count}
+	text, err := l.words.Localize(&config)
+	if err != nil && count != nil { // a message without plural forms takes a number too
+		config.PluralCount = nil
+		text, err = l.words.Localize(&config)
+	}
 	if err != nil || text == "" {
 		return id
 	}
