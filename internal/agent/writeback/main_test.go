@@ -43,10 +43,10 @@ type bench struct {
 	key     seal.PrivateKey
 	log     *logged
 
-	mu       sync.Mutex
-	offline  bool
-	results  []protocol.Result
-	answered map[string]int
+	mu      sync.Mutex
+	offline bool
+	results []protocol.Result
+	latest  time.Time // when the last result was published
 }
 
 type keyring struct{ key seal.PrivateKey }
@@ -133,6 +133,7 @@ func (b *bench) publish(_ context.Context, r protocol.Result) error {
 		return errors.New("no link to the server")
 	}
 	b.results = append(b.results, r)
+	b.latest = time.Now()
 	return nil
 }
 
