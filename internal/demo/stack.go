@@ -39,8 +39,15 @@ type Options struct {
 	Listen   string            // the portal's address; empty: a free port on loopback
 	External *config.Directory // an existing Active Directory instead of a lab DC
 	Lab      lab.Options       // for the lab DC
-	Proxy    string            // HTTP CONNECT proxy the agent must use
-	Logger   *slog.Logger
+	Proxy    Proxy             // for the agent
+	// Prepare changes the lab DC before anybody looks at it: people it adds are in the first import.
+	Prepare func(ctx context.Context, dc *lab.DC) error
+	Logger  *slog.Logger
+}
+
+// Proxy is the HTTP CONNECT proxy that the agent must use.
+type Proxy struct {
+	URL, User, Password string
 }
 
 // Stack is the running whole.
@@ -135,6 +142,11 @@ func (s *Stack) directory(ctx context.Context) (config.Directory, error) {
 		return config.Directory{}, err
 	}
 	s.DC = dc
+	if s.o.Prepare != nil {
+		if err := s.o.Prepare(ctx, dc); err != nil {
+			return config.Directory{}, fmt.Errorf("prepare the directory: %w", err)
+		}
+	}
 	password := s.path("service-account")
 	if err := os.WriteFile(password, []byte(dc.ServiceAccount().Password+"\n"), 0o600); err != nil {
 		return config.Directory{}, fmt.Errorf("service account: %w", err)
@@ -189,8 +201,15 @@ func (s *Stack) writeAgent(d config.Directory) error {
 	conf := map[string]any{"server": s.portal, "ca_file": s.cert.CAFile, "state": s.path("agent"),
 		"directory": map[string]any{"urls": d.URLs, "ca_file": d.CAFile, "base_dn": d.BaseDN, "user": d.User, "password_file": d.PasswordFile,
 			"organizational_units": d.Units}}
-	if s.o.Proxy != "" {
-		conf["proxy"] = map[string]any{"url": s.o.Proxy}
+	if p := s.o.Proxy; p.URL != "" {
+		proxy := map[string]any{"url": p.URL}
+		if p.User != "" {
+			proxy["user"], proxy["password_file"] = p.User, s.path("proxy-password")
+			if err := os.WriteFile(s.path("proxy-password"), []byte(p.Password+"\n"), 0o600); err != nil {
+				return fmt.Errorf("proxy password: %w", err)
+			}
+		}
+		conf["proxy"] = proxy
 	}
 	return writeYAML(s.path("agent.yaml"), conf)
 }
@@ -244,18 +263,29 @@ func (s *Stack) StartServer(ctx context.Context) (err error) {
 }
 
 // StartAgent starts the agent process and waits until the server counts on it.
-func (s *Stack) StartAgent(ctx context.Context) (err error) {
+func (s *Stack) StartAgent(ctx context.Context) error {
 	began := time.Now()
-	if s.Agent, err = start("agent", s.path("agent.log"), s.o.Homeward, "agent", "run", "--config", s.path("agent.yaml")); err != nil {
+	if err := s.LaunchAgent(); err != nil {
 		return err
 	}
+	return s.WaitAgent(ctx, began)
+}
+
+// LaunchAgent starts the agent process and doesn't wait for anything.
+func (s *Stack) LaunchAgent() (err error) {
+	s.Agent, err = start("agent", s.path("agent.log"), s.o.Homeward, "agent", "run", "--config", s.path("agent.yaml"))
+	return err
+}
+
+// WaitAgent waits until the server has heard, after a moment, that the agent can write.
+func (s *Stack) WaitAgent(ctx context.Context, after time.Time) error {
 	return s.until(ctx, s.Agent, func() (bool, error) {
 		agents, err := s.Store.Agents(ctx, TenantID)
 		if err != nil || len(agents) == 0 {
 			return false, err
 		}
 		for _, a := range agents {
-			if a.Seen.After(began.Add(-time.Millisecond)) && a.DirectoryOK {
+			if a.Seen.After(after.Add(-time.Millisecond)) && a.DirectoryOK {
 				return true, nil
 			}
 		}

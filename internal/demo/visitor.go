@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -40,7 +41,11 @@ type Page struct {
 }
 
 // Client returns a new visitor with a cookie jar of its own.
-func (s *Stack) Client() (*Visitor, error) {
+func (s *Stack) Client() (*Visitor, error) { return s.ClientFrom(nil) }
+
+// ClientFrom returns a visitor whose connections come from one of this machine's addresses, such as any of
+// 127.0.0.0/8: limits count by address.
+func (s *Stack) ClientFrom(from net.IP) (*Visitor, error) {
 	pem, err := os.ReadFile(s.cert.CAFile)
 	if err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
@@ -52,6 +57,9 @@ func (s *Stack) Client() (*Visitor, error) {
 		return nil, fmt.Errorf("cookie jar: %w", err)
 	}
 	tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true}
+	if from != nil {
+		tr.DialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: from}}).DialContext
+	}
 	return &Visitor{HTTP: &http.Client{Transport: tr, Jar: jar, Timeout: 45 * time.Second}, base: s.portal, box: s.Mailbox}, nil
 }
 

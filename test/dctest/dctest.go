@@ -116,6 +116,14 @@ func Private(t testing.TB, opt lab.Options) *DC {
 	return dc
 }
 
+// Wrap gives an administrator's hands on a DC that somebody else started and ends.
+func Wrap(t testing.TB, dc *lab.DC) *DC {
+	t.Helper()
+	d := &DC{DC: dc}
+	t.Cleanup(d.hangUp)
+	return d
+}
+
 func start(ctx context.Context, opt lab.Options) (*DC, error) {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -128,12 +136,17 @@ func start(ctx context.Context, opt lab.Options) (*DC, error) {
 }
 
 func (d *DC) stop() error {
+	d.hangUp()
+	return d.Stop()
+}
+
+func (d *DC) hangUp() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.admin != nil {
 		_ = d.admin.Close() // it may have ended with the DC
+		d.admin = nil
 	}
-	return d.Stop()
 }
 
 // Admin is a connection bound as the domain administrator, made again when the DC has closed it. It is
