@@ -137,8 +137,10 @@ func (v *tenantCreate) Run(ctx context.Context, s command.Streams) error {
 		return err
 	}
 	defer func() { _ = st.Close() }()
-	t := tenant.Tenant{ID: v.ID, Name: v.Name, Settings: tenant.Settings{HelpdeskPhone: v.Helpdesk, HelpURL: v.HelpURL, SignInURL: v.SignIn,
-		TimeZone: v.Zone, UnlockOnly: true}}
+	t := tenant.Tenant{ID: v.ID, Name: v.Name, Settings: tenant.Settings{
+		HelpdeskPhone: v.Helpdesk, HelpURL: v.HelpURL, SignInURL: v.SignIn,
+		TimeZone: v.Zone, UnlockOnly: true,
+	}}
 	if err := server.CreateTenant(ctx, st, t); err != nil {
 		return fmt.Errorf("create tenant %s: %w", v.ID, err)
 	}

@@ -72,10 +72,14 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{config: c, build: build, machine: machine, id: id, dir: dir, journal: j, log: log,
-		connected: make(chan struct{}, 1), nudge: make(chan struct{}, 1), wanted: make(chan struct{}, 1)}
-	a.write, err = writeback.New(writeback.Deps{Directory: dir, Journal: j, Keys: id, CommandKey: id.CommandKey(), Tenant: id.Tenant(),
-		Agent: id.Agent(), Now: a.now, Logger: log, Publish: a.publish})
+	a := &Agent{
+		config: c, build: build, machine: machine, id: id, dir: dir, journal: j, log: log,
+		connected: make(chan struct{}, 1), nudge: make(chan struct{}, 1), wanted: make(chan struct{}, 1),
+	}
+	a.write, err = writeback.New(writeback.Deps{
+		Directory: dir, Journal: j, Keys: id, CommandKey: id.CommandKey(), Tenant: id.Tenant(),
+		Agent: id.Agent(), Now: a.now, Logger: log, Publish: a.publish,
+	})
 	if err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
@@ -84,11 +88,13 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 
 // OpenDirectory opens the directory of a configuration.
 func OpenDirectory(c config.Agent, log *slog.Logger) (*activedirectory.Directory, error) {
-	d := activedirectory.Config{URLs: c.Directory.URLs, BaseDN: c.Directory.BaseDN, User: c.Directory.User, Logger: log,
+	d := activedirectory.Config{
+		URLs: c.Directory.URLs, BaseDN: c.Directory.BaseDN, User: c.Directory.User, Logger: log,
 		Password: func(context.Context) ([]byte, error) {
 			s, err := config.Secret(c.Directory.PasswordFile)
 			return []byte(s), err
-		}}
+		},
+	}
 	if c.Directory.CAFile != "" {
 		pool, err := certPool(c.Directory.CAFile)
 		if err != nil {
@@ -112,8 +118,10 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.link, err = relay.Dial(ctx, relay.AgentConfig{URL: a.id.RelayURL(), Agent: a.id.Agent(), Sign: a.id.Sign, JWT: a.id.JWT,
-		TLS: roots, Proxy: proxy, Status: a.status, Logger: a.log, Clock: a.now})
+	a.link, err = relay.Dial(ctx, relay.AgentConfig{
+		URL: a.id.RelayURL(), Agent: a.id.Agent(), Sign: a.id.Sign, JWT: a.id.JWT,
+		TLS: roots, Proxy: proxy, Status: a.status, Logger: a.log, Clock: a.now,
+	})
 	if err != nil {
 		return err
 	}
@@ -184,8 +192,10 @@ func (a *Agent) beat(ctx context.Context) error {
 
 func (a *Agent) hello() protocol.Hello {
 	state, domain := a.seen()
-	return protocol.Hello{Version: protocol.Version, MinVersion: protocol.MinVersion, Agent: a.id.Agent(), Build: a.build, Machine: a.machine,
-		KeyID: a.id.KeyID().String(), Domain: domain.Domain, Directory: state, At: protocol.MilliOf(time.Now())}
+	return protocol.Hello{
+		Version: protocol.Version, MinVersion: protocol.MinVersion, Agent: a.id.Agent(), Build: a.build, Machine: a.machine,
+		KeyID: a.id.KeyID().String(), Domain: domain.Domain, Directory: state, At: protocol.MilliOf(time.Now()),
+	}
 }
 
 func (a *Agent) heartbeat() protocol.Beat {

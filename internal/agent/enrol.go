@@ -39,8 +39,10 @@ func Enrol(ctx context.Context, c config.Agent, code, domain, machine, build str
 	if err != nil {
 		return nil, err
 	}
-	r := protocol.EnrolRequest{Version: protocol.Version, Code: code, Agent: id.Agent(), SealKey: id.PublicSealKey().Bytes(),
-		Machine: machine, Build: build, Domain: domain}
+	r := protocol.EnrolRequest{
+		Version: protocol.Version, Code: code, Agent: id.Agent(), SealKey: id.PublicSealKey().Bytes(),
+		Machine: machine, Build: build, Domain: domain,
+	}
 	if r.Signature, err = id.Sign(protocol.EnrolProof(r.Code, r.Agent, r.SealKey)); err != nil {
 		return nil, fmt.Errorf("sign enrolment: %w", err)
 	}
@@ -159,8 +161,7 @@ func proxyURL(p config.Proxy) (*url.URL, error) {
 
 // unwrapURL drops the URL that url.Error quotes.
 func unwrapURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

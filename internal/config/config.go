@@ -36,7 +36,7 @@ func LoadDirectory(url, path string) (Directory, error) {
 		return Directory{}, errors.New("an existing directory needs a file that says how to use it: user, password_file, organizational_units")
 	}
 	d, err := load[directoryFile](path, nil)
-	d.Directory.URLs = []string{url}
+	d.URLs = []string{url}
 	if err != nil {
 		return Directory{}, err
 	}
@@ -86,8 +86,8 @@ func load[T any, P checked[T]](path string, environ []string) (T, error) {
 // keys lists the dotted keys of a struct's koanf tags.
 func keys(t reflect.Type, prefix string) []string {
 	var out []string
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
+		f := f
 		name := prefix + f.Tag.Get("koanf")
 		if f.Type.Kind() == reflect.Struct {
 			if f.Anonymous {

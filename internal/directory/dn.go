@@ -106,7 +106,7 @@ func (dn DN) String() string {
 
 func escapeRDN(v string) string {
 	var b strings.Builder
-	for i := 0; i < len(v); i++ {
+	for i := range len(v) {
 		c := v[i]
 		switch {
 		case strings.IndexByte("\"+,;<=>\\", c) >= 0,

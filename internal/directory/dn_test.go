@@ -33,8 +33,10 @@ func TestParseDN(t *testing.T) {
 			t.Errorf("%q (-want +got):\n%s", s, diff)
 		}
 	}
-	for _, s := range []string{"x", "=x", "CN=a,", "CN=a,,DC=b", ",", `CN=a\`, `CN=a\2`, `CN=a\zz`, `CN="a"`, "CN=a+OU=b", "CN=a;DC=b", "CN=<a>",
-		"C N=a", "CN=#0401", "<GUID=x>"} {
+	for _, s := range []string{
+		"x", "=x", "CN=a,", "CN=a,,DC=b", ",", `CN=a\`, `CN=a\2`, `CN=a\zz`, `CN="a"`, "CN=a+OU=b", "CN=a;DC=b", "CN=<a>",
+		"C N=a", "CN=#0401", "<GUID=x>",
+	} {
 		if dn, err := ParseDN(s); !errors.Is(err, ErrSyntax) {
 			t.Errorf("%q: %v, %v", s, dn, err)
 		}
@@ -53,8 +55,13 @@ func TestUnder(t *testing.T) {
 		dn, base string
 		want     bool
 	}{
-		{"CN=a,OU=x,DC=c", "ou=X,dc=C", true}, {"CN=a,OU=x,DC=c", "", true}, {"OU=x,DC=c", "OU=x,DC=c", true}, {"DC=c", "OU=x,DC=c", false},
-		{"CN=a,OU=y,DC=c", "OU=x,DC=c", false}, {`CN=a,OU=x\,DC=c`, "DC=c", false}, {"CN=a,CN=x,DC=c", "OU=x,DC=c", false},
+		{"CN=a,OU=x,DC=c", "ou=X,dc=C", true},
+		{"CN=a,OU=x,DC=c", "", true},
+		{"OU=x,DC=c", "OU=x,DC=c", true},
+		{"DC=c", "OU=x,DC=c", false},
+		{"CN=a,OU=y,DC=c", "OU=x,DC=c", false},
+		{`CN=a,OU=x\,DC=c`, "DC=c", false},
+		{"CN=a,CN=x,DC=c", "OU=x,DC=c", false},
 	} {
 		if got := parse(tt.dn).Under(parse(tt.base)); got != tt.want {
 			t.Errorf("%q under %q: %v", tt.dn, tt.base, got)

@@ -19,8 +19,10 @@ func TestGUIDForms(t *testing.T) {
 			t.Errorf("%s: %s, %s, %s", s, g.Hex(), g, g.DN())
 		}
 	}
-	for _, s := range []string{"", "{}", dashed[1:], dashed + "0", strings.ReplaceAll(dashed, "-", ""), "{" + dashed, dashed + "}",
-		"00299570-246d-11d0-a768-00aa006e052g", "00299570x246dx11d0xa768x00aa006e0529", "é0299570-246d-11d0-a768-00aa006e052"} {
+	for _, s := range []string{
+		"", "{}", dashed[1:], dashed + "0", strings.ReplaceAll(dashed, "-", ""), "{" + dashed, dashed + "}",
+		"00299570-246d-11d0-a768-00aa006e052g", "00299570x246dx11d0xa768x00aa006e0529", "é0299570-246d-11d0-a768-00aa006e052",
+	} {
 		if _, err := ParseGUID(s); !errors.Is(err, ErrSyntax) {
 			t.Errorf("%q: %v", s, err)
 		}
@@ -73,8 +75,10 @@ func TestSIDForms(t *testing.T) {
 			t.Errorf("%s: %s and %s", text, parsed, read)
 		}
 	}
-	for _, s := range []string{"", "S-1", "S-2-5-32", "s-1-5-32", "S-1-5-", "S-1-x", "S-1-5-4294967296", "S-1-281474976710656", "S-1-5--1",
-		"S-1-5" + strings.Repeat("-1", 16)} {
+	for _, s := range []string{
+		"", "S-1", "S-2-5-32", "s-1-5-32", "S-1-5-", "S-1-x", "S-1-5-4294967296", "S-1-281474976710656", "S-1-5--1",
+		"S-1-5" + strings.Repeat("-1", 16),
+	} {
 		if _, err := ParseSID(s); !errors.Is(err, ErrSyntax) {
 			t.Errorf("%q: %v", s, err)
 		}

@@ -94,8 +94,10 @@ const lockoutThreshold = 5
 
 // labPolicy is strict where Homeward has to show that the DC decides, with ages a demo can wait for.
 func labPolicy() policySpec {
-	return policySpec{MinLength: 12, History: 24, MinAgeMinutes: 2, MaxAgeDays: 90,
-		LockoutThreshold: lockoutThreshold, LockoutMinutes: 10}
+	return policySpec{
+		MinLength: 12, History: 24, MinAgeMinutes: 2, MaxAgeDays: 90,
+		LockoutThreshold: lockoutThreshold, LockoutMinutes: 10,
+	}
 }
 
 // provisionAddress stands in the DNS records of a template; settle replaces it by the DC's own address.
@@ -104,10 +106,14 @@ const provisionAddress = "127.0.0.2"
 func newContents(sample bool) *contents {
 	c := &contents{
 		Created: time.Now(),
-		Administrator: Account{DN: "CN=Administrator,CN=Users," + baseDN, UPN: "Administrator@" + domainName,
-			SAM: "Administrator", Password: RandomPassword()},
-		Service: Account{DN: "CN=svc-homeward,CN=Users," + baseDN, UPN: "svc-homeward@" + domainName,
-			SAM: "svc-homeward", Password: RandomPassword()},
+		Administrator: Account{
+			DN: "CN=Administrator,CN=Users," + baseDN, UPN: "Administrator@" + domainName,
+			SAM: "Administrator", Password: RandomPassword(),
+		},
+		Service: Account{
+			DN: "CN=svc-homeward,CN=Users," + baseDN, UPN: "svc-homeward@" + domainName,
+			SAM: "svc-homeward", Password: RandomPassword(),
+		},
 	}
 	if sample {
 		c.People = samplePeople()
@@ -120,8 +126,10 @@ func (c *contents) request() provisionRequest {
 		Realm: realm, NetBIOS: netbios, Host: hostName, Address: provisionAddress,
 		AdminPassword: c.Administrator.Password, UPNSuffix: upnSuffix, Policy: labPolicy(),
 		OUs: organizationalUnits(), Grants: grants(), People: []accountSpec{}, PSOs: []psoSpec{},
-		Service: accountSpec{DN: c.Service.DN, SAM: c.Service.SAM, UPN: c.Service.UPN, Password: c.Service.Password,
-			DisplayName: "Homeward agent", UAC: uacNormalAccount | uacNeverExpires, PasswordAgeDays: ordinaryAgeDays},
+		Service: accountSpec{
+			DN: c.Service.DN, SAM: c.Service.SAM, UPN: c.Service.UPN, Password: c.Service.Password,
+			DisplayName: "Homeward agent", UAC: uacNormalAccount | uacNeverExpires, PasswordAgeDays: ordinaryAgeDays,
+		},
 	}
 	pso := psoSpec{policySpec: labPolicy(), Name: "Finance and legal", AppliesTo: []string{}}
 	pso.MinLength = 16
@@ -139,11 +147,13 @@ func (c *contents) request() provisionRequest {
 
 func (p Person) spec() accountSpec {
 	given, family, _ := strings.Cut(p.DisplayName, " ")
-	a := accountSpec{DN: p.DN, SAM: p.SAM, UPN: p.UPN, DisplayName: p.DisplayName, GivenName: given, Surname: family,
+	a := accountSpec{
+		DN: p.DN, SAM: p.SAM, UPN: p.UPN, DisplayName: p.DisplayName, GivenName: given, Surname: family,
 		Mail:     p.Mail,
 		Password: p.Password, UAC: uacNormalAccount, PasswordAgeDays: ordinaryAgeDays,
 		MustChange: p.Kind == KindMustChange, Protected: p.Kind == KindProtected,
-		InheritanceCut: p.Kind == KindInheritanceCut}
+		InheritanceCut: p.Kind == KindInheritanceCut,
+	}
 	switch p.Kind {
 	case KindDisabled:
 		a.UAC |= uacDisabled

@@ -58,8 +58,10 @@ func TestSampleStates(t *testing.T) {
 				mail = []string{p.Mail}
 			}
 			guid := "<GUID=" + p.GUID + ">"
-			got := map[string][]string{"mail": dc.Attr(t, guid, "mail"), "displayName": dc.Attr(t, guid, "displayName"),
-				"userPrincipalName": dc.Attr(t, guid, "userPrincipalName")}
+			got := map[string][]string{
+				"mail": dc.Attr(t, guid, "mail"), "displayName": dc.Attr(t, guid, "displayName"),
+				"userPrincipalName": dc.Attr(t, guid, "userPrincipalName"),
+			}
 			expected := map[string][]string{"mail": mail, "displayName": {p.DisplayName}, "userPrincipalName": {p.UPN}}
 			if diff := cmp.Diff(expected, got); diff != "" {
 				t.Errorf("directory (-want +got):\n%s", diff)
@@ -83,8 +85,10 @@ func TestSampleAttributes(t *testing.T) {
 		{lab.KindNeverExpires, "userAccountControl", []string{"66048"}},
 		{lab.KindMustChange, "pwdLastSet", []string{"0"}},
 		{lab.KindLocked, "msDS-User-Account-Control-Computed", []string{"16"}},
-		{lab.KindFineGrained, "msDS-ResultantPSO",
-			[]string{"CN=Finance and legal,CN=Password Settings Container,CN=System," + dc.BaseDN()}},
+		{
+			lab.KindFineGrained, "msDS-ResultantPSO",
+			[]string{"CN=Finance and legal,CN=Password Settings Container,CN=System," + dc.BaseDN()},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(string(tt.kind)+" "+tt.attr, func(t *testing.T) {

@@ -19,8 +19,14 @@ const (
 // run one. It looks for the files it needs, so it also works on other distributions.
 func Requirements() []string {
 	needs := []struct{ file, pkg string }{
-		{"debootstrap", "debootstrap"}, {keyring, "debian-archive-keyring"}, {"gpgv", "gpgv"}, {"zstd", "zstd"},
-		{"tar", "tar"}, {"mount", "mount"}, {"nsenter", "util-linux"}, {"chroot", "coreutils"},
+		{"debootstrap", "debootstrap"},
+		{keyring, "debian-archive-keyring"},
+		{"gpgv", "gpgv"},
+		{"zstd", "zstd"},
+		{"tar", "tar"},
+		{"mount", "mount"},
+		{"nsenter", "util-linux"},
+		{"chroot", "coreutils"},
 	}
 	var missing []string
 	for _, n := range needs {

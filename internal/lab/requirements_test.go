@@ -14,10 +14,16 @@ func TestDebianMirror(t *testing.T) {
 		want  string
 	}{
 		{"nothing", nil, defaultMirror},
-		{"one line", map[string]string{"sources.list": "# deb http://old/debian x main\ndeb [signed-by=/k] http://mirror.test/debian/ trixie main\n"},
-			"http://mirror.test/debian"},
-		{"deb822", map[string]string{"sources.list.d/debian.sources": "Types: deb\nURIs: https://deb.example/debian\nSuites: trixie\n"},
-			"https://deb.example/debian"},
+		{
+			"one line",
+			map[string]string{"sources.list": "# deb http://old/debian x main\ndeb [signed-by=/k] http://mirror.test/debian/ trixie main\n"},
+			"http://mirror.test/debian",
+		},
+		{
+			"deb822",
+			map[string]string{"sources.list.d/debian.sources": "Types: deb\nURIs: https://deb.example/debian\nSuites: trixie\n"},
+			"https://deb.example/debian",
+		},
 		{"security and others are not it", map[string]string{
 			"sources.list":                   "deb http://security.debian.org/debian-security trixie-security main\ndeb cdrom:[x]/ trixie main\n",
 			"sources.list.d/nodesource.list": "deb https://deb.nodesource.com/node_20.x nodistro main\n",

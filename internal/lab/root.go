@@ -99,7 +99,7 @@ func checkSambaVersion(ctx context.Context, root string) error {
 	}
 	m := regexp.MustCompile(`Version (\d+)\.(\d+)`).FindStringSubmatch(string(out))
 	if m == nil {
-		return fmt.Errorf("Samba's version: %q", out)
+		return fmt.Errorf("version of Samba isn't in %q", out)
 	}
 	major, _ := strconv.Atoi(m[1])
 	minor, _ := strconv.Atoi(m[2])

@@ -25,19 +25,25 @@ func update() bool { return flag.Lookup("update").Value.String() == "true" }
 func samples() []any {
 	at := MilliOf(time.UnixMilli(1_790_000_000_000))
 	dir := Directory{OK: true, Reason: ReasonRights, Detail: "detail", DC: "dc1.corp.contoso.test", Since: at}
-	result := Result{Version: 1, Request: "00ff", Agent: "UAGENT", Operation: Reset, Outcome: Refused, Reason: ReasonUsedBefore,
+	result := Result{
+		Version: 1, Request: "00ff", Agent: "UAGENT", Operation: Reset, Outcome: Refused, Reason: ReasonUsedBefore,
 		Rule:   Rule{MinLength: 12, History: 24, Changed: at, NotBefore: at, MinAge: 60000, Name: "okafor"},
-		Detail: "0000052D", Event: 31003, Hops: []Hop{{Name: "written", At: at, Micros: 26000, Detail: "dc1"}}, At: at}
+		Detail: "0000052D", Event: 31003, Hops: []Hop{{Name: "written", At: at, Micros: 26000, Detail: "dc1"}}, At: at,
+	}
 	return []any{
 		Accepted{Version: 1, Request: "00ff", Agent: "UAGENT", Accepted: true, Reason: ReasonReplayed, At: at, Result: &result},
 		result,
-		PersonPolicy{Version: 1, Request: "00ff", Agent: "UAGENT", Found: true, Reason: ReasonDisabled, Detail: "detail", MinLength: 12, Complexity: true,
-			History: 24, MinAge: 60000, MaxAge: 90, Source: "domain", PasswordSet: at, ChangeableAt: at, Locked: true, DisplayName: "Amara Okafor", SAM: "aokafor"},
+		PersonPolicy{
+			Version: 1, Request: "00ff", Agent: "UAGENT", Found: true, Reason: ReasonDisabled, Detail: "detail", MinLength: 12, Complexity: true,
+			History: 24, MinAge: 60000, MaxAge: 90, Source: "domain", PasswordSet: at, ChangeableAt: at, Locked: true, DisplayName: "Amara Okafor", SAM: "aokafor",
+		},
 		Hello{Version: 1, MinVersion: 1, Agent: "UAGENT", Build: "devel", Machine: "srv", KeyID: "0102", Domain: "corp.contoso.test", Directory: dir, At: at},
 		HelloAnswer{Version: 1, OK: true, Reason: ReasonVersion, Message: "update", At: at, Import: true},
 		Beat{Version: 1, Agent: "UAGENT", Directory: dir, Pending: 2, At: at},
-		People{Version: 1, Agent: "UAGENT", Import: "i", Page: 3, Last: true, Domain: "corp.contoso.test", NetBIOS: "CONTOSO", People: []Person{{Anchor: "00", UPN: "a@contoso.com",
-			SAM: "a", Mail: "a@mail.example", DisplayName: "A", DN: "CN=A", Disabled: true, Protected: true}}},
+		People{Version: 1, Agent: "UAGENT", Import: "i", Page: 3, Last: true, Domain: "corp.contoso.test", NetBIOS: "CONTOSO", People: []Person{{
+			Anchor: "00", UPN: "a@contoso.com",
+			SAM: "a", Mail: "a@mail.example", DisplayName: "A", DN: "CN=A", Disabled: true, Protected: true,
+		}}},
 		Ack{OK: true, Reason: ReasonInternal},
 		Renewal{OK: true, JWT: "jwt", Expires: at, Reason: ReasonNotFound},
 		EnrolRequest{Version: 1, Code: "code", Agent: "UAGENT", SealKey: []byte{1}, Machine: "srv", Build: "devel", Domain: "corp.contoso.test", Signature: []byte{2}},

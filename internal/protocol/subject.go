@@ -1,6 +1,9 @@
 package protocol
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Subjects of the relay. <agent> is the agent's public nkey. Up subjects are written from the agent's side;
 // the server sees each as up.<account>.<agent>.…, because every tenant's account imports the cloud's
@@ -54,10 +57,8 @@ func ParseUp(subject string) (Uplink, bool) {
 	if len(t) < 4 || len(t) > 5 || t[0] != "up" {
 		return Uplink{}, false
 	}
-	for _, token := range t {
-		if token == "" {
-			return Uplink{}, false
-		}
+	if slices.Contains(t, "") {
+		return Uplink{}, false
 	}
 	u := Uplink{Account: t[1], Agent: t[2], Kind: t[3]}
 	if len(t) == 5 {

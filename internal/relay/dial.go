@@ -50,8 +50,7 @@ func newDialer(target *url.URL, conf *tls.Config, proxy *url.URL) (*dialer, erro
 
 // withoutURL drops the URL that url.Error quotes: a proxy's may hold a password.
 func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

@@ -46,8 +46,7 @@ func (f *Fault) Unwrap() error { return f.err }
 
 // connectFault explains why no TCP connection to host came about.
 func connectFault(host string, err error) *Fault {
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return &Fault{Step: StepName, err: err, Message: fmt.Sprintf(
 			"The name %s does not resolve. Check the server address and this machine's DNS.", dns.Name)}
 	}

@@ -114,7 +114,7 @@ func Dial(ctx context.Context, cfg AgentConfig) (*AgentLink, error) {
 	l := &AgentLink{cfg: cfg, way: w, closed: make(chan struct{})}
 	l.life, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, l.cancel)
-	l.nc, err = nats.Connect(w.natsURL(), l.options()...)
+	l.nc, err = nats.Connect(w.natsURL(), l.options()...) //nolint:contextcheck // its hooks live as long as the link
 	if err != nil {
 		l.cancel()
 		return nil, fmt.Errorf("dial the relay: %w", err)

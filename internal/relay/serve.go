@@ -72,7 +72,7 @@ func (l *AgentLink) Serve(ctx context.Context, handle func(context.Context, Comm
 	case <-l.closed:
 		return fmt.Errorf("serve commands: %w", ErrUnavailable)
 	}
-	return l.drain(sub, gone, &running)
+	return l.drain(sub, gone, &running) //nolint:contextcheck // ctx has ended; draining has a time of its own
 }
 
 func reply(m *nats.Msg, b []byte) error {

@@ -2,6 +2,7 @@ package seal
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -39,10 +40,10 @@ type KeyID [KeyIDSize]byte
 type RequestID [RequestIDSize]byte
 
 // String returns the id in lower-case hex.
-func (id KeyID) String() string { return fmt.Sprintf("%x", id[:]) }
+func (id KeyID) String() string { return hex.EncodeToString(id[:]) }
 
 // String returns the id in lower-case hex.
-func (id RequestID) String() string { return fmt.Sprintf("%x", id[:]) }
+func (id RequestID) String() string { return hex.EncodeToString(id[:]) }
 
 // Header says what one envelope is for. Its canonical encoding is the additional authenticated data of
 // the seal and the first part of what the command signature covers: whoever alters a field breaks both.
@@ -71,7 +72,7 @@ func (h Header) Marshal() ([]byte, error) {
 	b = appendField(b, []byte(h.Operation))
 	b = append(b, h.Request[:]...)
 	for _, t := range []time.Time{h.Issued, h.AcceptBy, h.Expires} {
-		b = binary.BigEndian.AppendUint64(b, uint64(t.UnixMilli())) //nolint:gosec // check refuses negative times
+		b = binary.BigEndian.AppendUint64(b, uint64(t.UnixMilli()))
 	}
 	return b, nil
 }

@@ -133,7 +133,7 @@ func pad(secrets [][]byte) ([]byte, error) {
 		return nil, fmt.Errorf("seal: %d secrets, not 1 to %d: %w", len(secrets), maxSecrets, ErrMalformed)
 	}
 	plain := make([]byte, 1, PlaintextSize)
-	plain[0] = byte(len(secrets))
+	plain[0] = byte(len(secrets)) //nolint:gosec // at most maxSecrets
 	for _, s := range secrets {
 		if len(plain)+2+len(s) > PlaintextSize {
 			clear(plain)

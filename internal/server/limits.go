@@ -14,22 +14,29 @@ type limits struct{ limiter *limit.Limiter }
 func (limits) address() limit.Rule {
 	return limit.Rule{Name: "start/address", Burst: 100, Period: 10 * time.Minute}
 }
+
 func (limits) typed() limit.Rule { return limit.Rule{Name: "start/name", Burst: 10, Period: time.Hour} }
+
 func (limits) sends() limit.Rule {
 	return limit.Rule{Name: "send/person", Burst: 10, Period: time.Hour}
 }
+
 func (limits) reach() limit.Rule {
 	return limit.Rule{Name: "send/address", Burst: 10, Period: time.Hour}
 }
+
 func (limits) answers() limit.Rule {
 	return limit.Rule{Name: "answer/person", Burst: 20, Period: time.Hour}
 }
+
 func (limits) writes() limit.Rule {
 	return limit.Rule{Name: "submit/person", Burst: 10, Period: time.Hour}
 }
+
 func (limits) enrols() limit.Rule {
 	return limit.Rule{Name: "enrol/address", Burst: 20, Period: 10 * time.Minute}
 }
+
 func (limits) relays() limit.Rule {
 	return limit.Rule{Name: "relay/agent", Burst: 30, Period: time.Minute}
 }

@@ -27,14 +27,13 @@ import (
 // fleetStub stands for agents: these tests are about the state machine on real databases, not about Active
 // Directory, which test/e2e and test/dctest drive.
 type fleetStub struct {
-	mu       sync.Mutex
-	key      []byte
-	writers  int
-	calls    []string // request ids, in order
-	answer   func(request string) (protocol.Accepted, error)
-	proof    func(request string) (protocol.Result, error)
-	lost     chan struct{}
-	policies int
+	mu      sync.Mutex
+	key     []byte
+	writers int
+	calls   []string // request ids, in order
+	answer  func(request string) (protocol.Accepted, error)
+	proof   func(request string) (protocol.Result, error)
+	lost    chan struct{}
 }
 
 func (f *fleetStub) Writers(context.Context, string, string) ([]reset.Writer, error) {
@@ -166,7 +165,8 @@ func newBench(t *testing.T, dsn string) *bench {
 	importer := provision.NewImporter(b.store, b.clock)
 	page := protocol.People{Version: 1, Agent: "UAGENT", Import: "first", Last: true, Domain: "corp.contoso.test", NetBIOS: "CONTOSO", People: []protocol.Person{
 		{Anchor: strings.Repeat("01", 16), UPN: "amara@contoso.com", SAM: "amara", Mail: "amara@mail.example", DN: "CN=A"},
-		{Anchor: strings.Repeat("02", 16), UPN: "nomail@contoso.com", SAM: "nomail", DN: "CN=N"}}}
+		{Anchor: strings.Repeat("02", 16), UPN: "nomail@contoso.com", SAM: "nomail", DN: "CN=N"},
+	}}
 	if _, err := importer.Page(t.Context(), "contoso", "UAGENT", page); err != nil {
 		t.Fatal(err)
 	}
@@ -174,11 +174,13 @@ func newBench(t *testing.T, dsn string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.deps = reset.Deps{Attempts: attempts{b.store}, Requests: attempts{b.store}, People: people, Fleet: b.fleet,
+	b.deps = reset.Deps{
+		Attempts: attempts{b.store}, Requests: attempts{b.store}, People: people, Fleet: b.fleet,
 		Codes: verify.NewCodes(codes{b.store}, []byte("code key"), b.clock), Notices: b.letters,
 		Limits: limits{limit.New(b.store, []byte("pepper"), b.clock)}, Audit: b.store,
 		Tenants: func(context.Context, string) (tenant.Tenant, error) { return b.tenant, nil },
-		Command: command, DecoyKey: []byte("decoys"), Now: b.clock, Log: slog.New(slog.DiscardHandler)}
+		Command: command, DecoyKey: []byte("decoys"), Now: b.clock, Log: slog.New(slog.DiscardHandler),
+	}
 	b.Service = reset.New(b.deps)
 	return b
 }
@@ -233,8 +235,10 @@ func (b *bench) submitted() reset.Attempt {
 }
 
 func (b *bench) result(a reset.Attempt, o protocol.Outcome, reason protocol.Reason) protocol.Result {
-	return protocol.Result{Version: 1, Request: a.Request, Agent: "UAGENT", Operation: protocol.Reset, Outcome: o, Reason: reason, Event: 31002, At: protocol.MilliOf(b.clock()),
-		Hops: []protocol.Hop{{Name: "written", At: protocol.MilliOf(b.clock()), Micros: 26000}}}
+	return protocol.Result{
+		Version: 1, Request: a.Request, Agent: "UAGENT", Operation: protocol.Reset, Outcome: o, Reason: reason, Event: 31002, At: protocol.MilliOf(b.clock()),
+		Hops: []protocol.Hop{{Name: "written", At: protocol.MilliOf(b.clock()), Micros: 26000}},
+	}
 }
 
 func TestOneResetFromNameToOutcome(t *testing.T) {

@@ -107,13 +107,17 @@ func (s *Server) admit(agent string, _ netip.Addr) error {
 	defer cancel()
 	a, err := s.store.Agent(ctx, agent)
 	if err != nil || a.Status != enrol.Approved {
-		return &broker.Refusal{Status: http.StatusForbidden, Reason: protocol.ReasonNotFound,
-			Message: "This agent isn't enrolled here, or was revoked. Remove its state folder and enrol it again."}
+		return &broker.Refusal{
+			Status: http.StatusForbidden, Reason: protocol.ReasonNotFound,
+			Message: "This agent isn't enrolled here, or was revoked. Remove its state folder and enrol it again.",
+		}
 	}
 	until, err := s.limits.take(ctx, limit.Claim{Rule: s.limits.relays(), Key: agent})
 	if err != nil || !until.IsZero() {
-		return &broker.Refusal{Status: http.StatusTooManyRequests, Reason: protocol.ReasonOverloaded,
-			Message: "This agent connects too often. It tries again by itself.", RetryAfter: time.Minute}
+		return &broker.Refusal{
+			Status: http.StatusTooManyRequests, Reason: protocol.ReasonOverloaded,
+			Message: "This agent connects too often. It tries again by itself.", RetryAfter: time.Minute,
+		}
 	}
 	return nil
 }

@@ -165,10 +165,12 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		return errors.New("command key has no public half")
 	}
 	s.enrols = &enrol.Service{Store: agents{s.store}, Mint: s.tenants.mint, Tenant: s.tenants.tenant, Command: public, Now: s.now}
-	s.resets = reset.New(reset.Deps{Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
+	s.resets = reset.New(reset.Deps{
+		Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
 		Codes:   verify.NewCodes(codes{s.store}, sub["codes"], s.now),
 		Notices: notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now), Limits: s.limits, Audit: s.store,
-		Tenants: s.tenants.tenant, Command: command, DecoyKey: sub["decoys"], Now: s.now, Log: s.log})
+		Tenants: s.tenants.tenant, Command: command, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
+	})
 	s.uplink = &fleet.Uplink{Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.store, s.now), Renewals: s.enrols, TenantOf: s.tenants.ofAccount}
 	return s.openSite(catalog)
 }
@@ -182,8 +184,10 @@ func (s *Server) openSite(catalog *locale.Catalog) error {
 	if err != nil {
 		return err
 	}
-	s.site = &portal.Site{Resets: s.resets, Engine: engine, Assets: assets, Catalog: catalog, Tenant: s.tenants.ofRequest,
-		Since: s.fleet.Since, Now: s.now, Log: s.log}
+	s.site = &portal.Site{
+		Resets: s.resets, Engine: engine, Assets: assets, Catalog: catalog, Tenant: s.tenants.ofRequest,
+		Since: s.fleet.Since, Now: s.now, Log: s.log,
+	}
 	return nil
 }
 
@@ -264,9 +268,11 @@ func (s *Server) Run(ctx context.Context) (err error) {
 }
 
 func (s *Server) serve(ctx context.Context, l net.Listener) error {
-	srv := &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 40 * time.Second,
+	srv := &http.Server{
+		Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 40 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, TLSConfig: s.tls.config(), ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()

@@ -37,7 +37,7 @@ func (b *Broker) AgentJWT(tenant TenantKeys, agent, name string, ttl time.Durati
 	c.Pub.Allow.Add(protocol.UpPermission(agent))
 	c.Resp = &jwt.ResponsePermission{MaxMsgs: 2, Expires: answerTime}
 	c.AllowedConnectionTypes.Add(jwt.ConnectionTypeWebsocket)
-	c.Limits.Subs = agentSubs
+	c.Subs = agentSubs
 	c.Limits.Payload = protocol.MaxMessage
 	token, err = encodeUser(c, tenant.w.Agents)
 	return token, expires, err

@@ -48,8 +48,10 @@ func (b *Broker) Handler() http.Handler {
 // check goes from the cheapest question to the dearest.
 func (b *Broker) check(r *http.Request) *Refusal {
 	if r.Method != http.MethodGet {
-		return &Refusal{Status: http.StatusMethodNotAllowed, Reason: protocol.ReasonMalformed,
-			Message: "This is the relay for Homeward agents; it takes GET requests only."}
+		return &Refusal{
+			Status: http.StatusMethodNotAllowed, Reason: protocol.ReasonMalformed,
+			Message: "This is the relay for Homeward agents; it takes GET requests only.",
+		}
 	}
 	if b.flight.isClosing() {
 		return stopping()
@@ -63,8 +65,10 @@ func (b *Broker) check(r *http.Request) *Refusal {
 			return refusal
 		}
 		b.cfg.Logger.Error("admit agent", "agent", agent, "error", err)
-		return &Refusal{Status: http.StatusServiceUnavailable, Reason: protocol.ReasonInternal, RetryAfter: time.Minute,
-			Message: "The server cannot check this agent at the moment. The agent tries again by itself."}
+		return &Refusal{
+			Status: http.StatusServiceUnavailable, Reason: protocol.ReasonInternal, RetryAfter: time.Minute,
+			Message: "The server cannot check this agent at the moment. The agent tries again by itself.",
+		}
 	}
 	return checkUpgrade(r)
 }
@@ -73,13 +77,17 @@ func (b *Broker) check(r *http.Request) *Refusal {
 func (b *Broker) identify(r *http.Request) (string, *Refusal) {
 	values := r.Header.Values(relay.UpgradeHeader)
 	if len(values) == 0 {
-		return "", &Refusal{Status: http.StatusUnauthorized, Reason: protocol.ReasonMalformed,
-			Message: "This is the relay for Homeward agents, not a page. An agent connects here by itself once it is enrolled."}
+		return "", &Refusal{
+			Status: http.StatusUnauthorized, Reason: protocol.ReasonMalformed,
+			Message: "This is the relay for Homeward agents, not a page. An agent connects here by itself once it is enrolled.",
+		}
 	}
 	u, err := relay.ParseUpgrade(values[0])
 	if err != nil || len(values) != 1 {
-		return "", &Refusal{Status: http.StatusUnauthorized, Reason: protocol.ReasonMalformed,
-			Message: "The agent's signed header is not readable. Update the agent; if a proxy changes headers, exempt this address."}
+		return "", &Refusal{
+			Status: http.StatusUnauthorized, Reason: protocol.ReasonMalformed,
+			Message: "The agent's signed header is not readable. Update the agent; if a proxy changes headers, exempt this address.",
+		}
 	}
 	now := b.cfg.Clock()
 	switch err := u.Verify(now); {
@@ -88,8 +96,10 @@ func (b *Broker) identify(r *http.Request) (string, *Refusal) {
 			"The agent's clock says %s, the server's says %s. Set the clock of the agent's machine.",
 			u.At.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))}
 	case err != nil:
-		return "", &Refusal{Status: http.StatusUnauthorized, Reason: protocol.ReasonBadSignature,
-			Message: "The agent's signature does not match its key. Enrol the agent again."}
+		return "", &Refusal{
+			Status: http.StatusUnauthorized, Reason: protocol.ReasonBadSignature,
+			Message: "The agent's signature does not match its key. Enrol the agent again.",
+		}
 	}
 	return u.Agent, nil
 }
@@ -98,17 +108,23 @@ func (b *Broker) identify(r *http.Request) (string, *Refusal) {
 func checkUpgrade(r *http.Request) *Refusal {
 	if !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1 ||
 		!strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || !hasToken(r.Header.Values("Connection"), "upgrade") {
-		return &Refusal{Status: http.StatusUpgradeRequired, Reason: protocol.ReasonMalformed,
+		return &Refusal{
+			Status: http.StatusUpgradeRequired, Reason: protocol.ReasonMalformed,
 			Message: "The relay is here and knows this agent, but the request asks for no WebSocket over HTTP/1.1. " +
-				"If the agent did ask, a proxy took it away: let WebSocket through for this address."}
+				"If the agent did ask, a proxy took it away: let WebSocket through for this address.",
+		}
 	}
 	if r.Header.Get("Sec-WebSocket-Version") != "13" || r.Header.Get("Sec-WebSocket-Key") == "" {
-		return &Refusal{Status: http.StatusBadRequest, Reason: protocol.ReasonMalformed,
-			Message: "The WebSocket handshake is incomplete. Update the agent."}
+		return &Refusal{
+			Status: http.StatusBadRequest, Reason: protocol.ReasonMalformed,
+			Message: "The WebSocket handshake is incomplete. Update the agent.",
+		}
 	}
 	if r.ContentLength != 0 {
-		return &Refusal{Status: http.StatusBadRequest, Reason: protocol.ReasonMalformed,
-			Message: "The WebSocket handshake has a body. Update the agent."}
+		return &Refusal{
+			Status: http.StatusBadRequest, Reason: protocol.ReasonMalformed,
+			Message: "The WebSocket handshake has a body. Update the agent.",
+		}
 	}
 	return nil
 }
@@ -146,8 +162,10 @@ func (b *Broker) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal
 }
 
 func stopping() *Refusal {
-	return &Refusal{Status: http.StatusServiceUnavailable, Reason: protocol.ReasonOverloaded, RetryAfter: 5 * time.Second,
-		Message: "The server is restarting. The agent connects again by itself."}
+	return &Refusal{
+		Status: http.StatusServiceUnavailable, Reason: protocol.ReasonOverloaded, RetryAfter: 5 * time.Second,
+		Message: "The server is restarting. The agent connects again by itself.",
+	}
 }
 
 func remoteIP(r *http.Request) netip.Addr {

@@ -67,7 +67,7 @@ func TestHandlerRefusesReadably(t *testing.T) {
 		})
 	}
 	t.Run("POST", func(t *testing.T) {
-		resp, err := r.web.Client().Post(r.relayURL(), "text/plain", nil) //nolint:noctx // test
+		resp, err := r.web.Client().Post(r.relayURL(), "text/plain", nil)
 		must(t, err)
 		defer func() { _ = resp.Body.Close() }()
 		if resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != http.MethodGet {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 
@@ -50,9 +51,7 @@ func TestKeysAreStrict(t *testing.T) {
 	bad := [][]byte{nil, []byte("{}"), []byte("null"), append(bytes.Clone(b), '1')}
 	for field := range m {
 		mixed := map[string]any{}
-		for f, v := range m {
-			mixed[f] = v
-		}
+		maps.Copy(mixed, m)
 		mixed[field] = om[field]
 		if field == "v" {
 			mixed[field] = 2

@@ -31,7 +31,7 @@ func proxy(t *testing.T, user, password string) (*url.URL, *atomic.Int64) {
 			w.WriteHeader(http.StatusProxyAuthRequired)
 			return
 		}
-		up, err := net.Dial("tcp", r.Host) //nolint:noctx // test
+		up, err := net.Dial("tcp", r.Host)
 		if r.Method != http.MethodConnect || err != nil {
 			w.WriteHeader(http.StatusBadGateway)
 			return

@@ -53,8 +53,10 @@ func newSplices(limit int) *splices {
 // refusal when nothing has been answered yet.
 func (ss *splices) serve(ws string, w http.ResponseWriter, r *http.Request) *Refusal {
 	if ss.full() {
-		return &Refusal{Status: http.StatusServiceUnavailable, Reason: protocol.ReasonOverloaded, RetryAfter: time.Minute,
-			Message: "The server has as many agents connected as it takes. The agent tries again by itself; ask for the limit to be raised."}
+		return &Refusal{
+			Status: http.StatusServiceUnavailable, Reason: protocol.ReasonOverloaded, RetryAfter: time.Minute,
+			Message: "The server has as many agents connected as it takes. The agent tries again by itself; ask for the limit to be raised.",
+		}
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), loopbackDialed)
 	defer cancel()
@@ -70,8 +72,10 @@ func (ss *splices) serve(ws string, w http.ResponseWriter, r *http.Request) *Ref
 	agent, brw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		_ = up.Close()
-		return &Refusal{Status: http.StatusInternalServerError, Reason: protocol.ReasonInternal,
-			Message: "The server cannot hand this connection to the relay. Report this to whoever runs the server."}
+		return &Refusal{
+			Status: http.StatusInternalServerError, Reason: protocol.ReasonInternal,
+			Message: "The server cannot hand this connection to the relay. Report this to whoever runs the server.",
+		}
 	}
 	s := &splice{agent: agent, up: up}
 	if !ss.enter(s) {

@@ -258,7 +258,7 @@ func TestCloseEndsEverything(t *testing.T) {
 	if n := r.broker.Connections(); n != 0 {
 		t.Errorf("%d connections left", n)
 	}
-	if c, err := net.Dial("tcp", r.broker.WS()); err == nil { //nolint:noctx // loopback
+	if c, err := net.Dial("tcp", r.broker.WS()); err == nil {
 		_ = c.Close()
 		t.Error("the loopback listener is still there")
 	}
@@ -293,7 +293,7 @@ func TestNoCompression(t *testing.T) {
 		t.Errorf("status %d, extensions %q", resp.StatusCode, resp.Header.Get("Sec-Websocket-Extensions"))
 	}
 	// Offered straight to the listener it is not accepted either.
-	c, err := net.Dial("tcp", r.broker.WS()) //nolint:noctx // loopback
+	c, err := net.Dial("tcp", r.broker.WS())
 	must(t, err)
 	resp = sendHandshake(t, c, "/", "", "Sec-WebSocket-Extensions: permessage-deflate")
 	if resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("Sec-Websocket-Extensions") != "" {

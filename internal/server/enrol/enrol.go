@@ -22,7 +22,7 @@ import (
 
 const (
 	// CredentialLife is how long a relay credential works. Agents renew at half of it.
-	CredentialLife = 7 * 24 * time.Hour
+	CredentialLife = 30 * 24 * time.Hour
 	// CodeLife is how long an enrolment code works.
 	CodeLife = time.Hour
 
@@ -103,8 +103,10 @@ func (s *Service) Enrol(ctx context.Context, r protocol.EnrolRequest) (protocol.
 	if err != nil {
 		return none, fmt.Errorf("tenant of enrolment code: %w", err)
 	}
-	a := Agent{Tenant: t.ID, ID: r.Agent, Machine: r.Machine, Domain: strings.ToLower(r.Domain), SealKey: r.SealKey, KeyID: key.ID().String(),
-		Build: r.Build, Protocol: r.Version, Status: Approved, Created: now, ImportWanted: true}
+	a := Agent{
+		Tenant: t.ID, ID: r.Agent, Machine: r.Machine, Domain: strings.ToLower(r.Domain), SealKey: r.SealKey, KeyID: key.ID().String(),
+		Build: r.Build, Protocol: r.Version, Status: Approved, Created: now, ImportWanted: true,
+	}
 	if err := s.Store.SaveAgent(ctx, a); err != nil {
 		return none, fmt.Errorf("store agent: %w", err)
 	}
@@ -112,8 +114,10 @@ func (s *Service) Enrol(ctx context.Context, r protocol.EnrolRequest) (protocol.
 	if err != nil {
 		return none, fmt.Errorf("relay credential: %w", err)
 	}
-	return protocol.EnrolAnswer{Version: protocol.Version, Tenant: t.ID, TenantName: t.Name, CommandKey: s.Command,
-		JWT: jwt, Expires: protocol.MilliOf(expires), RelayPath: "/relay"}, nil
+	return protocol.EnrolAnswer{
+		Version: protocol.Version, Tenant: t.ID, TenantName: t.Name, CommandKey: s.Command,
+		JWT: jwt, Expires: protocol.MilliOf(expires), RelayPath: "/relay",
+	}, nil
 }
 
 // free refuses a key that is enrolled already: a second machine with the same key is a copy of the first.

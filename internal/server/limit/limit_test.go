@@ -159,7 +159,7 @@ func TestNeverMoreThanTheRule(t *testing.T) {
 	engines(t, func(t *testing.T, dsn string) {
 		s := storetest.Open(t, dsn)
 		for seed := range uint64(8) {
-			r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // repeatable on purpose
+			r := rand.New(rand.NewPCG(seed, 1))
 			rule := limit.Rule{Name: "name", Burst: 1 + r.IntN(7), Period: time.Duration(1+r.IntN(100_000)) * time.Millisecond}
 			c := newClock()
 			l := limit.New(s, append(pepper(), byte(seed)), c.read)
@@ -302,7 +302,7 @@ func rows(t *testing.T, dsn string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // only read
+	defer db.Close()
 	var n int
 	if err := db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM limits`).Scan(&n); err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func FromEnv(variable string) (Key, error) {
 // Load reads the key file at path. A file that anybody but its owner may read or write is refused. A missing
 // file gives an error that is fs.ErrNotExist.
 func Load(path string) (Key, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	f, err := os.Open(path)
 	if err != nil {
 		return Key{}, fmt.Errorf("read the master key: %w", err)
 	}
@@ -84,7 +84,7 @@ func Create(path string) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return Key{}, fmt.Errorf("master key file %s: there is one already, and it is kept: %w", path, fs.ErrExist)
 	}
@@ -107,7 +107,7 @@ func syncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil // folders cannot be flushed there
 	}
-	d, err := os.Open(path) //nolint:gosec // the folder of the operator's file
+	d, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("flush the master key's folder: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 const (
@@ -124,7 +125,7 @@ func (k Key) Seal(purpose string, plaintext []byte) ([]byte, error) {
 		return nil, ErrNoKey
 	}
 	head := append([]byte(prefix), k.id[:]...)
-	return k.aead.Seal(head, nil, plaintext, additional(head, purpose)), nil
+	return k.aead.Seal(head, nil, plaintext, additional(head, purpose)), nil //nolint:gosec // NewGCMWithRandomNonce draws the nonce itself
 }
 
 // Open returns what Seal was given. purpose must be the same. Errors: ErrMalformed, *WrongKeyError, ErrAltered.
@@ -149,7 +150,7 @@ func (k Key) Open(purpose string, sealed []byte) ([]byte, error) {
 
 // additional is unambiguous because head has a fixed length.
 func additional(head []byte, purpose string) []byte {
-	return append(head[:len(head):len(head)], purpose...)
+	return append(slices.Clip(head), purpose...)
 }
 
 // Purpose names the one place a sealed value belongs to: table, column, tenant and row. Parts are

@@ -29,25 +29,31 @@ func NewLetters(queue *Queue, catalog *locale.Catalog, portal string, now func()
 func (l *Letters) Code(ctx context.Context, t tenant.Tenant, to, lang, code string, until time.Time) error {
 	w := l.catalog.In(lang)
 	at := w.Clock(until, t.Settings.Location())
-	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(),
+	return l.queue.Post(ctx, t.ID, Message{
+		To: to, Lang: w.Lang(),
 		Subject: w.T("mail.code.subject", "Code", code, "Name", t.Name),
-		Text:    w.T("mail.code.text", "Code", code, "Name", t.Name, "Time", at) + l.foot(w, t)}, until)
+		Text:    w.T("mail.code.text", "Code", code, "Name", t.Name, "Time", at) + l.foot(w, t),
+	}, until)
 }
 
 // Shared tells the owner of a mailbox that several accounts have it, so its address identifies none.
 func (l *Letters) Shared(ctx context.Context, t tenant.Tenant, to, lang string) error {
 	w := l.catalog.In(lang)
-	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(),
+	return l.queue.Post(ctx, t.ID, Message{
+		To: to, Lang: w.Lang(),
 		Subject: w.T("mail.shared.subject", "Name", t.Name),
-		Text:    w.T("mail.shared.text", "Name", t.Name, "Portal", l.portal) + l.foot(w, t)}, l.now().Add(time.Hour))
+		Text:    w.T("mail.shared.text", "Name", t.Name, "Portal", l.portal) + l.foot(w, t),
+	}, l.now().Add(time.Hour))
 }
 
 // Done tells somebody that their password was changed, or their account unlocked.
 func (l *Letters) Done(ctx context.Context, t tenant.Tenant, to, lang string, kind protocol.Operation, at time.Time) error {
 	w := l.catalog.In(lang)
 	moment := w.Moment(at, t.Settings.Location())
-	m := Message{To: to, Lang: w.Lang(), Subject: w.T("mail.changed.subject", "Name", t.Name),
-		Text: w.T("mail.changed.text", "Name", t.Name, "Moment", moment) + l.foot(w, t)}
+	m := Message{
+		To: to, Lang: w.Lang(), Subject: w.T("mail.changed.subject", "Name", t.Name),
+		Text: w.T("mail.changed.text", "Name", t.Name, "Moment", moment) + l.foot(w, t),
+	}
 	if kind == protocol.Unlock {
 		m.Subject = w.T("mail.unlocked.subject", "Name", t.Name)
 		m.Text = w.T("mail.unlocked.text", "Name", t.Name, "Moment", moment) + l.foot(w, t)

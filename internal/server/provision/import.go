@@ -101,7 +101,9 @@ func (i *Importer) person(tenant string, p protocol.People, m protocol.Person) (
 	if m.SAM == "" || len(m.SAM) > 256 || len(m.UPN) > 1024 || len(m.Mail) > 320 || len(m.DisplayName) > 1024 || len(m.DN) > 4096 {
 		return Person{}, fmt.Errorf("name missing or too long: %w", ErrPage)
 	}
-	return Person{Tenant: tenant, ID: rand.Text(), Anchor: strings.ToLower(m.Anchor), Domain: strings.ToLower(p.Domain), NetBIOS: p.NetBIOS,
+	return Person{
+		Tenant: tenant, ID: rand.Text(), Anchor: strings.ToLower(m.Anchor), Domain: strings.ToLower(p.Domain), NetBIOS: p.NetBIOS,
 		UPN: m.UPN, SAM: m.SAM, Mail: m.Mail, DisplayName: m.DisplayName, DN: m.DN, Disabled: m.Disabled, Protected: m.Protected,
-		Import: p.Import, Updated: i.now()}, nil
+		Import: p.Import, Updated: i.now(),
+	}, nil
 }

@@ -92,8 +92,10 @@ func (s *Service) finished(ctx context.Context, a Attempt, r protocol.Result) {
 	for _, h := range r.Hops {
 		records = append(records, audit.Record{Hop: h.Name, At: h.At.Time(), Result: "ok", Actor: r.Agent, Micros: h.Micros, Detail: h.Detail})
 	}
-	records = append(records, audit.Record{Hop: "result", Event: r.Event, Result: string(r.Outcome), Reason: string(r.Reason),
-		Actor: r.Agent, Detail: r.Detail, Micros: a.Finished.Sub(a.SubmittedAt).Microseconds()})
+	records = append(records, audit.Record{
+		Hop: "result", Event: r.Event, Result: string(r.Outcome), Reason: string(r.Reason),
+		Actor: r.Agent, Detail: r.Detail, Micros: a.Finished.Sub(a.SubmittedAt).Microseconds(),
+	})
 	s.record(ctx, a, records...)
 	if a.State != Changed {
 		return
@@ -209,7 +211,7 @@ func (s *Service) prove(ctx context.Context, a Attempt) (protocol.Result, error)
 	if err != nil || len(asked) != seal.RequestIDSize {
 		return r, fmt.Errorf("request id of an attempt: %w", seal.ErrMalformed)
 	}
-	_, envelope, err := s.command(a, provision.Person{}, seal.KeyID{}, protocol.Prove, asked)
+	envelope, err := s.command(a, provision.Person{}, seal.KeyID{}, protocol.Prove, asked)
 	if err != nil {
 		return r, err
 	}

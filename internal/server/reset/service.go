@@ -172,8 +172,10 @@ func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (t
 		return "", a, fmt.Errorf("start: %w", err)
 	}
 	now := s.Now()
-	a = Attempt{Tenant: t.ID, Kind: r.Kind, Person: person.ID, Decoy: decoy, Locale: r.Locale,
-		State: Started, Created: now, Expires: now.Add(startLife)}
+	a = Attempt{
+		Tenant: t.ID, Kind: r.Kind, Person: person.ID, Decoy: decoy, Locale: r.Locale,
+		State: Started, Created: now, Expires: now.Add(startLife),
+	}
 	if len(writers) == 0 {
 		a.State, a.Reason, a.Event, a.Finished = Failed, protocol.ReasonNoAgent, int(event.FlowNoAgent), now
 		a.Expires = now.Add(outcomeLife)

@@ -43,7 +43,7 @@ func (s *Service) Policy(ctx context.Context, a Attempt) (protocol.PersonPolicy,
 		return out, fmt.Errorf("policy: %w", err)
 	}
 	for _, w := range writers {
-		_, envelope, err := s.command(a, p, seal.KeyID{}, protocol.Policy, nil)
+		envelope, err := s.command(a, p, seal.KeyID{}, protocol.Policy, nil)
 		if err != nil {
 			return out, err
 		}
@@ -197,13 +197,13 @@ func (s *Service) afterCall(ctx context.Context, a Attempt, accepted protocol.Ac
 		s.waiters.forget(a.Request)
 		return
 	case !accepted.Accepted:
-		s.waiters.forget(a.Request)
-		s.settle(ctx, a, protocol.Result{Version: protocol.Version, Request: a.Request, Agent: a.Agent, Operation: a.Kind,
-			Outcome: protocol.Failed, Reason: accepted.Reason, Event: int(event.RequestRefused), At: accepted.At})
+		s.answered(ctx, a, protocol.Result{
+			Version: protocol.Version, Request: a.Request, Agent: a.Agent, Operation: a.Kind,
+			Outcome: protocol.Failed, Reason: accepted.Reason, Event: int(event.RequestRefused), At: accepted.At,
+		})
 		return
 	case accepted.Result != nil:
-		s.waiters.forget(a.Request)
-		s.settle(ctx, a, *accepted.Result)
+		s.answered(ctx, a, *accepted.Result)
 		return
 	default:
 		w.accept(accepted.At.Time(), s.Now())
@@ -211,23 +211,31 @@ func (s *Service) afterCall(ctx context.Context, a Attempt, accepted protocol.Ac
 	s.waiters.owner.Go(func() { s.await(ctx, a, w, lost) })
 }
 
+// answered stores an outcome that came with the first answer. Run finds out what could not be stored.
+func (s *Service) answered(ctx context.Context, a Attempt, r protocol.Result) {
+	s.waiters.forget(a.Request)
+	if err := s.settle(ctx, a, r); err != nil {
+		s.Log.Error("outcome couldn't be stored", "support", a.Support, "error", err)
+	}
+}
+
 // command builds a signed envelope of an operation without a ticket.
-func (s *Service) command(a Attempt, p provision.Person, key seal.KeyID, op protocol.Operation, anchor []byte) (string, []byte, error) {
+func (s *Service) command(a Attempt, p provision.Person, key seal.KeyID, op protocol.Operation, anchor []byte) ([]byte, error) {
 	if anchor == nil {
 		var err error
 		if anchor, err = hex.DecodeString(p.Anchor); err != nil {
-			return "", nil, fmt.Errorf("anchor of a person: %w", seal.ErrMalformed)
+			return nil, fmt.Errorf("anchor of a person: %w", seal.ErrMalformed)
 		}
 	}
-	header, request, err := s.rawHeader(a, anchor, key, op)
+	header, _, err := s.rawHeader(a, anchor, key, op)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	e, err := seal.Sign(s.Command, header, nil)
 	if err != nil {
-		return "", nil, fmt.Errorf("sign command: %w", err)
+		return nil, fmt.Errorf("sign command: %w", err)
 	}
-	return request, e.Marshal(), nil
+	return e.Marshal(), nil
 }
 
 func (s *Service) header(a Attempt, p provision.Person, key seal.KeyID, op protocol.Operation) ([]byte, string, error) {
@@ -242,8 +250,10 @@ func (s *Service) rawHeader(a Attempt, anchor []byte, key seal.KeyID, op protoco
 	var id seal.RequestID
 	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
 	now := s.Now()
-	h := seal.Header{Tenant: a.Tenant, Key: key, Anchor: anchor, Operation: string(op), Request: id,
-		Issued: now, AcceptBy: now.Add(acceptWithin), Expires: now.Add(requestLife)}
+	h := seal.Header{
+		Tenant: a.Tenant, Key: key, Anchor: anchor, Operation: string(op), Request: id,
+		Issued: now, AcceptBy: now.Add(acceptWithin), Expires: now.Add(requestLife),
+	}
 	b, err := h.Marshal()
 	if err != nil {
 		return nil, "", fmt.Errorf("request header: %w", err)

@@ -22,9 +22,16 @@ func enrolCodeFields(c *enrol.Code) []any {
 
 func agentFields(a *enrol.Agent) []any {
 	return []any{
-		&a.ID, &a.Tenant, moment{&a.Created},
-		&a.Machine, &a.Domain, blob{&a.SealKey}, &a.KeyID, &a.Build, &a.Protocol, &a.Status, moment{&a.Seen},
-		&a.DirectoryOK, &a.Reason, moment{&a.Since}, &a.ImportWanted, moment{&a.Imported},
+		&a.ID, &a.Tenant,
+		moment{&a.Created},
+		&a.Machine, &a.Domain,
+		blob{&a.SealKey},
+		&a.KeyID, &a.Build, &a.Protocol, &a.Status,
+		moment{&a.Seen},
+		&a.DirectoryOK, &a.Reason,
+		moment{&a.Since},
+		&a.ImportWanted,
+		moment{&a.Imported},
 	}
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"homeward/internal/server/reset"
@@ -21,9 +22,18 @@ func attemptFields(a *reset.Attempt) []any {
 
 func attemptRestFields(a *reset.Attempt) []any {
 	return []any{
-		&a.Kind, blob{&a.Session}, &a.Person, &a.Decoy, &a.Shown, &a.Locale, &a.State, &a.Reason, document{&a.Rule},
-		&a.Event, &a.Detail, &a.Tries, &a.Request, &a.Agent, blob{&a.Header}, moment{&a.Accepted},
-		document{&a.Hops}, moment{&a.VerifiedAt}, moment{&a.SubmittedAt}, moment{&a.Finished}, moment{&a.Expires},
+		&a.Kind,
+		blob{&a.Session},
+		&a.Person, &a.Decoy, &a.Shown, &a.Locale, &a.State, &a.Reason,
+		document{&a.Rule},
+		&a.Event, &a.Detail, &a.Tries, &a.Request, &a.Agent,
+		blob{&a.Header},
+		moment{&a.Accepted},
+		document{&a.Hops},
+		moment{&a.VerifiedAt},
+		moment{&a.SubmittedAt},
+		moment{&a.Finished},
+		moment{&a.Expires},
 	}
 }
 
@@ -75,7 +85,7 @@ func (s *Store) Move(ctx context.Context, next reset.Attempt, from ...reset.Stat
 	fields := attemptRestFields(&next)
 	text := `UPDATE attempts SET (` + attemptRest + `) = (` + marks(len(fields)) + `), revision = revision + 1
 		WHERE tenant = ? AND id = ? AND revision = ? AND state IN (` + marks(len(from)) + `)`
-	args := append(fields, next.Tenant, next.ID, next.Revision)
+	args := slices.Concat(fields, []any{next.Tenant, next.ID, next.Revision})
 	for _, state := range from {
 		args = append(args, state)
 	}

@@ -19,8 +19,12 @@ const auditPage = 1000
 
 func auditFields(r *audit.Record) []any {
 	return []any{
-		&r.Tenant, &r.Seq, moment{&r.At}, &r.Support, &r.Activity, &r.Hop, &r.Event, &r.Result, &r.Reason, &r.Actor,
-		&r.Target, &r.Detail, &r.Micros, blob{&r.Prev}, blob{&r.Hash},
+		&r.Tenant, &r.Seq,
+		moment{&r.At},
+		&r.Support, &r.Activity, &r.Hop, &r.Event, &r.Result, &r.Reason, &r.Actor,
+		&r.Target, &r.Detail, &r.Micros,
+		blob{&r.Prev},
+		blob{&r.Hash},
 	}
 }
 

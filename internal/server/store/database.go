@@ -53,7 +53,7 @@ func openSQLite(path string) (*database, error) {
 		return nil, fmt.Errorf("find the database file: %w", err)
 	}
 	// Made here for its mode: it holds names and addresses of people. SQLite gives its other files the same.
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the database file: %w", err)
 	}
@@ -84,8 +84,10 @@ func openSQLite(path string) (*database, error) {
 	read.SetMaxOpenConns(sqliteReaders)
 	read.SetMaxIdleConns(sqliteReaders)
 	same := func(text string) string { return text }
-	return &database{read: read, write: write, dialect: goose.DialectSQLite3,
-		folder: "migrations/sqlite", rebind: same}, nil
+	return &database{
+		read: read, write: write, dialect: goose.DialectSQLite3,
+		folder: "migrations/sqlite", rebind: same,
+	}, nil
 }
 
 // sqliteURI escapes the path, which may hold any character.
@@ -104,8 +106,10 @@ func openPostgres(dsn string) (*database, error) {
 	db := stdlib.OpenDB(*c)
 	db.SetMaxOpenConns(postgresConns)
 	db.SetMaxIdleConns(postgresConns)
-	return &database{read: db, write: db, dialect: goose.DialectPostgres,
-		folder: "migrations/postgres", rebind: dollars, skipLocked: " FOR UPDATE SKIP LOCKED"}, nil
+	return &database{
+		read: db, write: db, dialect: goose.DialectPostgres,
+		folder: "migrations/postgres", rebind: dollars, skipLocked: " FOR UPDATE SKIP LOCKED",
+	}, nil
 }
 
 func (d *database) close() error {

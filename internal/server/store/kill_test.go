@@ -23,7 +23,7 @@ func TestMoveSurvivesKill(t *testing.T) {
 		return
 	}
 	dsn := storetest.SQLite(t)
-	c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMoveSurvivesKill$") //nolint:gosec // ourselves
+	c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMoveSurvivesKill$")
 	c.Env = append(os.Environ(), killed+"="+dsn)
 	c.Stderr = os.Stderr
 	if _, err := c.StdinPipe(); err != nil { // kept open, so the child waits

@@ -95,13 +95,13 @@ type row struct {
 }
 
 func (s *Store) readRow(ctx context.Context, text string, args ...any) row {
-	rows, err := s.query(ctx, s.reader(), text, args)
+	rows, err := s.query(ctx, s.reader(), text, args) //nolint:rowserrcheck // Scan checks it
 	return row{rows, err}
 }
 
 // writeRow is for a statement with RETURNING.
 func (s *Store) writeRow(ctx context.Context, text string, args ...any) row {
-	rows, err := s.query(ctx, s.writer(), text, args)
+	rows, err := s.query(ctx, s.writer(), text, args) //nolint:rowserrcheck // Scan checks it
 	return row{rows, err}
 }
 
@@ -170,8 +170,7 @@ func sentinel(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound
 	}
-	var p *pgconn.PgError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch p.Code {
 		case "23505": // unique_violation
 			return ErrConflict
@@ -179,8 +178,7 @@ func sentinel(err error) error {
 			return ErrNotFound
 		}
 	}
-	var l *sqlite.Error
-	if errors.As(err, &l) {
+	if l, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch l.Code() {
 		case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
 			return ErrConflict

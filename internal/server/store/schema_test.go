@@ -144,7 +144,7 @@ func sqliteFile(t *testing.T, dsn string) *sql.DB {
 
 func restore(t *testing.T, file string) string {
 	t.Helper()
-	text, err := os.ReadFile(file) //nolint:gosec // one of ours
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func column(t *testing.T, db *sql.DB, query string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer rows.Close() //nolint:errcheck // the same error as Err
+	defer rows.Close()
 	var found []string
 	for rows.Next() {
 		var text string

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -188,9 +189,11 @@ func openAttempts(t *testing.T, e *env) {
 	}
 	list := func() string {
 		names := ""
+		var namesSb191 strings.Builder
 		for _, a := range at[[]reset.Attempt](t)(e.OpenAttempts(e.ctx)) {
-			names += a.ID + " "
+			namesSb191.WriteString(a.ID + " ")
 		}
+		names += namesSb191.String()
 		return names
 	}
 	if got := list(); got != "submitted not_sure " {

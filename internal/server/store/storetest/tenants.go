@@ -164,7 +164,7 @@ func (e *env) dump(t *testing.T) []byte {
 	ok(t, err)
 	var out bytes.Buffer
 	for _, table := range texts(t, rows) {
-		rows, err := db.QueryContext(e.ctx, `SELECT t::text FROM "`+table+`" t`)
+		rows, err := db.QueryContext(e.ctx, `SELECT t::text FROM "`+table+`" t`) //nolint:gosec // table names of our own schema
 		ok(t, err)
 		out.WriteString(strings.Join(texts(t, rows), "\n"))
 	}

@@ -99,8 +99,10 @@ func (v *visit) chooseLanguage() bool {
 		return false
 	}
 	lang := v.Catalog.For(v.r.Header.Get("Accept-Language"), q.Get("mkt"), "").Lang()
-	http.SetCookie(v.w, &http.Cookie{Name: languageCookie, Value: lang, Path: "/", Secure: true, HttpOnly: true,
-		SameSite: http.SameSiteLaxMode, MaxAge: int((365 * 24 * time.Hour).Seconds())})
+	http.SetCookie(v.w, &http.Cookie{
+		Name: languageCookie, Value: lang, Path: "/", Secure: true, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, MaxAge: int((365 * 24 * time.Hour).Seconds()),
+	})
 	q.Del("mkt")
 	target := *v.r.URL
 	target.RawQuery = q.Encode()
@@ -118,8 +120,10 @@ func (v *visit) language() locale.Localizer {
 }
 
 func (s *Site) frame(t tenant.Tenant, l locale.Localizer, r *http.Request) Frame {
-	return Frame{Localizer: l, TenantName: t.Name, HelpPhone: t.Settings.HelpdeskPhone, HelpURL: t.Settings.HelpURL,
-		SignInURL: t.Settings.SignInURL, Languages: s.Catalog.Languages(), Path: r.URL.Path}
+	return Frame{
+		Localizer: l, TenantName: t.Name, HelpPhone: t.Settings.HelpdeskPhone, HelpURL: t.Settings.HelpURL,
+		SignInURL: t.Settings.SignInURL, Languages: s.Catalog.Languages(), Path: r.URL.Path,
+	}
 }
 
 // fail turns an error into the page it deserves. Only unexpected ones are logged, without what was typed.
@@ -178,7 +182,7 @@ func (v *visit) render(status int, p web.Page) error { return v.Engine.Render(v.
 // message sends a plain page; scripts that asked for JSON get the status with the way on.
 func (v *visit) message(status int, p MessagePage) error {
 	if v.r.Header.Get("HX-Request") == "true" && v.r.Method == http.MethodPost {
-		return v.json(status, map[string]string{"redirect": v.r.URL.Path})
+		return v.json(status, redirect{"/password"})
 	}
 	p.Frame = v.frame
 	return v.render(status, p)

@@ -35,10 +35,14 @@ func (v *visit) getPassword() error {
 }
 
 func (v *visit) password(a reset.Attempt, p protocol.PersonPolicy) PasswordPage {
-	page := PasswordPage{Frame: v.frame, Checks: 1, Flow: v.Resets.Flow(a), Shown: a.Shown, FullName: p.DisplayName,
-		Policy: Policy{MinLength: p.MinLength, Complexity: p.Complexity, History: p.History, MinAge: time.Duration(p.MinAge) * time.Millisecond,
-			NameParts: directory.NameParts(p.SAM, p.DisplayName)},
-		NotBefore: p.ChangeableAt.Time(), Now: v.Now(), Location: v.tenant.Settings.Location()}
+	page := PasswordPage{
+		Frame: v.frame, Checks: 1, Flow: v.Resets.Flow(a), Shown: a.Shown, FullName: p.DisplayName,
+		Policy: Policy{
+			MinLength: p.MinLength, Complexity: p.Complexity, History: p.History, MinAge: time.Duration(p.MinAge) * time.Millisecond,
+			NameParts: directory.NameParts(p.SAM, p.DisplayName),
+		},
+		NotBefore: p.ChangeableAt.Time(), Now: v.Now(), Location: v.tenant.Settings.Location(),
+	}
 	if a.State == reset.Refused {
 		page.Refused = Refusal{Reason: a.Reason, Rule: a.Rule}
 	}

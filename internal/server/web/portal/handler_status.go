@@ -54,8 +54,10 @@ func (v *visit) goTo(polling bool, to string) error {
 }
 
 func (v *visit) status(a reset.Attempt) (StatusPage, error) {
-	p := StatusPage{Frame: v.frame, ID: a.ID, State: shown(a), Unlock: a.Kind == protocol.Unlock, At: a.Finished, Now: v.Now(),
-		Location: v.tenant.Settings.Location(), Support: a.Support}
+	p := StatusPage{
+		Frame: v.frame, ID: a.ID, State: shown(a), Unlock: a.Kind == protocol.Unlock, At: a.Finished, Now: v.Now(),
+		Location: v.tenant.Settings.Location(), Support: a.Support,
+	}
 	switch p.State {
 	case Writing:
 		if v.Resets.Accepted(a) {

@@ -140,6 +140,7 @@ func (v *visit) code(status int, a reset.Attempt, p CodePage) error {
 	if err != nil {
 		return err
 	}
+	v.frame.Path = "/verify/1/code" // a language chosen on the answer to a form leads back to the page
 	p.Frame, p.Check, p.Masked = v.frame, v.check(a), methods[0].Masked
 	p.Until, p.NextSend, p.Now, p.Location = last.Expires, last.Sent.Add(verify.ResendAfter), v.Now(), v.tenant.Settings.Location()
 	if p.Error == CodeTooMany && p.Wait == 0 {

@@ -88,8 +88,14 @@ func formSamples(catalog *locale.Catalog, lang string) []sample {
 	resent := code
 	resent.Resent = true
 	return []sample{
-		{"start", 200, start}, {"start-empty", 422, empty}, {"method", 200, methods}, {"method-mail", 200, mailOnly},
-		{"code", 200, code}, {"code-wrong", 422, wrong}, {"code-many", 429, many}, {"code-resent", 200, resent},
+		{"start", 200, start},
+		{"start-empty", 422, empty},
+		{"method", 200, methods},
+		{"method-mail", 200, mailOnly},
+		{"code", 200, code},
+		{"code-wrong", 422, wrong},
+		{"code-many", 429, many},
+		{"code-resent", 200, resent},
 	}
 }
 

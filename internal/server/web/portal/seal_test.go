@@ -99,7 +99,7 @@ func (b *writeback) submit(w http.ResponseWriter, r *http.Request) {
 		b.opened = append(b.opened, string(s))
 	}
 	if b.lost {
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler) //nolint:forbidigo // how net/http is told to drop a connection
 	}
 	if b.again > 0 {
 		b.again--
