@@ -37,12 +37,14 @@ type Account struct {
 	PSO             string    // DN of the fine-grained policy that wins, or empty
 
 	// What the replication metadata says of unicodePwd and lockoutTime: when the attribute was written
-	// and how often. Zero when it never was, or when the agent may not read replPropertyMetaData.
+	// and how often. Zero when it never was.
 	Password Version
 	Lockout  Version
 
 	DC Controller // who answered
 	At time.Time  // when, by the agent's clock
+
+	grants grants
 }
 
 // Locked reports whether the account is locked out now, lockout duration considered.
@@ -75,22 +77,30 @@ func accountAttributes() []string {
 	return []string{
 		"objectGUID", "objectSid", "objectClass", "sAMAccountName", "userPrincipalName", "displayName", "mail", "userAccountControl",
 		"msDS-User-Account-Control-Computed", "adminCount", "isCriticalSystemObject", "pwdLastSet", "accountExpires",
-		"msDS-ResultantPSO", "msDS-UserPasswordExpiryTimeComputed", "replPropertyMetaData",
+		"msDS-ResultantPSO", "msDS-UserPasswordExpiryTimeComputed", "replPropertyMetaData", "nTSecurityDescriptor",
 	}
 }
+
+// LDAP_SERVER_SD_FLAGS_OID with DACL_SECURITY_INFORMATION ([MS-ADTS] 3.1.1.3.4.1.11). Without it an ordinary
+// account gets no security descriptor, because it may not read the SACL.
+const (
+	oidSDFlags = "1.2.840.113556.1.4.801"
+	onlyDACL   = "\x30\x03\x02\x01\x04"
+)
 
 // Account reads the person with one search. Errors are *Error; ReasonNotFound covers deleted objects,
 // unknown GUIDs and objects that are not users.
 func (d *Directory) Account(ctx context.Context, guid directory.GUID) (Account, error) {
 	var a Account
 	err := d.read(ctx, func(c *conn) error {
-		e, err := c.one(guid.DN(), accountAttributes()...)
+		e, err := c.oneWith([]ldap.Control{control{oidSDFlags, onlyDACL}}, guid.DN(), accountAttributes())
 		if err != nil {
 			return err
 		}
 		a, err = newAccount(e)
 		a.DC, a.At = c.dc, d.config.Clock()
-		a.Own = len(c.self.Sub) > 0 && a.SID.String() == c.self.String()
+		a.Own = a.SID.String() == c.self
+		a.grants = evaluate(attribute(e, "nTSecurityDescriptor"), c.token)
 		return err
 	})
 	if err != nil {
@@ -119,20 +129,20 @@ func newAccount(e *ldap.Entry) (Account, error) {
 	if !isUser(e) {
 		return Account{}, &Error{Reason: protocol.ReasonNotFound, doing: "the object is not a user, or the agent may not read it"}
 	}
-	if a.SAM == "" || !f.has("userAccountControl") {
+	// Neither attribute is in the sets everybody may read. Who cannot read the metadata could not see adminCount
+	// either, and could not prove what became of a write: such an account is not written.
+	if a.SAM == "" || !f.has("userAccountControl") || !f.has("replPropertyMetaData") {
 		return Account{}, &Error{Reason: protocol.ReasonRights,
-			doing: "the agent may not read the account; the object may not inherit rights from its OU"}
+			doing: "the agent may not read all of the account; it may not inherit rights from its OU"}
 	}
 	if a.SID, err = directory.SIDFromBytes(attribute(e, "objectSid")); err != nil {
 		f.fail("objectSid", err)
 	}
-	if blob := attribute(e, "replPropertyMetaData"); blob != nil {
-		versions, err := parseMetadata(blob)
-		if err != nil {
-			f.fail("replPropertyMetaData", err)
-		}
-		a.Password, a.Lockout = versions[attUnicodePwd], versions[attLockoutTime]
+	versions, err := parseMetadata(attribute(e, "replPropertyMetaData"))
+	if err != nil {
+		f.fail("replPropertyMetaData", err)
 	}
+	a.Password, a.Lockout = versions[attUnicodePwd], versions[attLockoutTime]
 	return a, f.err
 }
 

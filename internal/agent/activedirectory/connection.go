@@ -39,7 +39,8 @@ type conn struct {
 	conf string // configurationNamingContext
 	// hints is the OID of the policy-hints control the controller knows, or empty.
 	hints string
-	self  directory.SID // the account bound as; zero when the controller does not say
+	self  string          // SID of the account bound as; empty when the controller does not say
+	token map[string]bool // SIDs that count when rights are evaluated
 }
 
 // kill ends the connection at once. Without lingering, so that bytes the controller has not received yet

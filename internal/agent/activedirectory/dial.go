@@ -128,7 +128,7 @@ func (d *Directory) bind(ctx context.Context, c *conn, host string) error {
 	return refusal.err
 }
 
-// learn reads the root DSE and the database's id.
+// learn reads the root DSE, whose tokenGroups are the token the controller made for this connection, and the database's id.
 func (d *Directory) learn(c *conn) error {
 	root, err := c.rootDSE()
 	if err != nil {
@@ -142,11 +142,16 @@ func (d *Directory) learn(c *conn) error {
 			c.hints = oid
 		}
 	}
-	// The first entry of the token is the account itself.
-	if token := root.GetRawAttributeValues("tokenGroups"); len(token) > 0 {
-		if c.self, err = directory.SIDFromBytes(token[0]); err != nil {
-			return malformed("the agent's own SID", err)
+	c.token = map[string]bool{}
+	for i, raw := range root.GetRawAttributeValues("tokenGroups") {
+		sid, err := directory.SIDFromBytes(raw)
+		if err != nil {
+			return malformed("the agent's own token", err)
 		}
+		if i == 0 {
+			c.self = sid.String() // the account comes before its groups
+		}
+		c.token[sid.String()] = true
 	}
 	if c.dc.Offset, err = offset(root, d.config.Clock()); err != nil {
 		return err
@@ -179,8 +184,12 @@ func offset(root *ldap.Entry, now time.Time) (time.Duration, error) {
 
 // one reads exactly one object. dn may be the form <GUID=…>.
 func (c *conn) one(dn string, attributes ...string) (*ldap.Entry, error) {
+	return c.oneWith(nil, dn, attributes)
+}
+
+func (c *conn) oneWith(controls []ldap.Control, dn string, attributes []string) (*ldap.Entry, error) {
 	r, err := c.ldap.Search(ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 1, 0, false,
-		"(objectClass=*)", attributes, nil))
+		"(objectClass=*)", attributes, controls))
 	if err != nil {
 		return nil, err
 	}

@@ -15,26 +15,29 @@ import (
 	"homeward/internal/protocol"
 )
 
-// policyHints is the control that makes a reset obey history and minimum age.
-type policyHints struct{ oid string }
+// control is a critical LDAP control with its value.
+type control struct{ oid, value string }
 
 // policyHintsValue is SEQUENCE { INTEGER 1 } ([MS-ADTS] 3.1.1.3.4.1.27). Any other value, or none, is
 // accepted by controllers and switches the policy off without a word.
 const policyHintsValue = "\x30\x03\x02\x01\x01"
 
+// policyHints is the control that makes a reset obey history and minimum age.
+func policyHints(oid string) control { return control{oid, policyHintsValue} }
+
 // GetControlType returns the OID.
-func (p policyHints) GetControlType() string { return p.oid }
+func (c control) GetControlType() string { return c.oid }
 
 // String names the control.
-func (p policyHints) String() string { return "policy hints " + p.oid }
+func (c control) String() string { return "control " + c.oid }
 
 // Encode writes criticality TRUE as 0xFF: the LDAP library's own NewBoolean writes 0x01, which Samba reads
 // as FALSE and then ignores a control it does not know.
-func (p policyHints) Encode() *ber.Packet {
+func (c control) Encode() *ber.Packet {
 	b := ber.Encode(ber.ClassUniversal, ber.TypeConstructed, ber.TagSequence, nil, "Control")
-	b.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, p.oid, "OID"))
+	b.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, c.oid, "OID"))
 	b.AppendChild(ber.NewLDAPBoolean(ber.ClassUniversal, ber.TypePrimitive, ber.TagBoolean, true, "criticality"))
-	b.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, policyHintsValue, "value"))
+	b.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, c.value, "value"))
 	return b
 }
 
@@ -65,7 +68,7 @@ func (d *Directory) Reset(ctx context.Context, a Account, password []byte) error
 		if c.hints == "" {
 			return noPolicyHints(c.dc.Host, nil)
 		}
-		m.Controls = []ldap.Control{policyHints{c.hints}}
+		m.Controls = []ldap.Control{policyHints(c.hints)}
 		return sent("reset the password", c.ldap.Modify(m))
 	})
 	var e *Error

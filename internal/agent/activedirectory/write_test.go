@@ -20,7 +20,7 @@ import (
 func TestPolicyHintsBytes(t *testing.T) {
 	// SEQUENCE { OID, BOOLEAN TRUE (FF), OCTET STRING 30 03 02 01 01 }
 	want := "3023" + "0417" + hex.EncodeToString([]byte("1.2.840.113556.1.4.2239")) + "0101ff" + "0405" + "3003020101"
-	if got := hex.EncodeToString(policyHints{oidPolicyHints}.Encode().Bytes()); got != want {
+	if got := hex.EncodeToString(policyHints(oidPolicyHints).Encode().Bytes()); got != want {
 		t.Errorf("control\n got %s\nwant %s", got, want)
 	}
 }
@@ -351,7 +351,7 @@ func TestUnknownCriticalControl(t *testing.T) {
 	a := account(t, d, p)
 	for range 2 { // the connection stays usable
 		err := d.write(t.Context(), a.DC, func(c *conn) error {
-			m := ldap.NewModifyRequest(a.GUID.DN(), []ldap.Control{policyHints{"1.2.840.113556.1.4.999999"}})
+			m := ldap.NewModifyRequest(a.GUID.DN(), []ldap.Control{policyHints("1.2.840.113556.1.4.999999")})
 			m.Replace("unicodePwd", []string{string(quotedUTF16([]byte(lab.RandomPassword())))})
 			return sent("reset the password", c.ldap.Modify(m))
 		})

@@ -157,7 +157,7 @@ func (u *unresolved) judge(a activedirectory.Account, err error, now time.Time, 
 		return verdict{true, protocol.Failed, protocol.ReasonNotFound, "the account has been deleted since"}
 	case err == nil && u.entry.Operation == protocol.Unlock && !a.Locked():
 		return verdict{true, protocol.Changed, protocol.ReasonNone, "the account is not locked"}
-	case err == nil && u.entry.Operation != protocol.Unlock && u.written(a):
+	case err == nil && u.entry.Operation != protocol.Unlock && a.Password.Number != u.entry.Before.Version:
 		return u.whose(a)
 	case now.Sub(u.entry.AcceptedAt.Time()) > giveUpAfter:
 		return verdict{true, protocol.Unknown, u.reason, "the controller the write went to has not answered for a day"}
@@ -175,23 +175,10 @@ func (u *unresolved) judge(a activedirectory.Account, err error, now time.Time, 
 		fmt.Sprintf("%s still holds what it held before the write, version %d", a.DC.Host, a.Password.Number)}
 }
 
-// written reports whether the password was set since, by anybody. Without the right to read the metadata
-// only pwdLastSet tells.
-func (u *unresolved) written(a activedirectory.Account) bool {
-	b := u.entry.Before
-	if a.Password.Number == 0 && b.Version == 0 {
-		return protocol.MilliOf(a.PasswordSet) != b.PasswordSet
-	}
-	return a.Password.Number != b.Version
-}
-
 // whose tells this request's write from somebody else's.
 func (u *unresolved) whose(a activedirectory.Account) verdict {
 	b := u.entry.Before
-	switch {
-	case a.Password.Number == 0 && b.Version == 0:
-		return verdict{true, protocol.Changed, protocol.ReasonNone, "pwdLastSet has changed; the agent may not read the replication metadata"}
-	case a.Password.Number == b.Version+1 && a.Password.Origin.Hex() == b.Invocation:
+	if a.Password.Number == b.Version+1 && a.Password.Origin.Hex() == b.Invocation {
 		return verdict{true, protocol.Changed, protocol.ReasonNone, fmt.Sprintf("unicodePwd went from version %d to %d on %s at %s",
 			b.Version, a.Password.Number, b.DC, a.Password.At.Format(time.RFC3339))}
 	}

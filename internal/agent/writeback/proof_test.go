@@ -391,19 +391,6 @@ func TestJudgeUnlock(t *testing.T) {
 	}
 }
 
-// Without the right to read the metadata pwdLastSet has to do.
-func TestJudgeWithoutMetadata(t *testing.T) {
-	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	u := &unresolved{entry: journal.Entry{Operation: protocol.Reset, AcceptedAt: protocol.MilliOf(start),
-		Before: &journal.Before{Invocation: guid{}.Hex(), PasswordSet: protocol.MilliOf(start)}}}
-	if v := u.judge(activedirectory.Account{PasswordSet: start}, nil, start, time.Second); v.decided {
-		t.Errorf("unchanged: %+v", v)
-	}
-	if v := u.judge(activedirectory.Account{PasswordSet: start.Add(time.Second)}, nil, start, time.Second); v.outcome != protocol.Changed {
-		t.Errorf("changed: %+v", v)
-	}
-}
-
 func TestOverloaded(t *testing.T) {
 	dc := dctest.Start(t)
 	b := newBench(t, dc)

@@ -1,0 +1,86 @@
+package activedirectory
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"homeward/internal/lab"
+	"homeward/internal/protocol"
+	"homeward/test/dctest"
+)
+
+// What Missing says is compared with what the controller does.
+func TestMissingIsWhatTheControllerRefuses(t *testing.T) {
+	dc := dctest.Private(t, lab.Options{})
+	d := open(t, configFor(t, dc))
+	const denyReset, denyUnlock = "(OD;;CR;" + resetPasswordRight + ";;$S)", "(OD;;WP;" + lockoutTimeGUID + ";;$S)"
+	for _, tt := range []struct {
+		name    string
+		prepare func(*testing.T, lab.Person)
+		missing string
+	}{
+		{name: "delegated"},
+		{name: "reset denied", prepare: func(t *testing.T, p lab.Person) { dc.Grant(t, p.DN, denyReset) }, missing: "Reset Password"},
+		{name: "unlock denied", prepare: func(t *testing.T, p lab.Person) { dc.Grant(t, p.DN, denyUnlock) }, missing: "Write lockoutTime"},
+		{name: "denied to everybody", prepare: func(t *testing.T, p lab.Person) {
+			dc.Grant(t, p.DN, "(OD;;CR;"+resetPasswordRight+";;WD)")
+		}, missing: "Reset Password"},
+		{name: "denied to others", prepare: func(t *testing.T, p lab.Person) { dc.Grant(t, p.DN, "(OD;;CR;"+resetPasswordRight+";;BG)") }},
+		{name: "right not delegated", prepare: func(t *testing.T, _ lab.Person) { dc.Revoke(t, dc.OUs()[0], lab.ACEResetPassword) },
+			missing: "Reset Password"},
+		{name: "nothing delegated, full control on the person", prepare: func(t *testing.T, p lab.Person) {
+			dc.Revoke(t, dc.OUs()[0], lab.ACEResetPassword)
+			dc.Grant(t, p.DN, "(A;;GA;;;$S)")
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := dc.NewPerson(t)
+			if tt.prepare != nil {
+				tt.prepare(t, p)
+			}
+			a := account(t, d, p)
+			missing := a.Missing()
+			refused := d.Reset(t.Context(), a, []byte(lab.RandomPassword()))
+			if (missing != nil) != (refused != nil) {
+				t.Fatalf("missing: %v; the controller: %v", missing, refused)
+			}
+			if tt.missing == "" {
+				return
+			}
+			if e := wantReason(t, missing, protocol.ReasonRights); !strings.HasSuffix(e.doing, ": "+tt.missing) {
+				t.Errorf("%v, want %s missing", e, tt.missing)
+			}
+			wantReason(t, refused, protocol.ReasonRights)
+		})
+	}
+}
+
+func TestMissingWithoutDACL(t *testing.T) {
+	if err := (Account{grants: evaluate(nil, nil)}).Missing(); err != nil {
+		t.Error(err)
+	}
+	var e *Error
+	if err := (Account{grants: grants{known: true}}).Missing(); !errors.As(err, &e) || !strings.Contains(e.doing, "Reset Password, Write lockoutTime") {
+		t.Error(err)
+	}
+}
+
+func FuzzParseDACL(f *testing.F) {
+	everyone := []byte{1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}
+	allow := append([]byte{0, 0, 20, 0, 0xff, 1, 0xf, 0}, everyone...)
+	sd := append(make([]byte, 16), 20, 0, 0, 0)
+	sd = append(sd, 4, 0, 28, 0, 1, 0, 0, 0)
+	f.Add(append(sd, allow...))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, sd []byte) {
+		aces, ok := parseDACL(sd)
+		if len(aces)*aceHeader > len(sd) || (!ok && aces != nil) {
+			t.Errorf("%d entries in %d bytes, %v", len(aces), len(sd), ok)
+		}
+		g := evaluate(sd, map[string]bool{"S-1-1-0": true})
+		if g.known != ok || (!ok && (g.reset || g.unlock)) {
+			t.Errorf("%+v", g)
+		}
+	})
+}
