@@ -160,6 +160,7 @@ func (e *Error) explain(password []byte, a Account, p directory.PasswordPolicy, 
 		e.Rule.Changed = protocol.MilliOf(a.PasswordSet)
 		e.Rule.NotBefore = protocol.MilliOf(changeable(a, p))
 		e.Rule.MinAge = p.MinAge.Milliseconds()
+	default: // the others have no numbers
 	}
 }
 

@@ -374,6 +374,11 @@ func TestPolicyAndProbe(t *testing.T) {
 	if got := ask(t, protocol.Probe, anchor(t, protected)); got.Reason != protocol.ReasonProtected || !got.Found {
 		t.Errorf("protected: %+v", got)
 	}
+	denied := dc.NewPerson(t)
+	dc.Grant(t, denied.DN, "(OD;;CR;00299570-246d-11d0-a768-00aa006e0529;;$S)")
+	if got := ask(t, protocol.Probe, anchor(t, denied)); got.Reason != protocol.ReasonRights || !strings.Contains(got.Detail, "Reset Password") {
+		t.Errorf("no right: %+v", got)
+	}
 	if got := ask(t, protocol.Probe, []byte("0123456789abcdef")); got.Reason != protocol.ReasonNotFound || got.Found {
 		t.Errorf("nobody: %+v", got)
 	}

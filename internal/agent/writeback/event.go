@@ -55,11 +55,12 @@ func failEvent(op protocol.Operation, reason protocol.Reason) event.Code {
 		return event.DecryptionError
 	case protocol.ReasonAgentState:
 		return event.StateError
+	default:
+		if op == protocol.Unlock {
+			return event.UnlockFail
+		}
+		return event.ResetFail
 	}
-	if op == protocol.Unlock {
-		return event.UnlockFail
-	}
-	return event.ResetFail
 }
 
 func refusalEvent(reason protocol.Reason) event.Code {
@@ -70,8 +71,9 @@ func refusalEvent(reason protocol.Reason) event.Code {
 		return event.StateError
 	case protocol.ReasonMalformed, protocol.ReasonVersion:
 		return event.InputError
+	default:
+		return event.RequestRefused
 	}
-	return event.RequestRefused
 }
 
 // personsFault reports whether a reason is about this password or this account, rather than about something
@@ -80,8 +82,9 @@ func personsFault(reason protocol.Reason) bool {
 	switch failEvent(protocol.Reset, reason) {
 	case event.PolicyRefused, event.NameInPassword, event.AccountDisabled, event.AccountProtected:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // log writes one event. Attributes carry no secret at any level, and no name or DN at info and above.

@@ -126,12 +126,13 @@ func (w *Writeback) lookAgain(ctx context.Context, id seal.RequestID) (protocol.
 	if decided = v.decided; !decided {
 		return protocol.Result{}, false
 	}
-	code := successEvent(u.entry.Operation)
+	code := failEvent(u.entry.Operation, v.reason)
 	switch v.outcome {
+	case protocol.Changed:
+		code = successEvent(u.entry.Operation)
 	case protocol.Unknown:
 		code = event.OutcomeUnknown
-	case protocol.Refused, protocol.Failed:
-		code = failEvent(u.entry.Operation, v.reason)
+	default:
 	}
 	result := w.result(u.entry.Operation, id, v.outcome, v.reason, code)
 	result.Detail = v.detail
