@@ -228,19 +228,3 @@ func shows(t *testing.T, p demo.Page, want string) {
 		t.Fatalf("%s shows %q (%s), not %s", p.Path, got, p.Title(), want)
 	}
 }
-
-// settles waits until the visitor's status page shows one of two marks: first the one, or at once the last.
-func settles(t *testing.T, v *demo.Visitor, want string) demo.Page {
-	t.Helper()
-	var page demo.Page
-	eventually(t, func() (err error) {
-		if page, err = v.Get(t.Context(), v.Status); err != nil {
-			return err
-		}
-		if got := mark(page); got != want {
-			return fmt.Errorf("the page shows %q (%s), not %s", got, page.Title(), want)
-		}
-		return nil
-	})
-	return page
-}
