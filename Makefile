@@ -46,7 +46,8 @@ fuzz: ## Every fuzz target for FUZZTIME (30s)
 	@./build/fuzz.sh $(FUZZTIME)
 
 bench: packages ## Print the figures: relay alone, raw LDAP against the whole path
-	$(GO) test -run '^$$' -bench . -benchtime 5s -timeout 30m ./internal/server/broker/... ./internal/seal/... ./test/bench/...
+	$(GO) test -run '^$$' -bench . -benchtime 3s -timeout 30m ./internal/seal/... ./internal/server/broker/...
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench/...
 
 cross: ## Both binaries for every platform
 	@for t in linux/amd64 linux/arm64 windows/amd64 windows/arm64; do \
@@ -57,10 +58,10 @@ size: build ## Size of the stripped binaries
 	@ls -l $(BIN) | awk 'NR>1 {printf "%-16s %5.1f MB\n", $$9, $$5/1e6}'
 
 gen: ## Write the generated documentation
-	$(GO) run ./cmd/homeward events > docs/reference/events.md
+	./build/reference.sh
 
 gen-check: ## Fail if the generated documentation is out of date
-	@$(GO) run ./cmd/homeward events | diff -u docs/reference/events.md - || { echo 'run: make gen'; exit 1; }
+	@d=$$(mktemp -d) && ./build/reference.sh $$d && diff -ru docs/reference $$d && rm -rf $$d || { echo 'The reference is out of date: run make gen'; exit 1; }
 
 golden: ## Rewrite golden files on purpose
 	$(GO) test ./... -run 'Golden|Script' -update

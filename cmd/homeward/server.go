@@ -219,6 +219,25 @@ func (v *peopleImport) Run(ctx context.Context, s command.Streams) error {
 
 type configVerbs struct {
 	Check configCheck `cmd:"" help:"Check the server's configuration file as the server reads it."`
+	Keys  configKeys  `cmd:"" help:"List every key of a configuration file and what it means."`
+}
+
+type configKeys struct {
+	Of string `arg:"" help:"Whose file: server or agent." enum:"server,agent" default:"server"`
+}
+
+// Run implements the verb.
+func (v *configKeys) Run(s command.Streams) error {
+	keys := config.ServerKeys()
+	if v.Of == "agent" {
+		keys = config.AgentKeys()
+	}
+	for _, k := range keys {
+		if _, err := fmt.Fprintf(s.Out, "| `%s` | %s |\n", k.Name, k.About); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type configCheck struct{ file }

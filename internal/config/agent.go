@@ -10,29 +10,29 @@ import (
 
 // Agent is an agent's configuration.
 type Agent struct {
-	Server    string    `koanf:"server"`    // the portal's base URL
-	CAFile    string    `koanf:"ca_file"`   // PEM of a private certificate authority; empty: the machine's
-	State     string    `koanf:"state"`     // folder for keys and the journal
-	Proxy     Proxy     `koanf:"proxy"`     // empty: HTTPS_PROXY and NO_PROXY
-	Directory Directory `koanf:"directory"` //
-	Log       Log       `koanf:"log"`       //
+	Server    string    `koanf:"server" about:"the portal's base URL"`
+	CAFile    string    `koanf:"ca_file" about:"PEM of a private certificate authority; empty: the machine's"`
+	State     string    `koanf:"state" about:"folder for keys and the journal"`
+	Proxy     Proxy     `koanf:"proxy" about:"empty: HTTPS_PROXY and NO_PROXY"`
+	Directory Directory `koanf:"directory"`
+	Log       Log       `koanf:"log"`
 }
 
 // Proxy is an HTTP CONNECT proxy.
 type Proxy struct {
-	URL          string `koanf:"url"` // http://host:port, without credentials
-	User         string `koanf:"user"`
-	PasswordFile string `koanf:"password_file"`
+	URL          string `koanf:"url" about:"http://host:port, without credentials"`
+	User         string `koanf:"user" about:"empty: no sign-in"`
+	PasswordFile string `koanf:"password_file" about:"file with its password, one line, chmod 600"`
 }
 
 // Directory says which Active Directory the agent writes to, and as whom.
 type Directory struct {
-	URLs         []string `koanf:"urls"`    // ldaps://dc1…, in order of preference
-	CAFile       string   `koanf:"ca_file"` // PEM; empty: the machine's
-	BaseDN       string   `koanf:"base_dn"` // empty: the DC's default naming context
-	User         string   `koanf:"user"`    // svc@domain or DOMAIN\svc
-	PasswordFile string   `koanf:"password_file"`
-	Units        []string `koanf:"organizational_units"` // DNs whose people may use the portal
+	URLs         []string `koanf:"urls" about:"ldaps://dc1…, in order of preference"`
+	CAFile       string   `koanf:"ca_file" about:"PEM; empty: the machine's"`
+	BaseDN       string   `koanf:"base_dn" about:"empty: the DC's default naming context"`
+	User         string   `koanf:"user" about:"svc@domain or DOMAIN\\svc"`
+	PasswordFile string   `koanf:"password_file" about:"file with the service account's password, one line, chmod 600"`
+	Units        []string `koanf:"organizational_units" about:"DNs whose people may use the portal"`
 }
 
 func (a *Agent) defaults() {

@@ -102,6 +102,28 @@ func keys(t reflect.Type, prefix string) []string {
 	return out
 }
 
+// Key is one configuration key and what it means.
+type Key struct{ Name, About string }
+
+// ServerKeys lists every key of the server, for the reference.
+func ServerKeys() []Key { return described(reflect.TypeFor[Server](), "") }
+
+// AgentKeys lists every key of an agent.
+func AgentKeys() []Key { return described(reflect.TypeFor[Agent](), "") }
+
+func described(t reflect.Type, prefix string) []Key {
+	var out []Key
+	for f := range t.Fields() {
+		name := prefix + f.Tag.Get("koanf")
+		if f.Type.Kind() == reflect.Struct {
+			out = append(out, described(f.Type, name+".")...)
+			continue
+		}
+		out = append(out, Key{name, f.Tag.Get("about")})
+	}
+	return out
+}
+
 func unknown(have, known []string) []string {
 	var problems []string
 	for _, key := range have {

@@ -10,32 +10,32 @@ import (
 
 // Server is the server's configuration.
 type Server struct {
-	Listen    string `koanf:"listen"`     // address of the one HTTPS port, host:port
-	BaseURL   string `koanf:"base_url"`   // what people and agents type; the only name that is trusted
-	Cert      string `koanf:"cert"`       // PEM file; empty with key: plain HTTP behind a TLS-terminating proxy on loopback
-	Key       string `koanf:"key"`        // PEM file
-	State     string `koanf:"state"`      // folder for keys and the relay's cache
-	Database  string `koanf:"database"`   // sqlite:PATH or postgres://…
-	MasterKey string `koanf:"master_key"` // file; made at first start when it doesn't exist
+	Listen    string `koanf:"listen" about:"address of the one HTTPS port, host:port"`
+	BaseURL   string `koanf:"base_url" about:"what people and agents type; the only name that is trusted"`
+	Cert      string `koanf:"cert" about:"PEM file; empty with key: plain HTTP behind a TLS-terminating proxy on loopback"`
+	Key       string `koanf:"key" about:"PEM file"`
+	State     string `koanf:"state" about:"folder for keys and the relay's cache"`
+	Database  string `koanf:"database" about:"sqlite:PATH or postgres://…"`
+	MasterKey string `koanf:"master_key" about:"file; made at first start when it doesn't exist"`
 	Mail      Mail   `koanf:"mail"`
 	Log       Log    `koanf:"log"`
 }
 
 // Mail says how mail is sent.
 type Mail struct {
-	Host         string `koanf:"host"`
-	Port         int    `koanf:"port"`
-	TLS          string `koanf:"tls"` // starttls, tls, or none (loopback only)
-	User         string `koanf:"user"`
-	PasswordFile string `koanf:"password_file"`
-	From         string `koanf:"from"`
-	CAFile       string `koanf:"ca_file"`
+	Host         string `koanf:"host" about:"mail server"`
+	Port         int    `koanf:"port" about:"587 unless told"`
+	TLS          string `koanf:"tls" about:"starttls, tls, or none (loopback only)"`
+	User         string `koanf:"user" about:"empty: no sign-in"`
+	PasswordFile string `koanf:"password_file" about:"file with its password, one line, chmod 600"`
+	From         string `koanf:"from" about:"sender of every mail"`
+	CAFile       string `koanf:"ca_file" about:"PEM of a private certificate authority; empty: the machine's"`
 }
 
 // Log says how much is logged and in which form.
 type Log struct {
-	Level  string `koanf:"level"`  // debug, info, warn, error
-	Format string `koanf:"format"` // text or json
+	Level  string `koanf:"level" about:"debug, info, warn, error"`
+	Format string `koanf:"format" about:"text or json"`
 }
 
 func (l *Log) check() []string {
