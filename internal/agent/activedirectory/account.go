@@ -132,8 +132,10 @@ func newAccount(e *ldap.Entry) (Account, error) {
 	// Neither attribute is in the sets everybody may read. Who cannot read the metadata could not see adminCount
 	// either, and could not prove what became of a write: such an account is not written.
 	if a.SAM == "" || !f.has("userAccountControl") || !f.has("replPropertyMetaData") {
-		return Account{}, &Error{Reason: protocol.ReasonRights,
-			doing: "the agent may not read all of the account; it may not inherit rights from its OU"}
+		return Account{}, &Error{
+			Reason: protocol.ReasonRights,
+			doing:  "the agent may not read all of the account; it may not inherit rights from its OU",
+		}
 	}
 	if a.SID, err = directory.SIDFromBytes(attribute(e, "objectSid")); err != nil {
 		f.fail("objectSid", err)

@@ -54,8 +54,10 @@ func baseError(base string, err error) error {
 	if lost(err) {
 		return err
 	}
-	return &Error{Reason: protocol.ReasonDirectoryError, Detail: diagnose(err).text, err: err,
-		doing: "the domain " + base + " does not exist there, or the service account may not read it"}
+	return &Error{
+		Reason: protocol.ReasonDirectoryError, Detail: diagnose(err).text, err: err,
+		doing: "the domain " + base + " does not exist there, or the service account may not read it",
+	}
 }
 
 // names fills in what CN=Partitions says of the domain ([MS-ADTS] 6.1.1.2.1.1).

@@ -96,8 +96,8 @@ func (p *pool) take(now time.Time, fits func(*conn) bool) *conn {
 		}
 		return stale
 	})
-	for i := len(p.idle) - 1; i >= 0; i-- {
-		if c := p.idle[i]; fits(c) {
+	for i, v := range slices.Backward(p.idle) {
+		if c := v; fits(c) {
 			p.idle = slices.Delete(p.idle, i, i+1)
 			return c
 		}
@@ -168,8 +168,10 @@ func (d *Directory) write(ctx context.Context, dc Controller, f func(*conn) erro
 	}
 	if c.dc.Invocation != dc.Invocation {
 		c.kill()
-		return &Error{Reason: protocol.ReasonDirectoryDown, doing: "connect again to " + dc.Host,
-			err: fmt.Errorf("%s answers there now, with another database", c.dc.Host)}
+		return &Error{
+			Reason: protocol.ReasonDirectoryDown, doing: "connect again to " + dc.Host,
+			err: fmt.Errorf("%s answers there now, with another database", c.dc.Host),
+		}
 	}
 	err := c.use(ctx, d.config.WriteTimeout, f)
 	if lost(err) {
@@ -225,8 +227,7 @@ func lost(err error) bool {
 	if errors.As(err, &e) && !e.Sent {
 		return false
 	}
-	var le *ldap.Error
-	if errors.As(err, &le) {
+	if le, ok := errors.AsType[*ldap.Error](err); ok {
 		return le.ResultCode >= ldap.ErrorNetwork
 	}
 	return !isUnknownControl(err)

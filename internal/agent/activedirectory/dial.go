@@ -39,8 +39,10 @@ func (d *Directory) dial(ctx context.Context, index int, address string) (*conn,
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return nil, tlsError(u.Host, name, errors.Join(err, raw.Close()))
 	}
-	c := &conn{ldap: ldap.NewConn(secure, true), raw: raw, born: d.config.Clock(),
-		dc: Controller{url: index, address: raw.RemoteAddr().String()}}
+	c := &conn{
+		ldap: ldap.NewConn(secure, true), raw: raw, born: d.config.Clock(),
+		dc: Controller{url: index, address: raw.RemoteAddr().String()},
+	}
 	c.ldap.Start()
 	err = c.use(ctx, d.config.DialTimeout, func(c *conn) error {
 		if err := d.bind(ctx, c, u.Host); err != nil {
@@ -123,8 +125,10 @@ func (d *Directory) bind(ctx context.Context, c *conn, host string) error {
 	if diag.bindData == bindWrong {
 		pause = wrongPasswordPause
 	}
-	refusal = bindRefusal{password: sum, until: d.config.Clock().Add(pause), err: &Error{Reason: protocol.ReasonServiceAccount,
-		Detail: diag.text, doing: "sign in to " + host + " as the service account: " + diag.bindMeaning(), err: err}}
+	refusal = bindRefusal{password: sum, until: d.config.Clock().Add(pause), err: &Error{
+		Reason: protocol.ReasonServiceAccount,
+		Detail: diag.text, doing: "sign in to " + host + " as the service account: " + diag.bindMeaning(), err: err,
+	}}
 	return refusal.err
 }
 
@@ -194,8 +198,10 @@ func (c *conn) oneWith(controls []ldap.Control, dn string, attributes []string) 
 		return nil, err
 	}
 	if len(r.Entries) != 1 {
-		return nil, &ldap.Error{ResultCode: ldap.LDAPResultNoSuchObject,
-			Err: errors.New("the search found nothing: the object is gone, or may not be read")}
+		return nil, &ldap.Error{
+			ResultCode: ldap.LDAPResultNoSuchObject,
+			Err:        errors.New("the search found nothing: the object is gone, or may not be read"),
+		}
 	}
 	return r.Entries[0], nil
 }

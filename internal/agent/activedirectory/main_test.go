@@ -20,8 +20,10 @@ func TestMain(m *testing.M) { os.Exit(dctest.Main(m)) }
 func configFor(t testing.TB, dc *dctest.DC) Config {
 	t.Helper()
 	svc := dc.ServiceAccount()
-	return Config{URLs: []string{dc.LDAPSURL()}, User: svc.UPN, Password: fixed(svc.Password), RootCAs: roots(t, dc.CAFile()),
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	return Config{
+		URLs: []string{dc.LDAPSURL()}, User: svc.UPN, Password: fixed(svc.Password), RootCAs: roots(t, dc.CAFile()),
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}
 }
 
 func fixed(password string) func(context.Context) ([]byte, error) {

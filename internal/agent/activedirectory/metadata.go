@@ -49,7 +49,7 @@ func parseMetadata(b []byte) (map[uint32]Version, error) {
 		seconds := binary.LittleEndian.Uint64(rest[8:])
 		v := Version{Number: binary.LittleEndian.Uint32(rest[4:]), Origin: directory.GUID(rest[16:32])}
 		if seconds >= secondsTo1970 && seconds < 1<<40 {
-			v.At = time.Unix(int64(seconds)-secondsTo1970, 0).UTC() //nolint:gosec // bounded above
+			v.At = time.Unix(int64(seconds)-secondsTo1970, 0).UTC()
 		}
 		versions[binary.LittleEndian.Uint32(rest)] = v
 		rest = rest[metadataEntry:]

@@ -50,8 +50,10 @@ func (c *conn) exists(base string) error {
 		return wrap("look at an OU", err)
 	}
 	d := diagnose(err)
-	return &Error{Reason: protocol.ReasonNotFound, Detail: d.text, err: err,
-		doing: fmt.Sprintf("the OU %q does not exist, or the service account may not read it", base)}
+	return &Error{
+		Reason: protocol.ReasonNotFound, Detail: d.text, err: err,
+		doing: fmt.Sprintf("the OU %q does not exist, or the service account may not read it", base),
+	}
 }
 
 func (c *conn) people(base string, seen map[string]bool, page func([]protocol.Person) error) error {

@@ -57,8 +57,10 @@ func (d *Directory) readPolicy(ctx context.Context, pso string) (p directory.Pas
 		return p, nil
 	}
 	if pso != "" && ReasonOf(wrap("", err)) == protocol.ReasonNotFound {
-		return p, &Error{Reason: protocol.ReasonRights, err: err,
-			doing: "a fine-grained password policy holds for this person, but the agent may not read CN=Password Settings Container,CN=System"}
+		return p, &Error{
+			Reason: protocol.ReasonRights, err: err,
+			doing: "a fine-grained password policy holds for this person, but the agent may not read CN=Password Settings Container,CN=System",
+		}
 	}
 	return p, wrap("read the password policy", err)
 }

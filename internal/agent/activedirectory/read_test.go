@@ -85,8 +85,10 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		{"unknown authority", func(_ *testing.T, c *Config) { c.RootCAs = nil }, protocol.ReasonNotEncrypted, "does not trust"},
 		{"wrong name", func(_ *testing.T, c *Config) { c.ServerName = "dc9.corp.contoso.test" }, protocol.ReasonNotEncrypted, "not for the name dc9"},
 		{"no such base", func(_ *testing.T, c *Config) { c.BaseDN = "DC=corp,DC=example" }, protocol.ReasonDirectoryError, "DC=corp,DC=example does not exist"},
-		{"no policy hints", func(t *testing.T, c *Config) { c.URLs, c.RootCAs = []string{proxy.LDAPSURL}, roots(t, proxy.CAFile) },
-			protocol.ReasonNoPolicyHints, "bypass password history"},
+		{
+			"no policy hints", func(t *testing.T, c *Config) { c.URLs, c.RootCAs = []string{proxy.LDAPSURL}, roots(t, proxy.CAFile) },
+			protocol.ReasonNoPolicyHints, "bypass password history",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := configFor(t, dc)
@@ -188,8 +190,10 @@ func TestPolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := directory.PasswordPolicy{Source: "domain", MinLength: 12, Complexity: true, History: 24, MinAge: 2 * time.Minute,
-		MaxAge: 90 * 24 * time.Hour, LockoutThreshold: 5}
+	want := directory.PasswordPolicy{
+		Source: "domain", MinLength: 12, Complexity: true, History: 24, MinAge: 2 * time.Minute,
+		MaxAge: 90 * 24 * time.Hour, LockoutThreshold: 5,
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("domain (-want +got):\n%s", diff)
 	}
@@ -261,8 +265,10 @@ func TestPeople(t *testing.T) {
 		if want.Kind == lab.KindInheritanceCut {
 			continue // most attributes are not readable there
 		}
-		expect := protocol.Person{Anchor: p.Anchor, UPN: want.UPN, SAM: want.SAM, Mail: want.Mail, DisplayName: want.DisplayName, DN: want.DN,
-			Disabled: want.Kind == lab.KindDisabled, Protected: want.Kind == lab.KindProtected}
+		expect := protocol.Person{
+			Anchor: p.Anchor, UPN: want.UPN, SAM: want.SAM, Mail: want.Mail, DisplayName: want.DisplayName, DN: want.DN,
+			Disabled: want.Kind == lab.KindDisabled, Protected: want.Kind == lab.KindProtected,
+		}
 		if diff := cmp.Diff(expect, p); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", want.SAM, diff)
 		}

@@ -17,7 +17,7 @@ type grants struct {
 
 // GUIDs in object ACEs ([MS-ADTS] 5.1.3.2.1, [MS-ADA1], [MS-ADSC]).
 const (
-	resetPasswordRight = "00299570-246d-11d0-a768-00aa006e0529"
+	resetPasswordRight = "00299570-246d-11d0-a768-00aa006e0529" //nolint:gosec // G101: the GUID of a right, no credential
 	lockoutTimeGUID    = "28630ebf-41d5-11d1-a9c1-0000f80367c1"
 	userClassGUID      = "bf967aba-0de6-11d0-a285-00aa003049e2"
 )

@@ -27,8 +27,10 @@ func TestMissingIsWhatTheControllerRefuses(t *testing.T) {
 			dc.Grant(t, p.DN, "(OD;;CR;"+resetPasswordRight+";;WD)")
 		}, missing: "Reset Password"},
 		{name: "denied to others", prepare: func(t *testing.T, p lab.Person) { dc.Grant(t, p.DN, "(OD;;CR;"+resetPasswordRight+";;BG)") }},
-		{name: "right not delegated", prepare: func(t *testing.T, _ lab.Person) { dc.Revoke(t, dc.OUs()[0], lab.ACEResetPassword) },
-			missing: "Reset Password"},
+		{
+			name: "right not delegated", prepare: func(t *testing.T, _ lab.Person) { dc.Revoke(t, dc.OUs()[0], lab.ACEResetPassword) },
+			missing: "Reset Password",
+		},
 		{name: "nothing delegated, full control on the person", prepare: func(t *testing.T, p lab.Person) {
 			dc.Revoke(t, dc.OUs()[0], lab.ACEResetPassword)
 			dc.Grant(t, p.DN, "(A;;GA;;;$S)")

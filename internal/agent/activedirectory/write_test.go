@@ -155,10 +155,13 @@ func TestRefusedByTheController(t *testing.T) {
 		reason   protocol.Reason
 		check    func(*testing.T, Account, protocol.Rule)
 	}{
-		{name: "the current password again", reason: protocol.ReasonUsedBefore,
+		{
+			name: "the current password again", reason: protocol.ReasonUsedBefore,
 			password: func(p lab.Person) string { return p.Password },
-			check:    func(t *testing.T, _ Account, r protocol.Rule) { wantRule(t, r, protocol.Rule{History: 24}) }},
-		{name: "an older one", reason: protocol.ReasonUsedBefore, password: func(p lab.Person) string { return p.Password },
+			check:    func(t *testing.T, _ Account, r protocol.Rule) { wantRule(t, r, protocol.Rule{History: 24}) },
+		},
+		{
+			name: "an older one", reason: protocol.ReasonUsedBefore, password: func(p lab.Person) string { return p.Password },
 			prepare: func(t *testing.T, p lab.Person) {
 				if err := d.Reset(t.Context(), account(t, d, p), []byte(twice)); err != nil {
 					t.Fatal(err)
@@ -166,21 +169,30 @@ func TestRefusedByTheController(t *testing.T) {
 				if err := dc.DatePassword(t.Context(), p.DN, time.Now().AddDate(0, 0, -3)); err != nil {
 					t.Fatal(err)
 				}
-			}},
-		{name: "too short", reason: protocol.ReasonTooShort, password: func(lab.Person) string { return "aB3-xyz" },
-			check: func(t *testing.T, _ Account, r protocol.Rule) { wantRule(t, r, protocol.Rule{MinLength: 12}) }},
-		{name: "too short for the fine-grained policy", reason: protocol.ReasonTooShort, password: func(lab.Person) string { return "aB3-xyz-aB3-xyz" },
+			},
+		},
+		{
+			name: "too short", reason: protocol.ReasonTooShort, password: func(lab.Person) string { return "aB3-xyz" },
+			check: func(t *testing.T, _ Account, r protocol.Rule) { wantRule(t, r, protocol.Rule{MinLength: 12}) },
+		},
+		{
+			name: "too short for the fine-grained policy", reason: protocol.ReasonTooShort, password: func(lab.Person) string { return "aB3-xyz-aB3-xyz" },
 			prepare: func(t *testing.T, p lab.Person) {
 				dc.ApplyPSO(t, p, dctest.Policy{MinLength: 30, Complexity: true})
 			},
-			check: func(t *testing.T, _ Account, r protocol.Rule) { wantRule(t, r, protocol.Rule{MinLength: 30}) }},
+			check: func(t *testing.T, _ Account, r protocol.Rule) { wantRule(t, r, protocol.Rule{MinLength: 30}) },
+		},
 		{name: "too simple", reason: protocol.ReasonTooSimple, password: func(lab.Person) string { return "correcthorsebattery" }},
-		{name: "too young", reason: protocol.ReasonTooYoung, person: []dctest.PersonOption{dctest.PasswordSetNow()},
+		{
+			name: "too young", reason: protocol.ReasonTooYoung, person: []dctest.PersonOption{dctest.PasswordSetNow()},
 			password: func(lab.Person) string { return lab.RandomPassword() },
 			check: func(t *testing.T, a Account, r protocol.Rule) {
-				wantRule(t, r, protocol.Rule{Changed: protocol.MilliOf(a.PasswordSet), MinAge: 120_000,
-					NotBefore: protocol.MilliOf(a.PasswordSet.Add(2 * time.Minute))})
-			}},
+				wantRule(t, r, protocol.Rule{
+					Changed: protocol.MilliOf(a.PasswordSet), MinAge: 120_000,
+					NotBefore: protocol.MilliOf(a.PasswordSet.Add(2 * time.Minute)),
+				})
+			},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -78,7 +78,7 @@ func create(path string) error {
 
 // syncDir makes the rename durable. Systems that cannot sync a directory say so with an error of Sync.
 func syncDir(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // the operator names the folder
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

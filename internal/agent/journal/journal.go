@@ -89,8 +89,10 @@ func (j *Journal) Accept(ctx context.Context, e Entry) (*Entry, error) {
 // Deny stores that a request which was asked about had not arrived. If it arrives later it is refused as a
 // repetition, so the answer "never arrived" stays true. An entry that is there is returned instead.
 func (j *Journal) Deny(ctx context.Context, id seal.RequestID, result protocol.Result, at, keep time.Time) (*Entry, error) {
-	return j.insert(ctx, Entry{ID: id, Operation: protocol.Prove, State: Done, Result: &result, Acknowledged: true,
-		AcceptedAt: protocol.MilliOf(at), KeepUntil: protocol.MilliOf(keep)})
+	return j.insert(ctx, Entry{
+		ID: id, Operation: protocol.Prove, State: Done, Result: &result, Acknowledged: true,
+		AcceptedAt: protocol.MilliOf(at), KeepUntil: protocol.MilliOf(keep),
+	})
 }
 
 func (j *Journal) insert(ctx context.Context, e Entry) (existing *Entry, err error) {

@@ -22,8 +22,10 @@ import (
 func start() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
 
 func newEntry(n byte) Entry {
-	return Entry{ID: seal.RequestID{n}, Operation: protocol.Reset, Header: []byte("header"), Digest: [32]byte{n},
-		AcceptedAt: protocol.MilliOf(start().Add(time.Duration(n) * time.Second)), KeepUntil: protocol.MilliOf(start().Add(time.Hour))}
+	return Entry{
+		ID: seal.RequestID{n}, Operation: protocol.Reset, Header: []byte("header"), Digest: [32]byte{n},
+		AcceptedAt: protocol.MilliOf(start().Add(time.Duration(n) * time.Second)), KeepUntil: protocol.MilliOf(start().Add(time.Hour)),
+	}
 }
 
 func openAt(t testing.TB, path string) *Journal {
@@ -317,8 +319,10 @@ func TestFlippedBitInAnEntry(t *testing.T) {
 func FuzzDecodeEntry(f *testing.F) {
 	e := newEntry(1)
 	e.State = Accepted
-	for _, with := range []func(*Entry){func(*Entry) {}, func(e *Entry) { e.State, e.Before = Sending, &Before{DC: "dc"} },
-		func(e *Entry) { e.State, e.Result = Done, &protocol.Result{Outcome: protocol.Changed} }} {
+	for _, with := range []func(*Entry){
+		func(*Entry) {}, func(e *Entry) { e.State, e.Before = Sending, &Before{DC: "dc"} },
+		func(e *Entry) { e.State, e.Result = Done, &protocol.Result{Outcome: protocol.Changed} },
+	} {
 		with(&e)
 		raw, err := encodeEntry(e)
 		if err != nil {

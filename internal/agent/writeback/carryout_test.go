@@ -105,24 +105,40 @@ func TestNotChanged(t *testing.T) {
 		reason   protocol.Reason
 		event    event.Code
 	}{
-		{name: "used before", password: func(p lab.Person) string { return p.Password },
-			outcome: protocol.Refused, reason: protocol.ReasonUsedBefore, event: event.PolicyRefused},
-		{name: "short", password: func(lab.Person) string { return "aB3-zyx" },
-			outcome: protocol.Refused, reason: protocol.ReasonTooShort, event: event.PolicyRefused},
-		{name: "simple", password: func(lab.Person) string { return "correcthorsebattery" },
-			outcome: protocol.Refused, reason: protocol.ReasonTooSimple, event: event.PolicyRefused},
-		{name: "too young", person: []dctest.PersonOption{dctest.PasswordSetNow()},
-			outcome: protocol.Refused, reason: protocol.ReasonTooYoung, event: event.PolicyRefused},
-		{name: "name inside", person: []dctest.PersonOption{dctest.Named("Gudrun Halvorsen")}, password: func(lab.Person) string { return "Halvorsen-2026!" },
-			outcome: protocol.Refused, reason: protocol.ReasonContainsName, event: event.NameInPassword},
-		{name: "protected", prepare: func(t *testing.T, p lab.Person) { dc.SetAdminCount(t, p) },
-			outcome: protocol.Refused, reason: protocol.ReasonProtected, event: event.AccountProtected},
-		{name: "disabled", prepare: func(t *testing.T, p lab.Person) { dc.Disable(t, p) },
-			outcome: protocol.Refused, reason: protocol.ReasonDisabled, event: event.AccountDisabled},
-		{name: "reset denied", prepare: func(t *testing.T, p lab.Person) {
-			dc.Grant(t, p.DN, "(OD;;CR;00299570-246d-11d0-a768-00aa006e0529;;$S)")
+		{
+			name: "used before", password: func(p lab.Person) string { return p.Password },
+			outcome: protocol.Refused, reason: protocol.ReasonUsedBefore, event: event.PolicyRefused,
 		},
-			outcome: protocol.Failed, reason: protocol.ReasonRights, event: event.PermissionDenied},
+		{
+			name: "short", password: func(lab.Person) string { return "aB3-zyx" },
+			outcome: protocol.Refused, reason: protocol.ReasonTooShort, event: event.PolicyRefused,
+		},
+		{
+			name: "simple", password: func(lab.Person) string { return "correcthorsebattery" },
+			outcome: protocol.Refused, reason: protocol.ReasonTooSimple, event: event.PolicyRefused,
+		},
+		{
+			name: "too young", person: []dctest.PersonOption{dctest.PasswordSetNow()},
+			outcome: protocol.Refused, reason: protocol.ReasonTooYoung, event: event.PolicyRefused,
+		},
+		{
+			name: "name inside", person: []dctest.PersonOption{dctest.Named("Gudrun Halvorsen")}, password: func(lab.Person) string { return "Halvorsen-2026!" },
+			outcome: protocol.Refused, reason: protocol.ReasonContainsName, event: event.NameInPassword,
+		},
+		{
+			name: "protected", prepare: func(t *testing.T, p lab.Person) { dc.SetAdminCount(t, p) },
+			outcome: protocol.Refused, reason: protocol.ReasonProtected, event: event.AccountProtected,
+		},
+		{
+			name: "disabled", prepare: func(t *testing.T, p lab.Person) { dc.Disable(t, p) },
+			outcome: protocol.Refused, reason: protocol.ReasonDisabled, event: event.AccountDisabled,
+		},
+		{
+			name: "reset denied", prepare: func(t *testing.T, p lab.Person) {
+				dc.Grant(t, p.DN, "(OD;;CR;00299570-246d-11d0-a768-00aa006e0529;;$S)")
+			},
+			outcome: protocol.Failed, reason: protocol.ReasonRights, event: event.PermissionDenied,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := dc.NewPerson(t, tt.person...)

@@ -55,8 +55,10 @@ func (w *Writeback) execute(ctx context.Context, r *request) {
 	defer look.release(cancel)
 
 	// The journal decides which of two deliveries of one request goes on.
-	known, err := w.d.Journal.Accept(ctx, journal.Entry{ID: id, Operation: r.op, Header: r.raw, Digest: r.digest,
-		AcceptedAt: protocol.MilliOf(r.received), KeepUntil: protocol.MilliOf(r.header.Expires.Add(keepAfter))})
+	known, err := w.d.Journal.Accept(ctx, journal.Entry{
+		ID: id, Operation: r.op, Header: r.raw, Digest: r.digest,
+		AcceptedAt: protocol.MilliOf(r.received), KeepUntil: protocol.MilliOf(r.header.Expires.Add(keepAfter)),
+	})
 	switch {
 	case err != nil:
 		w.log(ctx, slog.LevelError, event.StateError, r.op, id, slog.Any("error", err))
@@ -94,8 +96,10 @@ func (w *Writeback) repeat(ctx context.Context, r *request, known journal.Entry)
 }
 
 func (w *Writeback) accepted(ctx context.Context, r *request, result *protocol.Result) {
-	w.answer(ctx, r, protocol.Accepted{Version: protocol.Version, Request: r.header.Request.String(), Agent: w.d.Agent,
-		Accepted: true, At: protocol.MilliOf(w.d.Now()), Result: result})
+	w.answer(ctx, r, protocol.Accepted{
+		Version: protocol.Version, Request: r.header.Request.String(), Agent: w.d.Agent,
+		Accepted: true, At: protocol.MilliOf(w.d.Now()), Result: result,
+	})
 }
 
 // look is the account as it was read ahead, and the turn at the directory that goes with it.
@@ -177,6 +181,9 @@ func (w *Writeback) write(ctx context.Context, r *request, l *look, hops *hops) 
 		hops.last().Detail = "no answer"
 		return protocol.Result{}, &before
 	}
+	if err != nil && ctx.Err() != nil {
+		err = &refusal{protocol.ReasonNotWritten} // the agent is being stopped, and nothing was sent
+	}
 	if err != nil {
 		return w.failure(r, err), nil
 	}
@@ -191,7 +198,7 @@ func (l *look) readError() error {
 	case errors.Is(l.err, context.DeadlineExceeded):
 		return &refusal{protocol.ReasonExpired}
 	default:
-		return &refusal{protocol.ReasonAgentLost}
+		return &refusal{protocol.ReasonNotWritten}
 	}
 }
 
@@ -220,8 +227,7 @@ func (r *refusal) Error() string { return string(r.reason) }
 // failure turns an error into a result: refused when the directory or a rule said no to this password or
 // this account, failed when somebody has to mend something. Nothing was changed either way.
 func (w *Writeback) failure(r *request, err error) protocol.Result {
-	var own *refusal
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*refusal](err); ok {
 		return w.result(r.op, r.header.Request, protocol.Failed, own.reason, failEvent(r.op, own.reason))
 	}
 	reason := activedirectory.ReasonOf(err)
@@ -230,8 +236,7 @@ func (w *Writeback) failure(r *request, err error) protocol.Result {
 		outcome = protocol.Refused
 	}
 	result := w.result(r.op, r.header.Request, outcome, reason, failEvent(r.op, reason))
-	var failed *activedirectory.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*activedirectory.Error](err); ok {
 		result.Rule = failed.Rule
 		result.Detail = failed.Detail
 		if result.Detail == "" {
@@ -242,8 +247,10 @@ func (w *Writeback) failure(r *request, err error) protocol.Result {
 }
 
 func snapshot(a activedirectory.Account, now time.Time) journal.Before {
-	return journal.Before{DC: a.DC.Host, Invocation: a.DC.Invocation.Hex(), Version: a.Password.Number,
-		PasswordSet: protocol.MilliOf(a.PasswordSet), Locked: a.Locked(), At: protocol.MilliOf(now)}
+	return journal.Before{
+		DC: a.DC.Host, Invocation: a.DC.Invocation.Hex(), Version: a.Password.Number,
+		PasswordSet: protocol.MilliOf(a.PasswordSet), Locked: a.Locked(), At: protocol.MilliOf(now),
+	}
 }
 
 // finish stores the result and gives it to the server; if that fails now, Run does it later.

@@ -95,10 +95,14 @@ func (b *bench) start(t testing.TB, dc *dctest.DC, opts ...benchOption) {
 	t.Helper()
 	logger := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	svc := dc.ServiceAccount()
-	config := activedirectory.Config{URLs: []string{dc.LDAPSURL()}, User: svc.UPN, RootCAs: roots(t, dc.CAFile()), Logger: logger,
-		Password: func(context.Context) ([]byte, error) { return []byte(svc.Password), nil }}
-	deps := Deps{Keys: keyring{b.key}, CommandKey: b.command.Public().(ed25519.PublicKey), Tenant: tenant, Agent: agent, Logger: logger,
-		Publish: b.publish, Settle: 300 * time.Millisecond}
+	config := activedirectory.Config{
+		URLs: []string{dc.LDAPSURL()}, User: svc.UPN, RootCAs: roots(t, dc.CAFile()), Logger: logger,
+		Password: func(context.Context) ([]byte, error) { return []byte(svc.Password), nil },
+	}
+	deps := Deps{
+		Keys: keyring{b.key}, CommandKey: b.command.Public().(ed25519.PublicKey), Tenant: tenant, Agent: agent, Logger: logger,
+		Publish: b.publish, Settle: 300 * time.Millisecond,
+	}
 	for _, opt := range opts {
 		opt(b, &config, &deps)
 	}
@@ -198,8 +202,10 @@ type command struct {
 func (b *bench) newCommand(t testing.TB, op protocol.Operation, anchor []byte, secrets ...string) *command {
 	t.Helper()
 	now := time.Now()
-	c := &command{secrets: secrets, to: b.key.Public(), by: b.command, header: seal.Header{Tenant: tenant, Anchor: anchor, Operation: string(op),
-		Issued: now, AcceptBy: now.Add(3 * time.Second), Expires: now.Add(time.Minute)}}
+	c := &command{secrets: secrets, to: b.key.Public(), by: b.command, header: seal.Header{
+		Tenant: tenant, Anchor: anchor, Operation: string(op),
+		Issued: now, AcceptBy: now.Add(3 * time.Second), Expires: now.Add(time.Minute),
+	}}
 	if len(secrets) > 0 {
 		c.header.Key = c.to.ID()
 	}

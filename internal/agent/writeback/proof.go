@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"homeward/internal/agent/activedirectory"
@@ -44,8 +45,10 @@ func (w *Writeback) Recover(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("recover request %s: %w", e.ID, err)
 			}
-			w.unresolved[e.ID] = &unresolved{entry: e, guid: guid, reason: protocol.ReasonAgentLost,
-				hops: []protocol.Hop{{Name: "accepted", At: e.AcceptedAt}}}
+			w.unresolved[e.ID] = &unresolved{
+				entry: e, guid: guid, reason: protocol.ReasonAgentLost,
+				hops: []protocol.Hop{{Name: "accepted", At: e.AcceptedAt}},
+			}
 			w.log(ctx, slog.LevelWarn, event.OutcomeUnknown, e.Operation, e.ID)
 		}
 		w.leftover = w.leftover[1:]
@@ -68,8 +71,10 @@ func (w *Writeback) neverSent(ctx context.Context, e journal.Entry) error {
 func (w *Writeback) leaveOpen(ctx context.Context, r *request, before journal.Before, hops *hops) {
 	id := r.header.Request
 	w.log(ctx, slog.LevelWarn, event.OutcomeUnknown, r.op, id)
-	w.open(id, &unresolved{guid: r.guid, reason: protocol.ReasonTimeout, hops: hops.list,
-		entry: journal.Entry{ID: id, Operation: r.op, AcceptedAt: protocol.MilliOf(r.received), State: journal.Sending, Before: &before}})
+	w.open(id, &unresolved{
+		guid: r.guid, reason: protocol.ReasonTimeout, hops: hops.list,
+		entry: journal.Entry{ID: id, Operation: r.op, AcceptedAt: protocol.MilliOf(r.received), State: journal.Sending, Before: &before},
+	})
 }
 
 func (w *Writeback) open(id seal.RequestID, u *unresolved) {
@@ -137,7 +142,7 @@ func (w *Writeback) lookAgain(ctx context.Context, id seal.RequestID) (protocol.
 	result := w.result(u.entry.Operation, id, v.outcome, v.reason, code)
 	result.Detail = v.detail
 	proven := protocol.Hop{Name: "proven", At: protocol.MilliOf(start), Micros: w.d.Now().Sub(start).Microseconds()}
-	result.Hops = append(u.hops, proven)
+	result.Hops = append(slices.Clone(u.hops), proven)
 	w.log(ctx, slog.LevelInfo, event.OutcomeProven, u.entry.Operation, id, slog.String("outcome", string(v.outcome)))
 	w.finish(ctx, u.entry.Operation, id, result)
 	return result, true
@@ -172,8 +177,10 @@ func (u *unresolved) judge(a activedirectory.Account, err error, now time.Time, 
 	case now.Sub(u.unchanged) < settle:
 		return verdict{}
 	}
-	return verdict{true, protocol.Failed, protocol.ReasonNotWritten,
-		fmt.Sprintf("%s still holds what it held before the write, version %d", a.DC.Host, a.Password.Number)}
+	return verdict{
+		true, protocol.Failed, protocol.ReasonNotWritten,
+		fmt.Sprintf("%s still holds what it held before the write, version %d", a.DC.Host, a.Password.Number),
+	}
 }
 
 // whose tells this request's write from somebody else's.

@@ -28,6 +28,9 @@ type wire struct {
 	loseAnswers  atomic.Bool
 	lost         chan struct{} // closed with the first bytes that are lost
 	once         sync.Once
+	watch        atomic.Bool
+	passed       chan struct{} // closed with the first bytes that reach the DC while watch is set
+	onePassed    sync.Once
 }
 
 func newWire(t testing.TB, dc *dctest.DC) *wire {
@@ -37,7 +40,7 @@ func newWire(t testing.TB, dc *dctest.DC) *wire {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	w := &wire{addr: l.Addr().String(), lost: make(chan struct{})}
+	w := &wire{addr: l.Addr().String(), lost: make(chan struct{}), passed: make(chan struct{})}
 	go func() {
 		for {
 			near, err := l.Accept()
@@ -68,6 +71,9 @@ func (w *wire) carry(to, from net.Conn, lose *atomic.Bool) {
 		if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
 			return
 		}
+		if lose == &w.loseRequests && w.watch.Load() {
+			w.onePassed.Do(func() { close(w.passed) })
+		}
 	}
 }
 
@@ -77,7 +83,7 @@ func (w *wire) heal() { w.loseRequests.Store(false); w.loseAnswers.Store(false) 
 func over(dc *dctest.DC, w *wire) benchOption {
 	return func(_ *bench, c *activedirectory.Config, _ *Deps) {
 		c.URLs, c.ServerName = []string{"ldaps://" + w.addr}, dc.Addr()
-		c.WriteTimeout, c.ReadTimeout = 700*time.Millisecond, 700*time.Millisecond
+		c.WriteTimeout, c.ReadTimeout, c.DialTimeout = 700*time.Millisecond, 700*time.Millisecond, 700*time.Millisecond
 	}
 }
 
@@ -231,25 +237,26 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 }
 
-// The frozen DC has the write in its receive buffer, or not, when the agent dies: either is fine as long as
-// what is said is true.
+// The frozen DC has the write in its receive buffer when the agent dies. Whether it carries it out when it
+// thaws is its own affair, as long as what is said is true.
 func TestKilledWhileTheControllerIsFrozen(t *testing.T) {
 	dc := dctest.Private(t, lab.Options{})
-	frozen := make(chan struct{})
-	b := newBench(t, dc, beforeWriting(func() {
+	line := newWire(t, dc)
+	b := newBench(t, dc, over(dc, line), beforeWriting(func() {
 		if err := dc.Pause(); err != nil {
 			t.Error(err)
 		}
-		close(frozen)
+		line.watch.Store(true)
 	}))
 	p := dc.NewPerson(t)
 	b.warm(t, p)
 	next := lab.RandomPassword()
 	c := b.newCommand(t, protocol.Reset, anchor(t, p), next)
-	b.kill(t, c.envelope(t), frozen)
+	b.kill(t, c.envelope(t), line.passed)
 
-	b.start(t, dc, func(_ *bench, c *activedirectory.Config, _ *Deps) {
+	b.start(t, dc, func(_ *bench, c *activedirectory.Config, d *Deps) {
 		c.ReadTimeout, c.DialTimeout = 300*time.Millisecond, 300*time.Millisecond
+		d.Settle = 2 * time.Second // the thawing DC may need a while for what it had received
 	})
 	b.run(t)
 	id := c.header.Request
@@ -259,7 +266,23 @@ func TestKilledWhileTheControllerIsFrozen(t *testing.T) {
 	if err := dc.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	wantTruth(t, dc, p, next, b.result(t, id))
+	r := b.result(t, id)
+	t.Logf("%s: %s", r.Outcome, r.Detail)
+	wantTruth(t, dc, p, next, r)
+}
+
+// An agent that is stopped before anything was sent says so.
+func TestStoppedBeforeSending(t *testing.T) {
+	dc := dctest.Start(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	b := newBench(t, dc, beforeWriting(cancel))
+	p := dc.NewPerson(t)
+	b.warm(t, p)
+	before := b.account(t, p)
+	c := b.newCommand(t, protocol.Reset, anchor(t, p), lab.RandomPassword())
+	b.Handle(ctx, protocol.Reset, c.envelope(t), func([]byte) error { return nil })
+	wantOutcome(t, b.result(t, c.header.Request), protocol.Failed, protocol.ReasonNotWritten)
+	b.wantUntouched(t, p, before)
 }
 
 func TestControllerDiesInTheMiddle(t *testing.T) {
@@ -289,8 +312,10 @@ func TestAcceptedOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = b.journal.Accept(t.Context(), journal.Entry{ID: c.header.Request, Operation: protocol.Reset, Header: header,
-		Digest: sha256.Sum256(c.envelope(t)), AcceptedAt: protocol.MilliOf(time.Now()), KeepUntil: protocol.MilliOf(c.header.Expires)})
+	_, err = b.journal.Accept(t.Context(), journal.Entry{
+		ID: c.header.Request, Operation: protocol.Reset, Header: header,
+		Digest: sha256.Sum256(c.envelope(t)), AcceptedAt: protocol.MilliOf(time.Now()), KeepUntil: protocol.MilliOf(c.header.Expires),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -360,8 +385,10 @@ func TestJudge(t *testing.T) {
 		{"deleted", activedirectory.Account{}, gone, 1, true, protocol.Failed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			u := &unresolved{entry: journal.Entry{Operation: protocol.Reset, AcceptedAt: protocol.MilliOf(start),
-				Before: &journal.Before{Invocation: here, Version: 7, PasswordSet: protocol.MilliOf(start)}}}
+			u := &unresolved{entry: journal.Entry{
+				Operation: protocol.Reset, AcceptedAt: protocol.MilliOf(start),
+				Before: &journal.Before{Invocation: here, Version: 7, PasswordSet: protocol.MilliOf(start)},
+			}}
 			var v verdict
 			for i := range tt.looks {
 				v = u.judge(tt.a, tt.err, start.Add(time.Duration(i+1)*5*time.Second), 15*time.Second)
@@ -378,8 +405,10 @@ func TestJudge(t *testing.T) {
 
 func TestJudgeUnlock(t *testing.T) {
 	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	u := &unresolved{entry: journal.Entry{Operation: protocol.Unlock, AcceptedAt: protocol.MilliOf(start),
-		Before: &journal.Before{Invocation: guid{}.Hex(), Locked: true}}}
+	u := &unresolved{entry: journal.Entry{
+		Operation: protocol.Unlock, AcceptedAt: protocol.MilliOf(start),
+		Before: &journal.Before{Invocation: guid{}.Hex(), Locked: true},
+	}}
 	locked := activedirectory.Account{Computed: 0x10}
 	for i, want := range []bool{false, false, false, true} {
 		if v := u.judge(locked, nil, start.Add(time.Duration(i)*5*time.Second), 15*time.Second); v.decided != want {
@@ -437,13 +466,17 @@ func FuzzHandle(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { _ = j.Close() })
-	w, err := New(Deps{Directory: nobody{}, Journal: j, Keys: keyring{b.key}, CommandKey: make([]byte, 32), Tenant: tenant, Agent: agent,
-		Publish: func(context.Context, protocol.Result) error { return errors.New("a result was made") }})
+	w, err := New(Deps{
+		Directory: nobody{}, Journal: j, Keys: keyring{b.key}, CommandKey: make([]byte, 32), Tenant: tenant, Agent: agent,
+		Publish: func(context.Context, protocol.Result) error { return errors.New("a result was made") },
+	})
 	if err != nil {
 		f.Fatal(err)
 	}
-	header, err := seal.Header{Tenant: tenant, Operation: "reset", Anchor: make([]byte, 16), Request: seal.RequestID{1},
-		Issued: time.Now(), AcceptBy: time.Now().Add(time.Hour), Expires: time.Now().Add(time.Hour)}.Marshal()
+	header, err := seal.Header{
+		Tenant: tenant, Operation: "reset", Anchor: make([]byte, 16), Request: seal.RequestID{1},
+		Issued: time.Now(), AcceptBy: time.Now().Add(time.Hour), Expires: time.Now().Add(time.Hour),
+	}.Marshal()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -476,6 +509,7 @@ var errReached = errors.New("the directory was reached")
 func (nobody) Account(context.Context, guid) (activedirectory.Account, error) {
 	return activedirectory.Account{}, errReached
 }
+
 func (nobody) Policy(context.Context, activedirectory.Account) (policy, error) {
 	return policy{}, errReached
 }

@@ -92,8 +92,10 @@ func (w *Writeback) refuse(ctx context.Context, r *request, reason protocol.Reas
 	case protocol.Prove:
 		w.answer(ctx, r, w.result(r.op, r.header.Request, protocol.Failed, reason, refusalEvent(reason)))
 	default:
-		w.answer(ctx, r, protocol.Accepted{Version: protocol.Version, Request: r.header.Request.String(), Agent: w.d.Agent,
-			Reason: reason, At: protocol.MilliOf(w.d.Now())})
+		w.answer(ctx, r, protocol.Accepted{
+			Version: protocol.Version, Request: r.header.Request.String(), Agent: w.d.Agent,
+			Reason: reason, At: protocol.MilliOf(w.d.Now()),
+		})
 	}
 }
 
@@ -109,6 +111,8 @@ func (w *Writeback) answer(ctx context.Context, r *request, v any) {
 }
 
 func (w *Writeback) result(op protocol.Operation, id seal.RequestID, o protocol.Outcome, reason protocol.Reason, code event.Code) protocol.Result {
-	return protocol.Result{Version: protocol.Version, Request: id.String(), Agent: w.d.Agent, Operation: op,
-		Outcome: o, Reason: reason, Event: int(code), At: protocol.MilliOf(w.d.Now())}
+	return protocol.Result{
+		Version: protocol.Version, Request: id.String(), Agent: w.d.Agent, Operation: op,
+		Outcome: o, Reason: reason, Event: int(code), At: protocol.MilliOf(w.d.Now()),
+	}
 }
