@@ -3,11 +3,6 @@ package writeback
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
-	"fmt"
-	"net"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,105 +12,17 @@ import (
 	"homeward/internal/agent/journal"
 	"homeward/internal/lab"
 	"homeward/internal/protocol"
-	"homeward/internal/seal"
 	"homeward/test/dctest"
 )
 
 // wire is a TCP line to the DC that can lose one direction, as a broken network does.
-type wire struct {
-	addr         string
-	loseRequests atomic.Bool
-	loseAnswers  atomic.Bool
-	lost         chan struct{} // closed with the first bytes that are lost
-	once         sync.Once
-	watch        atomic.Bool
-	passed       chan struct{} // closed with the first bytes that reach the DC while watch is set
-	onePassed    sync.Once
-}
-
-func newWire(t testing.TB, dc *dctest.DC) *wire {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	w := &wire{addr: l.Addr().String(), lost: make(chan struct{}), passed: make(chan struct{})}
-	go func() {
-		for {
-			near, err := l.Accept()
-			if err != nil {
-				return
-			}
-			far, err := net.Dial("tcp", dc.Addr()+":636")
-			if err != nil {
-				_ = near.Close()
-				continue
-			}
-			go w.carry(far, near, &w.loseRequests)
-			go w.carry(near, far, &w.loseAnswers)
-		}
-	}()
-	return w
-}
-
-func (w *wire) carry(to, from net.Conn, lose *atomic.Bool) {
-	defer func() { _, _ = to.Close(), from.Close() }()
-	buf := make([]byte, 16<<10)
-	for {
-		n, err := from.Read(buf)
-		if n > 0 && lose.Load() {
-			w.once.Do(func() { close(w.lost) })
-			continue
-		}
-		if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
-			return
-		}
-		if lose == &w.loseRequests && w.watch.Load() {
-			w.onePassed.Do(func() { close(w.passed) })
-		}
-	}
-}
-
-func (w *wire) heal() { w.loseRequests.Store(false); w.loseAnswers.Store(false) }
 
 // over lets a bench reach the DC through w.
-func over(dc *dctest.DC, w *wire) benchOption {
-	return func(_ *bench, c *activedirectory.Config, _ *Deps) {
-		c.URLs, c.ServerName = []string{"ldaps://" + w.addr}, dc.Addr()
-		c.WriteTimeout, c.ReadTimeout, c.DialTimeout = 700*time.Millisecond, 700*time.Millisecond, 700*time.Millisecond
-	}
-}
 
 // beforeWriting calls do between the look at the account and the write.
-func beforeWriting(do func()) benchOption {
-	return func(b *bench, _ *activedirectory.Config, d *Deps) { d.Directory = &hooked{b: b, do: sync.OnceFunc(do)} }
-}
-
-type hooked struct {
-	b  *bench
-	do func()
-}
-
-func (h *hooked) Account(ctx context.Context, g guid) (activedirectory.Account, error) {
-	return h.b.dir.Account(ctx, g)
-}
-
-func (h *hooked) Policy(ctx context.Context, a activedirectory.Account) (policy, error) {
-	return h.b.dir.Policy(ctx, a)
-}
-
-func (h *hooked) Reset(ctx context.Context, a activedirectory.Account, password []byte) error {
-	h.do()
-	return h.b.dir.Reset(ctx, a, password)
-}
-
-func (h *hooked) Unlock(ctx context.Context, a activedirectory.Account) error {
-	h.do()
-	return h.b.dir.Unlock(ctx, a)
-}
 
 // warm makes the connection that writes, so that a cut line does not stop the dialling already.
+
 func (b *bench) warm(t testing.TB, p lab.Person) {
 	t.Helper()
 	if err := b.dir.Unlock(t.Context(), b.account(t, p)); err != nil {
@@ -124,6 +31,7 @@ func (b *bench) warm(t testing.TB, p lab.Person) {
 }
 
 // wantTruth compares a result with what the directory really does.
+
 func wantTruth(t testing.TB, dc *dctest.DC, p lab.Person, next string, r protocol.Result) {
 	t.Helper()
 	err := dc.Bind(p.UPN, next)
@@ -187,6 +95,7 @@ func TestRequestLost(t *testing.T) {
 }
 
 // kill carries out a reset and ends the agent in the middle of the write, when ready says so.
+
 func (b *bench) kill(t testing.TB, data []byte, ready <-chan struct{}) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -238,7 +147,9 @@ func TestKilledInTheMiddle(t *testing.T) {
 }
 
 // The frozen DC has the write in its receive buffer when the agent dies. Whether it carries it out when it
+
 // thaws is its own affair, as long as what is said is true.
+
 func TestKilledWhileTheControllerIsFrozen(t *testing.T) {
 	dc := dctest.Private(t, lab.Options{})
 	line := newWire(t, dc)
@@ -272,6 +183,7 @@ func TestKilledWhileTheControllerIsFrozen(t *testing.T) {
 }
 
 // An agent that is stopped before anything was sent says so.
+
 func TestStoppedBeforeSending(t *testing.T) {
 	dc := dctest.Start(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -326,6 +238,7 @@ func TestAcceptedOnly(t *testing.T) {
 }
 
 // The helpdesk sets a password while the outcome is open: nobody can say which one holds.
+
 func TestSomebodyElseResetsToo(t *testing.T) {
 	dc := dctest.Start(t)
 	line := newWire(t, dc)
@@ -353,159 +266,6 @@ func quoted(s string) string {
 	return string(out)
 }
 
-func TestJudge(t *testing.T) {
-	const here, there = "11111111111111111111111111111111", "22222222222222222222222222222222"
-	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	look := func(at string, version uint32, origin string) activedirectory.Account {
-		a := activedirectory.Account{PasswordSet: start}
-		a.DC.Invocation, a.Password.Number, a.Password.Origin = mustGUID(t, at), version, mustGUID(t, origin)
-		return a
-	}
-	gone := &activedirectory.Error{Reason: protocol.ReasonNotFound}
-	down := &activedirectory.Error{Reason: protocol.ReasonDirectoryDown}
-	for _, tt := range []struct {
-		name    string
-		a       activedirectory.Account
-		err     error
-		looks   int // each five seconds after the one before
-		decided bool
-		outcome protocol.Outcome
-	}{
-		{"written", look(here, 8, here), nil, 1, true, protocol.Changed},
-		{"written, seen at another controller", look(there, 8, here), nil, 1, true, protocol.Changed},
-		{"twice", look(here, 9, here), nil, 1, true, protocol.Unknown},
-		{"once, but elsewhere", look(here, 8, there), nil, 1, true, protocol.Unknown},
-		{"unchanged, first look", look(here, 7, here), nil, 1, false, ""},
-		{"unchanged, settling", look(here, 7, here), nil, 3, false, ""},
-		{"unchanged, settled", look(here, 7, here), nil, 4, true, protocol.Failed},
-		{"unchanged, but at another controller", look(there, 7, here), nil, 50, false, ""},
-		{"nobody answers", activedirectory.Account{}, down, 50, false, ""},
-		{"a plain error", activedirectory.Account{}, errors.New("x"), 50, false, ""},
-		{"nobody answers for a day", activedirectory.Account{}, down, 24*720 + 1, true, protocol.Unknown},
-		{"deleted", activedirectory.Account{}, gone, 1, true, protocol.Failed},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			u := &unresolved{entry: journal.Entry{
-				Operation: protocol.Reset, AcceptedAt: protocol.MilliOf(start),
-				Before: &journal.Before{Invocation: here, Version: 7, PasswordSet: protocol.MilliOf(start)},
-			}}
-			var v verdict
-			for i := range tt.looks {
-				v = u.judge(tt.a, tt.err, start.Add(time.Duration(i+1)*5*time.Second), 15*time.Second)
-				if v.decided && i < tt.looks-1 {
-					t.Fatalf("decided at look %d", i+1)
-				}
-			}
-			if v.decided != tt.decided || v.outcome != tt.outcome {
-				t.Errorf("got %+v", v)
-			}
-		})
-	}
-}
-
-func TestJudgeUnlock(t *testing.T) {
-	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	u := &unresolved{entry: journal.Entry{
-		Operation: protocol.Unlock, AcceptedAt: protocol.MilliOf(start),
-		Before: &journal.Before{Invocation: guid{}.Hex(), Locked: true},
-	}}
-	locked := activedirectory.Account{Computed: 0x10}
-	for i, want := range []bool{false, false, false, true} {
-		if v := u.judge(locked, nil, start.Add(time.Duration(i)*5*time.Second), 15*time.Second); v.decided != want {
-			t.Errorf("look %d: %+v", i, v)
-		}
-	}
-	if v := u.judge(activedirectory.Account{}, nil, start, time.Second); v.outcome != protocol.Changed {
-		t.Errorf("not locked any more: %+v", v)
-	}
-}
-
-func TestOverloaded(t *testing.T) {
-	dc := dctest.Start(t)
-	b := newBench(t, dc)
-	for range maxRequests {
-		b.writes <- struct{}{}
-	}
-	p := dc.NewPerson(t)
-	before := b.account(t, p)
-	a, id := b.reset(t, p, lab.RandomPassword())
-	if a.Accepted || a.Reason != protocol.ReasonOverloaded {
-		t.Errorf("answer %+v", a)
-	}
-	if _, err := b.journal.Get(id); !errors.Is(err, journal.ErrUnknown) {
-		t.Errorf("the journal remembers it: %v", err)
-	}
-	b.wantUntouched(t, p, before)
-}
-
-// A request that waited too long for its turn is not written any more.
-func TestExpiredBeforeItsTurn(t *testing.T) {
-	dc := dctest.Start(t)
-	b := newBench(t, dc)
-	for range writers {
-		b.turns <- struct{}{}
-	}
-	p := dc.NewPerson(t)
-	before := b.account(t, p)
-	c := b.newCommand(t, protocol.Reset, anchor(t, p), lab.RandomPassword())
-	c.header.AcceptBy, c.header.Expires = c.header.Issued.Add(400*time.Millisecond), c.header.Issued.Add(400*time.Millisecond)
-	var a protocol.Accepted
-	b.handle(t, protocol.Reset, c.envelope(t), &a)
-	wantOutcome(t, b.result(t, c.header.Request), protocol.Failed, protocol.ReasonExpired)
-	b.wantUntouched(t, p, before)
-}
-
-func FuzzHandle(f *testing.F) {
-	b := &bench{}
-	var err error
-	if b.key, err = seal.GenerateKey(); err != nil {
-		f.Fatal(err)
-	}
-	j, err := journal.Open(f.TempDir() + "/journal.db")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { _ = j.Close() })
-	w, err := New(Deps{
-		Directory: nobody{}, Journal: j, Keys: keyring{b.key}, CommandKey: make([]byte, 32), Tenant: tenant, Agent: agent,
-		Publish: func(context.Context, protocol.Result) error { return errors.New("a result was made") },
-	})
-	if err != nil {
-		f.Fatal(err)
-	}
-	header, err := seal.Header{
-		Tenant: tenant, Operation: "reset", Anchor: make([]byte, 16), Request: seal.RequestID{1},
-		Issued: time.Now(), AcceptBy: time.Now().Add(time.Hour), Expires: time.Now().Add(time.Hour),
-	}.Marshal()
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add("reset", seal.Envelope{Header: header, Sealed: []byte("x"), Signature: make([]byte, 64)}.Marshal())
-	f.Add("prove", []byte("HWE\x01"))
-	f.Add("", []byte{})
-	f.Fuzz(func(t *testing.T, op string, data []byte) {
-		answers := 0
-		w.Handle(t.Context(), protocol.Operation(op), data, func(raw []byte) error {
-			answers++
-			if len(raw) > protocol.MaxMessage {
-				return fmt.Errorf("%d bytes", len(raw))
-			}
-			return nil
-		})
-		if answers != 1 {
-			t.Errorf("%d answers", answers)
-		}
-		if pending, err := j.Pending(); err != nil || len(pending) != 0 {
-			t.Errorf("garbage was accepted: %v %v", pending, err)
-		}
-	})
-}
-
-// nobody is for tests that must not get as far as the directory.
-type nobody struct{}
-
-var errReached = errors.New("the directory was reached")
-
 func (nobody) Account(context.Context, guid) (activedirectory.Account, error) {
 	return activedirectory.Account{}, errReached
 }
@@ -513,5 +273,7 @@ func (nobody) Account(context.Context, guid) (activedirectory.Account, error) {
 func (nobody) Policy(context.Context, activedirectory.Account) (policy, error) {
 	return policy{}, errReached
 }
+
 func (nobody) Reset(context.Context, activedirectory.Account, []byte) error { return errReached }
-func (nobody) Unlock(context.Context, activedirectory.Account) error        { return errReached }
+
+func (nobody) Unlock(context.Context, activedirectory.Account) error { return errReached }
