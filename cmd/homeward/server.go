@@ -20,7 +20,7 @@ import (
 
 // file is the flag of every verb that needs the server's configuration.
 type file struct {
-	Config string `help:"Configuration file." default:"/etc/homeward/server.yaml" type:"path" placeholder:"FILE"`
+	Config string `help:"Configuration file (${default})." default:"/etc/homeward/server.yaml" type:"path" placeholder:"FILE"`
 }
 
 func (f file) load() (config.Server, error) { return config.LoadServer(f.Config, os.Environ()) }

@@ -33,7 +33,7 @@ type Verbs struct {
 
 // File is the flag every verb has.
 type File struct {
-	Config string `help:"Configuration file." default:"/etc/homeward/agent.yaml" type:"path" placeholder:"FILE"`
+	Config string `help:"Configuration file (${default})." default:"/etc/homeward/agent.yaml" type:"path" placeholder:"FILE"`
 }
 
 func (f File) load() (config.Agent, error) { return config.LoadAgent(f.Config, os.Environ()) }
