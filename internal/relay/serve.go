@@ -101,7 +101,11 @@ func (l *AgentLink) refuse(m *nats.Msg, op protocol.Operation) {
 func (l *AgentLink) drain(sub *nats.Subscription, gone <-chan struct{}, running *sync.WaitGroup) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.life), drainTime)
 	defer cancel()
-	if err := sub.Drain(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+	stop := sub.Drain
+	if !l.Connected() {
+		stop = sub.Unsubscribe // Drain asks the server, and waits 10 s for one that is not there
+	}
+	if err := stop(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 		return fmt.Errorf("stop taking commands: %w", err)
 	}
 	done := make(chan struct{})
