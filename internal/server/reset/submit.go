@@ -28,11 +28,14 @@ const (
 )
 
 // Policy asks an agent for the person's effective policy, and whether they can be written at all. It
-// returns ErrNoAgent when nobody answers.
+// returns ErrNoAgent when nobody answers, and ErrTooMany when no ticket would be given any more.
 func (s *Service) Policy(ctx context.Context, a Attempt) (protocol.PersonPolicy, error) {
 	var out protocol.PersonPolicy
-	if a.State != Verified && a.State != Refused {
+	switch {
+	case a.State != Verified && a.State != Refused:
 		return out, ErrState
+	case a.Tries >= maxTries:
+		return out, ErrTooMany
 	}
 	p, err := s.People.Person(ctx, a.Tenant, a.Person)
 	if err != nil {

@@ -4,12 +4,19 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"homeward/internal/directory"
 	"homeward/internal/protocol"
 	"homeward/internal/seal"
 	"homeward/internal/server/reset"
+)
+
+// waitKey tells the password page that the script ran into a limit, and for how many minutes it holds.
+const (
+	waitKey = "wait"
+	maxWait = 60
 )
 
 func (v *visit) getPassword() error {
@@ -19,6 +26,9 @@ func (v *visit) getPassword() error {
 	}
 	if at(a) != "/password" {
 		return v.seeOther(at(a))
+	}
+	if minutes, err := strconv.Atoi(v.r.URL.Query().Get(waitKey)); err == nil && minutes > 0 && minutes <= maxWait {
+		return &reset.LimitError{Until: v.Now().Add(time.Duration(minutes) * time.Minute)}
 	}
 	policy, err := v.Resets.Policy(v.ctx(), a)
 	switch {
@@ -103,6 +113,11 @@ type redirect struct {
 func (v *visit) away(a reset.Attempt, err error) error {
 	if a.ID == "" || errors.Is(err, reset.ErrNoSession) || errors.Is(err, reset.ErrExpired) {
 		return v.json(http.StatusOK, redirect{"/password"})
+	}
+	var limited *reset.LimitError
+	if errors.As(err, &limited) {
+		wait := limited.Until.Sub(v.Now())
+		return v.json(http.StatusOK, redirect{"/password?" + waitKey + "=" + strconv.Itoa(min(int(wait/time.Minute)+1, maxWait))})
 	}
 	if errors.Is(err, reset.ErrState) || errors.Is(err, reset.ErrConflict) || errors.Is(err, reset.ErrTooMany) {
 		return v.json(http.StatusOK, redirect{"/status/" + a.ID})
