@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// lease is how long one claimer owns a message before another may try.
-	lease = 2 * time.Minute
+	// lease is how long one claimer owns a message before another may try: after a killed server, this is how
+	// late its mail can be. A person waits for the code in it.
+	lease = 45 * time.Second
 	// poll finds messages that another process queued.
 	poll = 5 * time.Second
 	// retryFirst doubles per try up to retryMost.
@@ -106,11 +107,15 @@ func (q *Queue) Run(ctx context.Context) error {
 
 func (q *Queue) flush(ctx context.Context) error {
 	for {
-		batch, err := q.store.ClaimMail(ctx, q.now(), lease)
+		claimed := q.now()
+		batch, err := q.store.ClaimMail(ctx, claimed, lease)
 		if err != nil || len(batch) == 0 {
 			return err
 		}
 		for _, m := range batch {
+			if q.now().Sub(claimed) > lease-smtpTimeout {
+				break // a slow mail server: the rest may be somebody else's before they are sent
+			}
 			if err := q.deliver(ctx, m); err != nil {
 				return err
 			}
