@@ -74,7 +74,10 @@ func (p *Process) Kill() error { return p.end(syscall.SIGKILL) }
 func (p *Process) end(sig syscall.Signal) error {
 	select {
 	case <-p.done:
-		return p.log.Close()
+		if err := p.log.Close(); !errors.Is(err, os.ErrClosed) { // ended by us before
+			return err
+		}
+		return nil
 	default:
 	}
 	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {

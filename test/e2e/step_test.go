@@ -1,8 +1,10 @@
 package e2e_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -184,4 +186,19 @@ func pass(t *testing.T, moment time.Time) {
 	case <-timer.C:
 	case <-t.Context().Done():
 	}
+}
+
+// sessionHash is what the database knows a browser's session by.
+func sessionHash(t *testing.T, s *site, v *demo.Visitor) []byte {
+	t.Helper()
+	portal, err := url.Parse(s.Portal())
+	must(t, err)
+	for _, c := range v.HTTP.Jar.Cookies(portal) {
+		if c.Name == "__Host-homeward" {
+			h := sha256.Sum256([]byte(c.Value))
+			return h[:]
+		}
+	}
+	t.Fatal("the browser has no session")
+	return nil
 }
