@@ -163,6 +163,7 @@ func (a *Agent) status(s relay.Status) {
 	}
 	a.log.Info("relay is connected", "event", int(event.AgentConnected))
 	signal(a.connected)
+	a.write.Resend()
 }
 
 func signal(c chan struct{}) {
@@ -200,7 +201,7 @@ func (a *Agent) hello() protocol.Hello {
 
 func (a *Agent) heartbeat() protocol.Beat {
 	state, _ := a.seen()
-	return protocol.Beat{Version: protocol.Version, Agent: a.id.Agent(), Directory: state, At: protocol.MilliOf(time.Now())}
+	return protocol.Beat{Version: protocol.Version, Agent: a.id.Agent(), Directory: state, Pending: a.write.Pending(), At: protocol.MilliOf(time.Now())}
 }
 
 func (a *Agent) seen() (protocol.Directory, activedirectory.State) {
@@ -340,16 +341,18 @@ func (a *Agent) sendPage(ctx context.Context, page *protocol.People) error {
 	return nil
 }
 
-// renew asks for a fresh relay credential when half of the old one's life is over.
+// renew asks for a fresh relay credential when half of the old one's life is over. One that is over already,
+// because the agent was off for so long, no longer opens the relay; then it asks over HTTPS.
 func (a *Agent) renew(ctx context.Context) error {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
-	first := a.id.Expires().Sub(a.now())
 	for {
-		if left := a.id.Expires().Sub(a.now()); left < first/2 && a.link.Connected() {
-			if a.renewOnce(ctx) {
-				first = a.id.Expires().Sub(a.now())
-			}
+		left := a.id.Expires().Sub(a.now())
+		switch {
+		case left <= 0:
+			a.renewLate(ctx)
+		case left < credentialLife/2 && a.link.Connected():
+			a.renewOnce(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -359,15 +362,29 @@ func (a *Agent) renew(ctx context.Context) error {
 	}
 }
 
-func (a *Agent) renewOnce(ctx context.Context) bool {
+// credentialLife is what servers give; with a shorter one renewal only happens sooner.
+const credentialLife = 30 * 24 * time.Hour
+
+func (a *Agent) renewLate(ctx context.Context) {
+	r, err := renewSigned(ctx, a.config, a.id, a.now())
+	if err == nil {
+		err = a.id.Renewed(r)
+	}
+	if err == nil {
+		err = a.link.Reconnect()
+	}
+	if err != nil && ctx.Err() == nil {
+		a.log.Error("relay credential is over and couldn't be renewed; will try again", "event", int(event.RelayError), "error", err)
+	}
+}
+
+func (a *Agent) renewOnce(ctx context.Context) {
 	var r protocol.Renewal
 	if err := a.link.Request(ctx, protocol.UpRenew, protocol.Ack{OK: true}, &r); err != nil || !r.OK {
 		a.log.Warn("relay credential wasn't renewed; will try again", "expires", a.id.Expires(), "reason", string(r.Reason), "error", err)
-		return false
+		return
 	}
 	if err := a.id.Renewed(r); err != nil {
 		a.log.Error("renewed credential couldn't be stored", "event", int(event.StateError), "error", err)
-		return false
 	}
-	return true
 }

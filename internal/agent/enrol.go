@@ -55,44 +55,66 @@ func Enrol(ctx context.Context, c config.Agent, code, domain, machine, build str
 
 func postEnrol(ctx context.Context, c config.Agent, server string, r protocol.EnrolRequest) (protocol.EnrolAnswer, error) {
 	var answer protocol.EnrolAnswer
+	if err := post(ctx, c, server+"/enrol", r, &answer); err != nil {
+		return answer, fmt.Errorf("enrol: %w", err)
+	}
+	return answer, nil
+}
+
+// renewSigned fetches a fresh credential over HTTPS, for when the old one no longer opens the relay.
+func renewSigned(ctx context.Context, c config.Agent, id *identity.Identity, now time.Time) (protocol.Renewal, error) {
+	var answer protocol.Renewal
+	r := protocol.RenewRequest{Version: protocol.Version, Agent: id.Agent(), At: protocol.MilliOf(now)}
+	var err error
+	if r.Signature, err = id.Sign(protocol.RenewProof(r.Agent, r.At)); err != nil {
+		return answer, fmt.Errorf("sign renewal: %w", err)
+	}
+	if err := post(ctx, c, id.Server()+"/renew", r, &answer); err != nil {
+		return answer, fmt.Errorf("renew credential: %w", err)
+	}
+	return answer, nil
+}
+
+// post sends one message to the portal and decodes its answer strictly.
+func post(ctx context.Context, c config.Agent, address string, message, answer any) error {
 	client, err := httpClient(c)
 	if err != nil {
-		return answer, err
+		return err
 	}
 	defer client.CloseIdleConnections()
-	body, err := protocol.Encode(r)
+	body, err := protocol.Encode(message)
 	if err != nil {
-		return answer, err
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, enrolTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server+"/enrol", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
-		return answer, fmt.Errorf("enrol: %w", err)
+		return fmt.Errorf("address %s: %w", address, err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := client.Do(req)
 	if err != nil {
-		return answer, fmt.Errorf("enrol at %s: %w", server, unwrapURL(err))
+		return fmt.Errorf("%s: %w", address, unwrapURL(err))
 	}
 	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, protocol.MaxMessage+1))
 	if err != nil {
-		return answer, fmt.Errorf("enrol at %s: %w", server, err)
+		return fmt.Errorf("%s: %w", address, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return answer, problem(server, resp.StatusCode, b)
+		return problem(address, resp.StatusCode, b)
 	}
-	if err := protocol.Decode(b, &answer); err != nil {
-		return answer, fmt.Errorf("%s answered, but not as a Homeward server of this version does", server)
+	if err := protocol.Decode(b, answer); err != nil {
+		return fmt.Errorf("%s answered, but not as a Homeward server of this version does", address)
 	}
-	return answer, nil
+	return nil
 }
 
 func problem(server string, status int, body []byte) error {
 	var p protocol.Problem
 	if json.Unmarshal(body, &p) == nil && p.Message != "" {
-		return fmt.Errorf("%s refused the enrolment: %s", server, p.Message)
+		return fmt.Errorf("%s refused: %s", server, p.Message)
 	}
 	return fmt.Errorf("%s answered with HTTP status %d: check that server names the portal", server, status)
 }

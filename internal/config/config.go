@@ -87,7 +87,6 @@ func load[T any, P checked[T]](path string, environ []string) (T, error) {
 func keys(t reflect.Type, prefix string) []string {
 	var out []string
 	for f := range t.Fields() {
-		f := f
 		name := prefix + f.Tag.Get("koanf")
 		if f.Type.Kind() == reflect.Struct {
 			if f.Anonymous {

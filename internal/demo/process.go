@@ -102,7 +102,7 @@ func (p *Process) end(sig syscall.Signal) error {
 
 // run runs a program to its end with something on standard input.
 func run(ctx context.Context, stdin, program string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // our own binary
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	cmd.SysProcAttr = dieWithParent()
 	out, err := cmd.CombinedOutput()

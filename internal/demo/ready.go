@@ -39,8 +39,10 @@ type ReadyPerson struct {
 
 // Ready describes the running stack.
 func (s *Stack) Ready() Ready {
-	r := Ready{Portal: s.portal + "/", Admin: s.portal + "/admin", Mailbox: s.Mailbox.URL(), PortalCA: s.cert.CAFile,
-		ServerPID: s.Server.PID(), AgentPID: s.Agent.PID(), WorkFolder: s.dir}
+	r := Ready{
+		Portal: s.portal + "/", Admin: s.portal + "/admin", Mailbox: s.Mailbox.URL(), PortalCA: s.cert.CAFile,
+		ServerPID: s.Server.PID(), AgentPID: s.Agent.PID(), WorkFolder: s.dir,
+	}
 	if s.DC == nil {
 		r.LDAPS, r.LDAPSCA, r.BaseDN = s.o.External.URLs[0], s.o.External.CAFile, s.o.External.BaseDN
 		return r

@@ -186,21 +186,28 @@ func (s *Stack) writeServer(ctx context.Context) error {
 	}
 	smtpHost, smtpPort := s.Mailbox.SMTP()
 	s.portal = "https://" + net.JoinHostPort("localhost", port)
-	s.conf = config.Server{Listen: listen, BaseURL: s.portal, Cert: s.cert.CertFile, Key: s.cert.KeyFile, State: s.path("server"),
+	s.conf = config.Server{
+		Listen: listen, BaseURL: s.portal, Cert: s.cert.CertFile, Key: s.cert.KeyFile, State: s.path("server"),
 		Database: s.o.Database, MasterKey: s.path("server/master.key"),
-		Mail: config.Mail{Host: smtpHost, Port: smtpPort, TLS: "none", From: "password@contoso.example"}, Log: config.Log{Level: "info", Format: "text"}}
+		Mail: config.Mail{Host: smtpHost, Port: smtpPort, TLS: "none", From: "password@contoso.example"}, Log: config.Log{Level: "info", Format: "text"},
+	}
 	if s.conf.Database == "" {
 		s.conf.Database = "sqlite:" + s.path("server/homeward.db")
 	}
 	return writeYAML(s.path("server.yaml"), map[string]any{
 		"listen": listen, "base_url": s.portal, "cert": s.conf.Cert, "key": s.conf.Key, "state": s.conf.State, "database": s.conf.Database,
-		"master_key": s.conf.MasterKey, "mail": map[string]any{"host": smtpHost, "port": smtpPort, "tls": "none", "from": s.conf.Mail.From}})
+		"master_key": s.conf.MasterKey, "mail": map[string]any{"host": smtpHost, "port": smtpPort, "tls": "none", "from": s.conf.Mail.From},
+	})
 }
 
 func (s *Stack) writeAgent(d config.Directory) error {
-	conf := map[string]any{"server": s.portal, "ca_file": s.cert.CAFile, "state": s.path("agent"),
-		"directory": map[string]any{"urls": d.URLs, "ca_file": d.CAFile, "base_dn": d.BaseDN, "user": d.User, "password_file": d.PasswordFile,
-			"organizational_units": d.Units}}
+	conf := map[string]any{
+		"server": s.portal, "ca_file": s.cert.CAFile, "state": s.path("agent"),
+		"directory": map[string]any{
+			"urls": d.URLs, "ca_file": d.CAFile, "base_dn": d.BaseDN, "user": d.User, "password_file": d.PasswordFile,
+			"organizational_units": d.Units,
+		},
+	}
 	if p := s.o.Proxy; p.URL != "" {
 		proxy := map[string]any{"url": p.URL}
 		if p.User != "" {
@@ -241,8 +248,10 @@ func (s *Stack) prepare(ctx context.Context) (string, error) {
 		return "", err
 	}
 	s.Store = st
-	t := tenant.Tenant{ID: TenantID, Name: "Contoso", Settings: tenant.Settings{HelpdeskPhone: "+46 8 555 01 42", HelpURL: "https://help.contoso.example/",
-		SignInURL: "https://www.contoso.example/", ExampleUPN: "sam.berg@contoso.com", ExampleDown: `CONTOSO\sberg`, TimeZone: "Europe/Stockholm", UnlockOnly: true}}
+	t := tenant.Tenant{ID: TenantID, Name: "Contoso", Settings: tenant.Settings{
+		HelpdeskPhone: "+46 8 555 01 42", HelpURL: "https://help.contoso.example/",
+		SignInURL: "https://www.contoso.example/", ExampleUPN: "sam.berg@contoso.com", ExampleDown: `CONTOSO\sberg`, TimeZone: "Europe/Stockholm", UnlockOnly: true,
+	}}
 	if err := server.CreateTenant(ctx, st, t); err != nil {
 		return "", err
 	}

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,8 +131,7 @@ func (v *Visitor) ReadCode(ctx context.Context, to string, since time.Time) (str
 	defer tick.Stop()
 	for {
 		messages := v.box.Messages()
-		for i := len(messages) - 1; i >= 0; i-- {
-			m := messages[i]
+		for _, m := range slices.Backward(messages) {
 			if strings.EqualFold(m.To, to) && m.At.After(since) {
 				if c := code.FindString(m.Text); c != "" {
 					return c, nil
@@ -217,8 +217,10 @@ type Sent struct {
 // Send submits a sealed password.
 func (v *Visitor) Send(ctx context.Context, t Ticket, sealed []byte) (Sent, error) {
 	var s Sent
-	p, err := v.do(ctx, http.MethodPost, "/password", url.Values{"flow": {v.flow}, "request": {t.Request},
-		"sealed": {base64.StdEncoding.EncodeToString(sealed)}}, true)
+	p, err := v.do(ctx, http.MethodPost, "/password", url.Values{
+		"flow": {v.flow}, "request": {t.Request},
+		"sealed": {base64.StdEncoding.EncodeToString(sealed)},
+	}, true)
 	if err != nil {
 		return s, err
 	}

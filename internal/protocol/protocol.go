@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 )
 
@@ -247,6 +248,20 @@ type Renewal struct {
 	JWT     string `json:"jwt,omitempty"`
 	Expires Milli  `json:"expires,omitempty"`
 	Reason  Reason `json:"reason,omitempty"`
+}
+
+// RenewRequest asks for a fresh credential over HTTPS at /renew, for an agent whose old one is over: it cannot
+// ask through the relay any more.
+type RenewRequest struct {
+	Version   int    `json:"v"`
+	Agent     string `json:"agent"`
+	At        Milli  `json:"at"`
+	Signature []byte `json:"signature"` // by the nkey over RenewProof
+}
+
+// RenewProof is what the agent signs.
+func RenewProof(agent string, at Milli) []byte {
+	return []byte("homeward renew 1\x00" + agent + "\x00" + strconv.FormatInt(int64(at), 10))
 }
 
 // EnrolRequest trades a one-time code for an identity. It is posted to /enrol over HTTPS.

@@ -48,6 +48,7 @@ func samples() []any {
 		Renewal{OK: true, JWT: "jwt", Expires: at, Reason: ReasonNotFound},
 		EnrolRequest{Version: 1, Code: "code", Agent: "UAGENT", SealKey: []byte{1}, Machine: "srv", Build: "devel", Domain: "corp.contoso.test", Signature: []byte{2}},
 		EnrolAnswer{Version: 1, Tenant: "contoso", TenantName: "Contoso", CommandKey: []byte{3}, JWT: "jwt", Expires: at, RelayPath: "/relay"},
+		RenewRequest{Version: 1, Agent: "UAGENT", At: at, Signature: []byte{4}},
 		Problem{Reason: ReasonExpired, Message: "what to do"},
 	}
 }

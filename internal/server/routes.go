@@ -23,6 +23,7 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/relay", s.broker.Handler())
 	mux.HandleFunc("POST /enrol", s.enrol)
+	mux.HandleFunc("POST /renew", s.renew)
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.Handle("/", s.site.Handler())
 	return mux
@@ -52,33 +53,56 @@ func answer(w http.ResponseWriter, status int, body any) {
 }
 
 func (s *Server) enrol(w http.ResponseWriter, r *http.Request) {
-	refuse := func(status int, reason protocol.Reason, message string) {
-		answer(w, status, protocol.Problem{Reason: reason, Message: message})
-	}
-	until, err := s.limits.take(r.Context(), limit.Claim{Rule: s.limits.enrols(), Key: remote(r).String()})
-	if err != nil || !until.IsZero() {
-		refuse(http.StatusTooManyRequests, protocol.ReasonOverloaded, "Too many enrolments from this address. Wait ten minutes.")
-		return
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, protocol.MaxMessage))
 	var request protocol.EnrolRequest
-	if err != nil || protocol.Decode(body, &request) != nil {
-		refuse(http.StatusBadRequest, protocol.ReasonMalformed, "This isn't an enrolment this server can read. Update the older side.")
+	if !s.receive(w, r, &request) {
 		return
 	}
 	got, err := s.enrols.Enrol(r.Context(), request)
-	var refusal *enrol.Refusal
-	switch {
-	case errors.As(err, &refusal):
-		s.log.Warn("enrolment refused", "event", int(event.AgentRefused), "reason", string(refusal.Reason), "address", remote(r).String())
-		refuse(http.StatusForbidden, refusal.Reason, refusal.Message)
-	case err != nil:
-		s.log.Error("enrolment failed", "error", err)
-		refuse(http.StatusInternalServerError, protocol.ReasonInternal, "The server couldn't finish the enrolment. Its log says why.")
-	default:
-		s.record(r.Context(), got.Tenant, audit.Record{Activity: "Register agent", Hop: "portal", Event: int(event.AgentEnrolled), Result: "ok", Actor: request.Agent})
-		answer(w, http.StatusOK, got)
+	if err != nil {
+		s.turnAway(w, r, err)
+		return
 	}
+	s.record(r.Context(), got.Tenant, audit.Record{Activity: "Register agent", Hop: "portal", Event: int(event.AgentEnrolled), Result: "ok", Actor: request.Agent})
+	answer(w, http.StatusOK, got)
+}
+
+func (s *Server) renew(w http.ResponseWriter, r *http.Request) {
+	var request protocol.RenewRequest
+	if !s.receive(w, r, &request) {
+		return
+	}
+	got, err := s.enrols.RenewSigned(r.Context(), request)
+	if err != nil {
+		s.turnAway(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, got)
+}
+
+// receive reads a machine's request, within its limits. false: it has been answered.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request, request any) bool {
+	until, err := s.limits.take(r.Context(), limit.Claim{Rule: s.limits.enrols(), Key: remote(r).String()})
+	if err != nil || !until.IsZero() {
+		answer(w, http.StatusTooManyRequests, protocol.Problem{Reason: protocol.ReasonOverloaded, Message: "Too many requests from this address. Wait ten minutes."})
+		return false
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, protocol.MaxMessage))
+	if err != nil || protocol.Decode(body, request) != nil {
+		answer(w, http.StatusBadRequest, protocol.Problem{Reason: protocol.ReasonMalformed, Message: "This server can't read the request. Update the older side."})
+		return false
+	}
+	return true
+}
+
+// turnAway tells an agent's operator what to do; what is our own fault only the log tells.
+func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, err error) {
+	if refusal, ok := errors.AsType[*enrol.Refusal](err); ok {
+		s.log.Warn("agent turned away", "event", int(event.AgentRefused), "reason", string(refusal.Reason), "address", remote(r).String())
+		answer(w, http.StatusForbidden, protocol.Problem{Reason: refusal.Reason, Message: refusal.Message})
+		return
+	}
+	s.log.Error("agent's request failed", "error", err)
+	answer(w, http.StatusInternalServerError, protocol.Problem{Reason: protocol.ReasonInternal, Message: "The server couldn't finish this. Its log says why."})
 }
 
 func (s *Server) record(ctx context.Context, tenantID string, r audit.Record) {

@@ -252,8 +252,10 @@ func (r *rig) visitor(person int) *visitor {
 	token := rand.Text()
 	session := sha256.Sum256([]byte(token))
 	now := time.Now()
-	a := reset.Attempt{Tenant: demo.TenantID, ID: rand.Text(), Support: "bench-" + rand.Text()[:12], Kind: protocol.Reset, Session: session[:], Person: r.ids[person],
-		Shown: "bench", Locale: "en", State: reset.Verified, Created: now, VerifiedAt: now, Expires: now.Add(10 * time.Minute)}
+	a := reset.Attempt{
+		Tenant: demo.TenantID, ID: rand.Text(), Support: "bench-" + rand.Text()[:12], Kind: protocol.Reset, Session: session[:], Person: r.ids[person],
+		Shown: "bench", Locale: "en", State: reset.Verified, Created: now, VerifiedAt: now, Expires: now.Add(10 * time.Minute),
+	}
 	r.check(r.Store.CreateAttempt(r.b.Context(), a))
 	return &visitor{r: r, id: a.ID, cookie: "__Host-homeward=" + token, form: r.flow.Flow(a)}
 }

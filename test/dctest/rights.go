@@ -79,11 +79,12 @@ func (d *DC) serviceSID(t testing.TB) string {
 	if len(raw) < 8 || len(raw) != 8+4*int(raw[1]) {
 		t.Fatalf("objectSid of the service account has %d bytes", len(raw))
 	}
-	sid := fmt.Sprintf("S-%d-%d", raw[0], raw[7])
+	var sid strings.Builder
+	sid.WriteString(fmt.Sprintf("S-%d-%d", raw[0], raw[7]))
 	for sub := raw[8:]; len(sub) > 0; sub = sub[4:] {
-		sid += fmt.Sprintf("-%d", binary.LittleEndian.Uint32(sub))
+		sid.WriteString(fmt.Sprintf("-%d", binary.LittleEndian.Uint32(sub)))
 	}
-	return sid
+	return sid.String()
 }
 
 // dacl reads the DACL as administrator.

@@ -41,7 +41,7 @@ default_tgs_enctypes = aes256-cts-hmac-sha1-96 aes128-cts-hmac-sha1-96
 }
 `, d.Realm(), d.KDC()))
 	if err != nil {
-		return fmt.Errorf("Kerberos configuration: %w", err)
+		return fmt.Errorf("configuration of Kerberos: %w", err)
 	}
 	// gokrb5 offers FAST negotiation, which it cannot finish with Active Directory's kind of KDC.
 	c := client.NewWithPassword(sam, d.Realm(), password, conf, client.DisablePAFXFAST(true))

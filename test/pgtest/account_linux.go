@@ -56,7 +56,7 @@ func (a account) attributes() *syscall.SysProcAttr {
 func base() string {
 	const memory, enough = "/dev/shm", 2 << 30
 	var st syscall.Statfs_t
-	if err := syscall.Statfs(memory, &st); err != nil || st.Bavail*uint64(st.Bsize) < enough { //nolint:gosec // a block's size
+	if err := syscall.Statfs(memory, &st); err != nil || st.Bavail*uint64(st.Bsize) < enough {
 		return os.TempDir()
 	}
 	return memory
@@ -64,11 +64,11 @@ func base() string {
 
 // hold locks the folder for as long as this process lives.
 func hold(folder string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(folder, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // our own folder
+	f, err := os.OpenFile(filepath.Join(folder, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock the folder: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor fits
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock the folder: %w", err), f.Close())
 	}
 	return f, nil
@@ -87,7 +87,7 @@ func sweep() {
 		if err != nil {
 			continue
 		}
-		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil { //nolint:gosec // a descriptor fits
+		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
 			_ = os.RemoveAll(folder) // see above
 		}
 		_ = f.Close() // nothing was written

@@ -94,7 +94,7 @@ func (s *server) cluster() string { return filepath.Join(s.folder, "cluster") }
 
 func (s *server) initdb(bin string, who account) error {
 	// The C locale sorts by bytes, as SQLite does.
-	c := exec.CommandContext(context.Background(), filepath.Join(bin, "initdb"), //nolint:gosec // found above
+	c := exec.CommandContext(context.Background(), filepath.Join(bin, "initdb"),
 		"-D", s.cluster(), "-U", superuser, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
 	c.Dir, c.SysProcAttr = s.folder, who.attributes()
 	if out, err := c.CombinedOutput(); err != nil {
@@ -109,8 +109,8 @@ func (s *server) run(bin string, who account) (<-chan error, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create the log: %w", err)
 	}
-	defer log.Close()                                                                                 //nolint:errcheck // the child has its own
-	c := exec.CommandContext(context.Background(), filepath.Join(bin, "postgres"), "-D", s.cluster(), //nolint:gosec // found above
+	defer log.Close()
+	c := exec.CommandContext(context.Background(), filepath.Join(bin, "postgres"), "-D", s.cluster(),
 		"-c", "listen_addresses=", "-c", "unix_socket_directories="+s.folder, "-c", "unix_socket_permissions=0700",
 		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
 		"-c", "max_connections=200", "-c", "shared_buffers=32MB", "-c", "autovacuum=off")

@@ -120,7 +120,7 @@ func (s *session) Data(r io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("read message: %w", err)
 	}
-	var body io.Reader = msg.Body
+	body := msg.Body
 	if strings.EqualFold(msg.Header.Get("Content-Transfer-Encoding"), "quoted-printable") {
 		body = quotedprintable.NewReader(msg.Body)
 	}

@@ -165,6 +165,32 @@ func check(r protocol.EnrolRequest) (seal.PublicKey, error) {
 	return key, nil
 }
 
+// renewSkew is how far the time of a signed renewal may be from ours.
+const renewSkew = 2 * time.Minute
+
+// RenewSigned is Renew for an agent that proves itself with a signature instead of the relay.
+func (s *Service) RenewSigned(ctx context.Context, r protocol.RenewRequest) (protocol.Renewal, error) {
+	identity, err := nkeys.FromPublicKey(r.Agent)
+	if err != nil || r.Version < protocol.MinVersion || r.Version > protocol.Version {
+		return protocol.Renewal{}, &Refusal{protocol.ReasonMalformed, "This isn't a renewal this server can read. Update the older side."}
+	}
+	if identity.Verify(protocol.RenewProof(r.Agent, r.At), r.Signature) != nil {
+		return protocol.Renewal{}, &Refusal{protocol.ReasonBadSignature, "The renewal isn't signed by the agent it names."}
+	}
+	if s.Now().Sub(r.At.Time()).Abs() > renewSkew {
+		return protocol.Renewal{}, &Refusal{protocol.ReasonExpired, "The agent's clock and the server's differ by more than two minutes. Set the wrong one right."}
+	}
+	a, err := s.Store.Agent(ctx, r.Agent)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return protocol.Renewal{}, fmt.Errorf("look up agent: %w", err)
+	}
+	renewal := s.Renew(ctx, a.Tenant, r.Agent)
+	if !renewal.OK {
+		return renewal, &Refusal{renewal.Reason, "This agent isn't enrolled here, or was revoked. Remove its state folder and enrol it again."}
+	}
+	return renewal, nil
+}
+
 // Renew gives an approved agent a fresh credential.
 func (s *Service) Renew(ctx context.Context, tenantID, agent string) protocol.Renewal {
 	a, err := s.Store.Agent(ctx, agent)

@@ -18,7 +18,10 @@ const (
 	// answerWithin is how long a person is shown "writing" before "not sure".
 	answerWithin = 30 * time.Second
 	// resolveEvery is how often an open outcome is asked about.
-	resolveEvery = 2 * time.Second
+	resolveEvery  = 2 * time.Second
+	resolveFast   = 3 * time.Minute // after that only each resolveSlowly-th round
+	resolveSlowly = 15
+	resolveFor    = 25 * time.Hour // agents try to prove an outcome for a day
 )
 
 // Result takes an agent's result. It is idempotent: results are repeated until acknowledged, also across
@@ -161,8 +164,8 @@ func (s *Service) doubt(ctx context.Context, a Attempt, reason protocol.Reason) 
 func (s *Service) Run(ctx context.Context) error {
 	tick := time.NewTicker(resolveEvery)
 	defer tick.Stop()
-	for {
-		if err := s.resolve(ctx); err != nil && ctx.Err() == nil {
+	for round := 0; ; round++ {
+		if err := s.resolve(ctx, round%resolveSlowly == 0); err != nil && ctx.Err() == nil {
 			s.Log.Error("open outcomes can't be read", "error", err)
 		}
 		select {
@@ -174,13 +177,16 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-func (s *Service) resolve(ctx context.Context) error {
+// resolve asks about open outcomes: often while a person may be waiting, in slow rounds about older ones, and
+// no more about those that even the agent has given up on.
+func (s *Service) resolve(ctx context.Context, slow bool) error {
 	open, err := s.Requests.OpenAttempts(ctx)
 	if err != nil {
 		return err
 	}
 	for _, a := range open {
-		if a.State == Submitted && s.waiters.watched(a.Request) {
+		age := s.Now().Sub(a.SubmittedAt)
+		if a.State == Submitted && s.waiters.watched(a.Request) || age > resolveFast && !slow || age > resolveFor {
 			continue
 		}
 		s.resolveOne(ctx, a)

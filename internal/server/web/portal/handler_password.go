@@ -114,8 +114,7 @@ func (v *visit) away(a reset.Attempt, err error) error {
 	if a.ID == "" || errors.Is(err, reset.ErrNoSession) || errors.Is(err, reset.ErrExpired) {
 		return v.json(http.StatusOK, redirect{"/password"})
 	}
-	var limited *reset.LimitError
-	if errors.As(err, &limited) {
+	if limited, ok := errors.AsType[*reset.LimitError](err); ok {
 		wait := limited.Until.Sub(v.Now())
 		return v.json(http.StatusOK, redirect{"/password?" + waitKey + "=" + strconv.Itoa(min(int(wait/time.Minute)+1, maxWait))})
 	}
