@@ -33,7 +33,7 @@ type Attempt struct {
 	Session []byte             // SHA-256 of the browser's session token
 	Person  string             // provision.Person id; empty when nobody has that name
 	Decoy   string             // masked address shown when there is nobody to write to
-	Shown   string             // what the page may repeat: the UPN once verified, before that nothing
+	Shown   string             // once verified, the UPN for the page; before that a stand-in for the typed name, for counters only
 	Locale  string
 	State   State
 	Reason  protocol.Reason

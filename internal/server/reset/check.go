@@ -81,13 +81,13 @@ func (s *Service) SendCode(ctx context.Context, t tenant.Tenant, a Attempt) erro
 	return nil
 }
 
-// subject is what counters of an attempt are kept under: the person, or the invented address, so that a
-// name that belongs to nobody runs into the same limits.
+// subject is what counters of an attempt are kept under: the person, or a stand-in for the typed name, so
+// that a name that belongs to nobody runs into the same limits.
 func (s *Service) subject(a Attempt) string {
 	if a.Person != "" {
 		return a.Person
 	}
-	return "nobody:" + a.Decoy
+	return "nobody:" + a.Shown
 }
 
 // CheckCode tries what was typed. With verify.OK the attempt it returns is Verified. It returns

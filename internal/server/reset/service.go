@@ -173,7 +173,7 @@ func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (t
 	}
 	now := s.Now()
 	a = Attempt{
-		Tenant: t.ID, Kind: r.Kind, Person: person.ID, Decoy: decoy, Locale: r.Locale,
+		Tenant: t.ID, Kind: r.Kind, Person: person.ID, Decoy: decoy, Shown: s.standIn(t.ID, r.Typed), Locale: r.Locale,
 		State: Started, Created: now, Expires: now.Add(startLife),
 	}
 	if len(writers) == 0 {
@@ -186,9 +186,12 @@ func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (t
 	}
 	s.record(ctx, a, startRecord(a))
 	if shared != "" && a.State == Started {
-		if err := s.tellShared(ctx, t, shared, r.Locale); err != nil {
-			s.Log.Error("shared mailbox couldn't be told", "support", a.Support, "error", err)
-		}
+		// Aside: how long the first page takes must not tell that the address is somebody's.
+		s.waiters.owner.Go(func() {
+			if err := s.tellShared(context.WithoutCancel(ctx), t, shared, r.Locale); err != nil {
+				s.Log.Error("shared mailbox couldn't be told", "support", a.Support, "error", err)
+			}
+		})
 	}
 	return token, a, nil
 }
@@ -285,6 +288,15 @@ func (s *Service) decoy(ctx context.Context, tenantID, typed string) (string, er
 		domain = domains[int(sum[1])%len(domains)]
 	}
 	return verify.MaskMail(first + "@" + domain), nil
+}
+
+// standIn names what was typed without telling it. Counters of a name that belongs to nobody are kept under
+// it: under anything coarser, such as the invented address, using up a counter with nonsense would tell which
+// of the other names that share it belong to nobody as well.
+func (s *Service) standIn(tenantID, typed string) string {
+	h := hmac.New(sha256.New, s.DecoyKey)
+	h.Write([]byte("name\x00" + tenantID + "\x00" + fold(typed)))
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // record appends to the audit log. A record that cannot be written is an operator's problem, not a reason
