@@ -35,7 +35,7 @@ func start(name, logPath, program string, args ...string) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("log of %s: %w", name, err)
 	}
-	cmd := exec.Command(program, args...) //nolint:gosec,noctx // our own binary; it outlives the context that starts it
+	cmd := exec.Command(program, args...) // it outlives the context that starts it
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = dieWithParent()
 	p := &Process{name: name, cmd: cmd, log: log, done: make(chan struct{})}

@@ -61,14 +61,22 @@ func BenchmarkPath(b *testing.B) {
 // measure runs both ways in turns, so that a noisy moment hits both.
 func (r *rig) measure() {
 	raw, path := make([]time.Duration, 0, single), make([]time.Duration, 0, single)
+	var phases [4][]time.Duration
 	for i := range single {
 		raw = append(raw, timed(func() { r.modify(r.dns[i%people]) }))
 		v := r.visitor(i % people)
 		path = append(path, timed(v.reset))
+		for n, d := range v.phases {
+			phases[n] = append(phases[n], d)
+		}
 	}
 	slices.Sort(raw)
 	slices.Sort(path)
 	report := func(name string, d time.Duration) { r.b.ReportMetric(float64(d.Microseconds())/1000, name) }
+	for n, name := range []string{"ticket", "seal", "submit", "outcome"} {
+		slices.Sort(phases[n])
+		report(name+"-p50-ms", phases[n][single/2])
+	}
 	report("raw-p50-ms", raw[single/2])
 	report("raw-p99-ms", raw[single*99/100])
 	report("path-p50-ms", path[single/2])
@@ -246,6 +254,7 @@ type visitor struct {
 	id     string
 	cookie string
 	form   string
+	phases [4]time.Duration // ticket, seal, submit, outcome
 }
 
 func (r *rig) visitor(person int) *visitor {
@@ -263,16 +272,22 @@ func (r *rig) visitor(person int) *visitor {
 // reset is from pressing the button to knowing the outcome, over the public pages.
 func (v *visitor) reset() {
 	var t demo.Ticket
+	last := time.Now()
+	lap := func(i int) { v.phases[i] = time.Since(last); last = time.Now() }
+	defer func() { lap(3) }()
 	if err := json.Unmarshal(v.send(http.MethodPost, "/password/ticket", url.Values{"flow": {v.form}}), &t); err != nil || t.Request == "" {
 		v.r.b.Errorf("no ticket: %v", err)
 		return
 	}
+	lap(0)
 	sealed, err := t.Seal([]byte(lab.RandomPassword()))
 	if err != nil {
 		v.r.b.Error(err)
 		return
 	}
+	lap(1)
 	v.send(http.MethodPost, "/password", url.Values{"flow": {v.form}, "request": {t.Request}, "sealed": {base64.StdEncoding.EncodeToString(sealed)}})
+	lap(2)
 	for {
 		req := v.request(http.MethodGet, "/status/"+v.id+"?after=writing-directory", nil)
 		resp, err := v.r.client.Do(req)

@@ -139,7 +139,7 @@ func readMessage(r io.Reader) ([]byte, error) {
 	if size > maxMessage {
 		return nil, fmt.Errorf("LDAP message of %d bytes", size)
 	}
-	msg := append(head, make([]byte, size)...)
+	msg := slices.Concat(head, make([]byte, size))
 	_, err := io.ReadFull(r, msg[len(head):])
 	return msg, err
 }

@@ -253,14 +253,19 @@ func snapshot(a activedirectory.Account, now time.Time) journal.Before {
 	}
 }
 
-// finish stores the result and gives it to the server; if that fails now, Run does it later.
+// finish gives the result to the server and stores it, side by side: people wait for the one, and a result that
+// was not stored in time is found again from the directory. If giving it fails now, Run does it later.
 func (w *Writeback) finish(ctx context.Context, op protocol.Operation, id seal.RequestID, result protocol.Result) {
 	// The result of a write that happened is stored even while the agent is being stopped.
 	storing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	if err := w.d.Journal.Finish(storing, id, result); err != nil && !errors.Is(err, journal.ErrDone) {
-		w.log(ctx, slog.LevelError, event.StateError, op, id, slog.Any("error", err))
-	}
+	stored := make(chan struct{})
+	go func() {
+		defer close(stored)
+		if err := w.d.Journal.Finish(storing, id, result); err != nil && !errors.Is(err, journal.ErrDone) {
+			w.log(ctx, slog.LevelError, event.StateError, op, id, slog.Any("error", err))
+		}
+	}()
 	level := slog.LevelInfo
 	if result.Outcome != protocol.Changed {
 		level = slog.LevelWarn
@@ -268,20 +273,21 @@ func (w *Writeback) finish(ctx context.Context, op protocol.Operation, id seal.R
 	}
 	w.log(ctx, level, event.Code(result.Event), op, id, slog.String("outcome", string(result.Outcome)), slog.String("reason", string(result.Reason)))
 	w.log(ctx, slog.LevelDebug, event.Code(result.Event), op, id, slog.String("detail", result.Detail))
-	w.publish(ctx, result, id)
+	w.publish(ctx, result, id, stored)
 }
 
-// publish reports whether the server has the result.
-func (w *Writeback) publish(ctx context.Context, result protocol.Result, id seal.RequestID) bool {
-	if err := w.d.Publish(ctx, result); err != nil {
+// publish gives the server the result, and notes that it has it once the result is stored.
+func (w *Writeback) publish(ctx context.Context, result protocol.Result, id seal.RequestID, stored <-chan struct{}) {
+	err := w.d.Publish(ctx, result)
+	<-stored
+	if err != nil {
 		w.log(ctx, slog.LevelInfo, event.RelayError, result.Operation, id, slog.Any("error", err))
 		signal(w.resendNow)
-		return false
+		return
 	}
 	if err := w.d.Journal.Acknowledged(ctx, id); err != nil && !errors.Is(err, journal.ErrUnknown) {
 		w.log(ctx, slog.LevelError, event.StateError, result.Operation, id, slog.Any("error", err))
 	}
-	return true
 }
 
 // hops collects the steps of a request with their times.

@@ -68,7 +68,12 @@ type Ticket struct {
 // Ticket picks the agent and fixes the request that the browser may seal a password for. It replaces the
 // ticket before, in this tab or any other. It returns ErrNoAgent, ErrState, ErrTooMany or ErrExpired.
 func (s *Service) Ticket(ctx context.Context, a Attempt) (Ticket, error) {
+	allowed := make(chan error, 1) // counted while the agent is looked for: people wait for both
+	go func() { allowed <- s.allowed(ctx, a) }()
 	w, p, err := s.writer(ctx, a)
+	if limited := <-allowed; err == nil {
+		err = limited
+	}
 	if err != nil {
 		return Ticket{}, err
 	}
@@ -82,6 +87,18 @@ func (s *Service) Ticket(ctx context.Context, a Attempt) (Ticket, error) {
 		return Ticket{}, fmt.Errorf("ticket: %w", err)
 	}
 	return Ticket{Request: request, Header: header, SealKey: w.SealKey}, nil
+}
+
+// allowed counts one try to write for the attempt's person. It returns *LimitError.
+func (s *Service) allowed(ctx context.Context, a Attempt) error {
+	until, err := s.Limits.Submit(ctx, a.Tenant, a.Person)
+	if err != nil {
+		return fmt.Errorf("limit of submissions: %w", err)
+	}
+	if !until.IsZero() {
+		return &LimitError{until}
+	}
+	return nil
 }
 
 func (s *Service) writer(ctx context.Context, a Attempt) (Writer, provision.Person, error) {
@@ -125,6 +142,9 @@ func (s *Service) Submit(ctx context.Context, a Attempt, request string, sealed 
 
 // Unlock clears the person's lockout. It carries no secret, so it needs no ticket.
 func (s *Service) Unlock(ctx context.Context, a Attempt) (Attempt, error) {
+	if err := s.allowed(ctx, a); err != nil {
+		return a, err
+	}
 	for range 3 {
 		w, p, err := s.writer(ctx, a)
 		if errors.Is(err, ErrNoAgent) {
@@ -149,17 +169,10 @@ func (s *Service) Unlock(ctx context.Context, a Attempt) (Attempt, error) {
 
 // dispatch moves the attempt to Submitted, and only who moved it sends.
 func (s *Service) dispatch(ctx context.Context, a Attempt, op protocol.Operation, sealed []byte) (Attempt, bool, error) {
-	until, err := s.Limits.Submit(ctx, a.Tenant, a.Person)
-	if err != nil {
-		return a, false, fmt.Errorf("submit: %w", err)
-	}
-	if !until.IsZero() {
-		return a, false, &LimitError{until}
-	}
 	from := a.State
 	a.State, a.SubmittedAt, a.Tries = Submitted, s.Now(), a.Tries+1
 	a.Reason, a.Rule, a.Detail, a.Event = protocol.ReasonNone, protocol.Rule{}, "", 0
-	a, err = s.Attempts.Move(ctx, a, Verified, Refused)
+	a, err := s.Attempts.Move(ctx, a, Verified, Refused)
 	if err != nil {
 		return a, false, fmt.Errorf("submit: %w", err)
 	}
@@ -192,7 +205,9 @@ func (s *Service) takeBack(ctx context.Context, a Attempt, to State) (Attempt, b
 
 // afterCall hands over to the outcome's watcher, or takes an answer that settles it at once.
 func (s *Service) afterCall(ctx context.Context, a Attempt, accepted protocol.Accepted, err error, w *waiter, lost <-chan struct{}) {
-	s.record(ctx, a, audit.Record{Hop: "portal", At: a.SubmittedAt, Event: int(event.FlowSubmitted), Result: "ok", Actor: a.Person})
+	s.waiters.owner.Go(func() {
+		s.record(ctx, a, audit.Record{Hop: "portal", At: a.SubmittedAt, Event: int(event.FlowSubmitted), Result: "ok", Actor: a.Person})
+	})
 	switch {
 	case err != nil:
 		// It may have arrived. Run asks the agent what became of it.
