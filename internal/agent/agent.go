@@ -86,8 +86,12 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 	return a, nil
 }
 
-// OpenDirectory opens the directory of a configuration.
+// OpenDirectory opens the directory of a configuration. The password file is read at each bind; that it can
+// be read at all is checked here, where somebody sees the error.
 func OpenDirectory(c config.Agent, log *slog.Logger) (*activedirectory.Directory, error) {
+	if _, err := config.Secret(c.Directory.PasswordFile); err != nil {
+		return nil, fmt.Errorf("service account: %w", err)
+	}
 	d := activedirectory.Config{
 		URLs: c.Directory.URLs, BaseDN: c.Directory.BaseDN, User: c.Directory.User, Logger: log,
 		Password: func(context.Context) ([]byte, error) {
