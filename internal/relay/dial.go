@@ -131,7 +131,7 @@ func (d *dialer) connect(ctx context.Context, c net.Conn) error {
 	}
 	switch {
 	case resp.StatusCode == http.StatusProxyAuthRequired:
-		f := d.proxyFault("asks for a user name and password, or refuses the ones given. Put them in the proxy address", nil)
+		f := d.proxyFault("asks for a user name and password, or refuses the ones given. Put them in proxy.user and proxy.password_file, or in the address in HTTPS_PROXY", nil)
 		f.Status = resp.StatusCode
 		return f
 	case resp.StatusCode/100 != 2:
