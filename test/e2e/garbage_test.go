@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -38,9 +39,7 @@ func (r request) send(t *testing.T, s *site, v *demo.Visitor) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), r.method, s.Portal()+r.path, r.body)
 	must(t, err)
-	for name, values := range r.header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, r.header)
 	req.Host = r.host
 	resp, err := v.HTTP.Do(req)
 	if err != nil { // refused below HTTP, or while we still sent

@@ -110,8 +110,10 @@ func listen(t *testing.T, s *site, handler http.Handler) {
 func (h *hostile) header(t *testing.T) seal.Header {
 	t.Helper()
 	now := time.Now()
-	head := seal.Header{Tenant: demo.TenantID, Key: h.keyID, Anchor: anchor(t, h.site, h.person), Operation: string(protocol.Reset),
-		Issued: now, AcceptBy: now.Add(8 * time.Second), Expires: now.Add(time.Minute)}
+	head := seal.Header{
+		Tenant: demo.TenantID, Key: h.keyID, Anchor: anchor(t, h.site, h.person), Operation: string(protocol.Reset),
+		Issued: now, AcceptBy: now.Add(8 * time.Second), Expires: now.Add(time.Minute),
+	}
 	_, _ = rand.Read(head.Request[:])
 	return head
 }

@@ -58,8 +58,10 @@ func (s supply) create(ctx context.Context, dc *lab.DC) (_ map[lab.Kind][]lab.Pe
 
 func draft(dc *lab.DC, kind lab.Kind, i int) lab.Person {
 	name := fmt.Sprintf("%s.e%02d", strings.ReplaceAll(string(kind), "-", ""), i)
-	p := lab.Person{DisplayName: "Emil " + name, UPN: name + "@contoso.com", SAM: name, Mail: name + "@mail.example",
-		DN: "CN=Emil " + name + "," + dc.OUs()[0], Kind: kind, Password: lab.RandomPassword()}
+	p := lab.Person{
+		DisplayName: "Emil " + name, UPN: name + "@contoso.com", SAM: name, Mail: name + "@mail.example",
+		DN: "CN=Emil " + name + "," + dc.OUs()[0], Kind: kind, Password: lab.RandomPassword(),
+	}
 	if kind == lab.KindNoMail {
 		p.Mail = ""
 	}

@@ -47,11 +47,16 @@ func TestLockoutEndsWithTheReset(t *testing.T) {
 func TestResetIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	s := own(t, demo.Options{}, nil)
-	p, tried := s.person(t, lab.KindOrdinary), lab.RandomPassword()
+	r := s.ready(t) // everything is sealed already: the password page itself says when rights are missing
 	s.admin(t).Revoke(t, s.DC.OUs()[0], lab.ACEUnlock)
-	before := s.writes(t, p)
-	shows(t, reset(t, s.visitor(t), p, tried), "failed")
-	s.unchanged(t, p, before, tried)
+	s.submit(t, r)
+	if got := r.outcome(t); got != "failed" {
+		t.Errorf("the page says %s", got)
+	}
+	s.unchanged(t, r.person, r.before, r.fresh)
+	if page := verified(t, s.visitor(t), r.person, "forgot"); mark(page) != "failed" {
+		t.Errorf("without the right, the next person is led to %q", page.Title())
+	}
 }
 
 func TestUnlockLeavesThePassword(t *testing.T) {

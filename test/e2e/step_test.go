@@ -30,9 +30,14 @@ exit 0
 // gated gives a stack with a gate.
 func gated(t *testing.T) (*site, gate) {
 	t.Helper()
+	return gatedOn(t, "")
+}
+
+func gatedOn(t *testing.T, database string) (*site, gate) {
+	t.Helper()
 	script := filepath.Join(t.TempDir(), "filter")
 	must(t, os.WriteFile(script, []byte(gateScript), 0o700))
-	s := own(t, demo.Options{Lab: lab.Options{PasswordFilter: script}}, supply{lab.KindOrdinary: 4})
+	s := own(t, demo.Options{Database: database, Lab: lab.Options{PasswordFilter: script}}, supply{lab.KindOrdinary: 4})
 	g := gate{filepath.Join(s.DC.Dir(), "gate")}
 	must(t, os.MkdirAll(g.dir, 0o777))
 	must(t, os.Chmod(g.dir, 0o777)) // the umask must not keep the filter out
