@@ -3,6 +3,7 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -16,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,6 +75,7 @@ func (r *rig) measure() {
 	slices.Sort(raw)
 	slices.Sort(path)
 	report := func(name string, d time.Duration) { r.b.ReportMetric(float64(d.Microseconds())/1000, name) }
+	report("https-p50-ms", r.roundTrip())
 	for n, name := range []string{"ticket", "seal", "submit", "outcome"} {
 		slices.Sort(phases[n])
 		report(name+"-p50-ms", phases[n][single/2])
@@ -84,6 +87,7 @@ func (r *rig) measure() {
 	report("added-p50-ms", path[single/2]-raw[single/2])
 	report("added-p99-ms", path[single*99/100]-raw[single*99/100])
 	var rawRate, pathRate float64
+	server, agent := r.cpu(r.Server.PID()), r.cpu(r.Agent.PID())
 	for range 2 { // two rounds in turns
 		rawRate += r.rate(func(i int) { r.modify(r.dns[i%people]) }) / 2
 		visitors := make([]*visitor, burst/2)
@@ -92,10 +96,42 @@ func (r *rig) measure() {
 		}
 		pathRate += r.rate(func(i int) { visitors[i].reset() }) / 2
 	}
+	report("server-cpu-ms", (r.cpu(r.Server.PID())-server)/burst)
+	report("agent-cpu-ms", (r.cpu(r.Agent.PID())-agent)/burst)
 	r.b.ReportMetric(rawRate, "raw-per-s")
 	r.b.ReportMetric(pathRate, "path-per-s")
 	r.b.ReportMetric(pathRate/rawRate, "throughput-ratio")
 	r.b.ReportMetric(0, "ns/op")
+}
+
+// roundTrip is what one empty HTTPS request costs here; the path has three.
+func (r *rig) roundTrip() time.Duration {
+	all := make([]time.Duration, 0, single)
+	v := &visitor{r: r}
+	for range single {
+		all = append(all, timed(func() {
+			resp, err := r.client.Do(v.request(http.MethodGet, "/static/nothing", nil))
+			r.check(err)
+			_, _ = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+		}))
+	}
+	slices.Sort(all)
+	return all[single/2]
+}
+
+// cpu is the processor time a process has used (proc(5): fields 14 and 15, in hundredths of a second).
+func (r *rig) cpu(pid int) time.Duration {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	r.check(err)
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	var ticks time.Duration
+	for _, f := range fields[11:13] {
+		n, err := strconv.Atoi(f)
+		r.check(err)
+		ticks += time.Duration(n)
+	}
+	return ticks * 10 * time.Millisecond
 }
 
 func timed(f func()) time.Duration {

@@ -27,10 +27,12 @@ const (
 // SQLITE_BUSY, and several readers, which never wait for it (WAL). On PostgreSQL both are the same pool.
 type database struct {
 	read, write *sql.DB
-	dialect     goose.Dialect
-	folder      string // of the migrations
-	rebind      func(string) string
-	skipLocked  string // ends a subquery for rows that several may want at once; SQLite needs none
+	// prepared statements of the two pools; nil where the driver keeps its own
+	reads, writes *statements
+	dialect       goose.Dialect
+	folder        string // of the migrations
+	rebind        func(string) string
+	skipLocked    string // ends a subquery for rows that several may want at once; SQLite needs none
 }
 
 func openDatabase(dsn string) (*database, error) {
@@ -85,7 +87,7 @@ func openSQLite(path string) (*database, error) {
 	read.SetMaxIdleConns(sqliteReaders)
 	same := func(text string) string { return text }
 	return &database{
-		read: read, write: write, dialect: goose.DialectSQLite3,
+		read: read, write: write, reads: newStatements(read), writes: newStatements(write), dialect: goose.DialectSQLite3,
 		folder: "migrations/sqlite", rebind: same,
 	}, nil
 }
@@ -117,7 +119,7 @@ func (d *database) close() error {
 		return d.write.Close()
 	}
 	// The writer last: SQLite then folds the write-ahead log into the file.
-	return errors.Join(d.read.Close(), d.write.Close())
+	return errors.Join(d.reads.close(), d.writes.close(), d.read.Close(), d.write.Close())
 }
 
 // dollars turns each ? into $1, $2, …; no statement of this package has a ? for anything else.

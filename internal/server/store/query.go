@@ -23,12 +23,18 @@ func (s *Store) writer() querier {
 	if s.tx != nil {
 		return s.tx
 	}
+	if s.db.writes != nil {
+		return cachedPool{s.db.writes}
+	}
 	return s.db.write
 }
 
 func (s *Store) reader() querier {
 	if s.tx != nil {
 		return s.tx
+	}
+	if s.db.reads != nil {
+		return cachedPool{s.db.reads}
 	}
 	return s.db.read
 }
@@ -48,12 +54,17 @@ func (s *Store) WithTx(ctx context.Context, do func(tx *Store) error) error {
 	defer tx.Rollback() //nolint:errcheck // the connection is dropped when it cannot roll back
 	inner := *s
 	inner.tx = tx
+	cached := &cachedTx{tx: tx, cache: s.db.writes, missed: map[string]bool{}}
+	if s.db.writes != nil {
+		inner.tx = cached
+	}
 	if err := do(&inner); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", sentinel(err))
 	}
+	cached.learn(ctx)
 	return nil
 }
 

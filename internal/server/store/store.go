@@ -10,7 +10,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,7 +38,7 @@ type Config struct {
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	db     *database
-	tx     *sql.Tx // set inside WithTx
+	tx     querier // set inside WithTx
 	key    masterkey.Key
 	auditK []byte // signs the heads of the audit chains
 	schema int64  // version this build needs
