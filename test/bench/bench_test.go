@@ -125,13 +125,13 @@ func (r *rig) cpu(pid int) time.Duration {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	r.check(err)
 	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	var ticks time.Duration
+	ticks := 0
 	for _, f := range fields[11:13] {
 		n, err := strconv.Atoi(f)
 		r.check(err)
-		ticks += time.Duration(n)
+		ticks += n
 	}
-	return ticks * 10 * time.Millisecond
+	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
 func timed(f func()) time.Duration {

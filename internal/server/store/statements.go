@@ -64,14 +64,14 @@ func (c *statements) close() error {
 type cachedPool struct{ *statements }
 
 func (p cachedPool) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
-	if st := p.prepare(ctx, text); st != nil {
+	if st := p.prepare(ctx, text); st != nil { //nolint:sqlclosecheck // the cache closes it
 		return st.ExecContext(ctx, args...)
 	}
 	return p.db.ExecContext(ctx, text, args...)
 }
 
 func (p cachedPool) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	if st := p.prepare(ctx, text); st != nil {
+	if st := p.prepare(ctx, text); st != nil { //nolint:sqlclosecheck // the cache closes it
 		return st.QueryContext(ctx, args...)
 	}
 	return p.db.QueryContext(ctx, text, args...)
@@ -87,7 +87,7 @@ type cachedTx struct {
 
 func (t *cachedTx) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
 	if st := t.cache.get(text); st != nil {
-		return t.tx.StmtContext(ctx, st).ExecContext(ctx, args...)
+		return t.tx.StmtContext(ctx, st).ExecContext(ctx, args...) //nolint:sqlclosecheck // ends with the transaction
 	}
 	t.missed[text] = true
 	return t.tx.ExecContext(ctx, text, args...)
@@ -95,7 +95,7 @@ func (t *cachedTx) ExecContext(ctx context.Context, text string, args ...any) (s
 
 func (t *cachedTx) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
 	if st := t.cache.get(text); st != nil {
-		return t.tx.StmtContext(ctx, st).QueryContext(ctx, args...)
+		return t.tx.StmtContext(ctx, st).QueryContext(ctx, args...) //nolint:sqlclosecheck // ends with the transaction
 	}
 	t.missed[text] = true
 	return t.tx.QueryContext(ctx, text, args...)
