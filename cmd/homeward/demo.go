@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -30,7 +31,12 @@ func (v *demoVerb) Run(ctx context.Context, s command.Streams) error {
 	if v.Check {
 		o.Listen = "" // beside a demo that is running already
 	}
+	what := "a domain controller, the server, an agent and a mailbox"
 	if v.Directory != "" {
+		if v.Check {
+			return errors.New("--check resets a sample person's password, so it needs the demo's own directory: leave out --directory")
+		}
+		what = "the server, an agent for " + v.Directory + " and a mailbox"
 		d, err := config.LoadDirectory(v.Directory, v.DirectoryFile)
 		if err != nil {
 			return err
@@ -42,7 +48,7 @@ func (v *demoVerb) Run(ctx context.Context, s command.Streams) error {
 		return fmt.Errorf("find this program: %w", err)
 	}
 	o.Homeward = self
-	_, _ = fmt.Fprintln(s.Err, "Starting a domain controller, the server, an agent and a mailbox …")
+	_, _ = fmt.Fprintln(s.Err, "Starting", what, "…")
 	stack, err := demo.Start(ctx, o)
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func (c *statements) prepare(ctx context.Context, text string) *sql.Stmt {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if old := c.byText[text]; old != nil || len(c.byText) >= maxStatements {
-		_ = st.Close() // somebody was faster, or there is no room
+		_ = st.Close() //nolint:sqlclosecheck // somebody was faster, or there is no room
 		return old
 	}
 	c.byText[text] = st
