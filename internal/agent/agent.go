@@ -30,6 +30,9 @@ const (
 	// hurry is the pause between looks at a directory that has just failed.
 	hurry = 2 * time.Second
 	grace = 15 * time.Second
+	// clearTrip is how long an answer may take to still tell the server's clock: it is wrong by half of it at
+	// most, and deadlines allow for two seconds.
+	clearTrip = 2 * time.Second
 )
 
 // Agent is a running agent.
@@ -233,7 +236,9 @@ func (a *Agent) say(ctx context.Context, kind string, message any) {
 	}
 	received := time.Now()
 	a.mu.Lock()
-	a.offset = answer.At.Time().Sub(sent.Add(received.Sub(sent) / 2))
+	if trip := received.Sub(sent); trip <= clearTrip {
+		a.offset = answer.At.Time().Sub(sent.Add(trip / 2))
+	}
 	start := answer.Import && a.state.OK
 	a.mu.Unlock()
 	if start {
