@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -66,10 +67,27 @@ func (g gate) reached(t *testing.T) {
 	})
 }
 
-// freeze stops a process where it is; the function it returns lets it go on.
+// freeze stops a process where it is; the function it returns lets it go on. On a busy machine some threads
+// run on for a moment after the signal, so it waits until the last one stands.
 func freeze(t *testing.T, p *demo.Process) (thaw func()) {
 	t.Helper()
 	must(t, syscall.Kill(p.PID(), syscall.SIGSTOP))
+	eventually(t, func() error {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.PID()))
+		if err != nil {
+			return err
+		}
+		for _, path := range threads {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			if _, state, _ := strings.Cut(string(b), ") "); !strings.HasPrefix(state, "T") {
+				return errors.New("a thread still runs")
+			}
+		}
+		return nil
+	})
 	return func() {
 		select {
 		case <-p.Done():
