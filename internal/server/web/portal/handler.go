@@ -55,6 +55,7 @@ func (s *Site) Handler() http.Handler {
 	mux.Handle("POST /verify/1/resend", s.page((*visit).postResend))
 	mux.Handle("GET /password", s.page((*visit).getPassword))
 	mux.Handle("POST /password/ticket", s.page((*visit).postTicket))
+	mux.Handle("POST /password/extend", s.page((*visit).postExtend))
 	mux.Handle("POST /password", s.page((*visit).postPassword))
 	mux.Handle("GET /status/{id}", s.page((*visit).getStatus))
 	mux.Handle("/", s.page(func(v *visit) error { return v.message(http.StatusNotFound, MessagePage{Kind: NotFound}) }))

@@ -51,7 +51,7 @@ func (v *visit) password(a reset.Attempt, p protocol.PersonPolicy) PasswordPage 
 			MinLength: p.MinLength, Complexity: p.Complexity, History: p.History, MinAge: time.Duration(p.MinAge) * time.Millisecond,
 			NameParts: directory.NameParts(p.SAM, p.DisplayName),
 		},
-		NotBefore: p.ChangeableAt.Time(), Now: v.Now(), Location: v.tenant.Settings.Location(),
+		Expires: a.Expires, NotBefore: p.ChangeableAt.Time(), Now: v.Now(), Location: v.tenant.Settings.Location(),
 	}
 	if a.State == reset.Refused {
 		page.Refused = Refusal{Reason: a.Reason, Rule: a.Rule}
@@ -103,6 +103,18 @@ func (v *visit) postTicket() error {
 		Header  []byte `json:"header"`
 		Key     []byte `json:"key"`
 	}{t.Request, t.Header, t.SealKey})
+}
+
+// postExtend gives the person on the page the full time again.
+func (v *visit) postExtend() error {
+	a, err := v.flow()
+	if err == nil {
+		a, err = v.Resets.Extend(v.ctx(), a)
+	}
+	if err != nil {
+		return v.away(a, err)
+	}
+	return v.json(http.StatusOK, map[string]int{"seconds": int(a.Expires.Sub(v.Now()) / time.Second)})
 }
 
 type redirect struct {

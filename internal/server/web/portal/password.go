@@ -36,6 +36,7 @@ type PasswordPage struct {
 	Shown     string // the UPN; for password managers and the person chip
 	FullName  string // for the initials in the chip
 	Policy    Policy
+	Expires   time.Time // the page is over then; two minutes before, the script offers more time
 	NotBefore time.Time // the minimum age is not over until then: no form, only the sentence
 	Now       time.Time
 	Location  *time.Location
@@ -129,6 +130,14 @@ func (p PasswordPage) refusal() string {
 		return p.T("password.error.long")
 	}
 	return p.T("password.error.unknown")
+}
+
+// SecondsLeft is the time the page has, for the script's warning (WCAG 2.2.1); 0 warns never.
+func (p PasswordPage) SecondsLeft() int {
+	if p.Expires.IsZero() {
+		return 0
+	}
+	return max(1, int(p.Expires.Sub(p.Now)/time.Second))
 }
 
 // Initials are the letters in the person chip.

@@ -115,7 +115,10 @@ func passwordSamples(catalog *locale.Catalog, lang string) []sample {
 	young := page
 	young.Refused = portal.Refusal{Reason: protocol.ReasonTooYoung}
 	young.NotBefore = time.Date(2027, 3, 11, 8, 10, 0, 0, time.UTC)
+	ending := page
+	ending.Expires = now().Add(121 * time.Second)
 	return []sample{
+		{"password-ending", 200, ending},
 		{"password", 200, page}, {"password-refused", 422, refused}, {"password-unknown", 422, unknown}, {"password-young", 200, young},
 	}
 }

@@ -44,6 +44,12 @@ func newWriteback(t *testing.T) *writeback {
 func (b *writeback) routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /password/ticket", b.ticket)
 	mux.HandleFunc("POST /password", b.submit)
+	mux.HandleFunc("POST /password/extend", func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("flow") != "flow-token" {
+			b.t.Errorf("more time asked with flow %q", r.FormValue("flow"))
+		}
+		writeJSON(b.t, w, map[string]int{"seconds": 600})
+	})
 	mux.HandleFunc("GET /done", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		if _, err := w.Write([]byte("<!doctype html><title>Done</title><p id=done>done")); err != nil {
@@ -159,6 +165,17 @@ func TestBrowserSealsAgentOpens(t *testing.T) {
 		t.Error("the seal opens with another key")
 	}
 	b.quiet(t, "sealing")
+}
+
+// TestBrowserOffersMoreTime: two minutes before the page is over it says so, and one button adds ten.
+func TestBrowserOffersMoreTime(t *testing.T) {
+	server := sampleServer(t, newWriteback(t).routes)
+	b := newBrowser(t)
+	b.open(t, server.URL+"/sample/en/password-ending")
+	b.until(t, `!document.querySelector("#time p").hidden`)
+	b.do(t, `document.querySelector("#time button").click()`)
+	b.until(t, `document.querySelector("#time p").hidden`)
+	b.quiet(t, "more time")
 }
 
 // TestBrowserRepeatsWithFreshTicket: the agent was gone, so the password is sealed anew; after three tries

@@ -258,6 +258,39 @@
   addEventListener("pagehide", empty);
   addEventListener("pageshow", (event) => event.persisted && ready());
 
+  // --- time ----------------------------------------------------------------------------------------------
+
+  const time = byId("time");
+  const more = time.querySelector("button");
+  const offer = time.querySelector("p");
+  const ahead = 120; // seconds before the end at which more time is offered
+  let warn = 0;
+  let over = 0;
+
+  // watch counts silently; it speaks once, two minutes before the end, and reloads when the page is over.
+  function watch(seconds) {
+    clearTimeout(warn);
+    clearTimeout(over);
+    offer.hidden = true;
+    if (!seconds) return;
+    warn = setTimeout(() => (offer.hidden = false), Math.max(0, seconds - ahead) * 1000);
+    over = setTimeout(() => location.reload(), (seconds + 1) * 1000);
+  }
+
+  async function extend() {
+    try {
+      const answer = await fetch(time.dataset.extend, { method: "POST", headers: { "HX-Request": "true" }, body: new URLSearchParams({ flow: form.elements.flow.value }) });
+      const { seconds, redirect } = await answer.json();
+      if (seconds) watch(seconds);
+      else if (redirect) location.assign(redirect);
+    } catch {
+      // The offer stays where it is: pressing again tries again.
+    }
+  }
+
+  more.addEventListener("click", extend);
+  watch(Number(time.dataset.seconds));
+
   if (!globalThis.crypto?.subtle || !globalThis.homewardSeal) return; // the note stays, the button too
   conceal();
   show.hidden = false;
