@@ -60,30 +60,43 @@ type agentVerbs struct {
 }
 
 type codeVerb struct {
-	file
+	ofTenant
 
-	Tenant string        `help:"Tenant the agent writes for." default:"" placeholder:"ID"`
-	Life   time.Duration `help:"How long the code works." default:"1h"`
+	Life time.Duration `help:"How long the code works." default:"1h"`
 }
 
 // Run implements the verb.
 func (v *codeVerb) Run(ctx context.Context, s command.Streams) error {
-	st, err := v.open(ctx, s)
+	return v.with(ctx, s, func(st *store.Store, id string) error {
+		code, until, err := (&enrol.Service{Store: st, Now: time.Now}).NewCode(ctx, id, v.Life)
+		if err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(s.Err, "Works once, until %s. On the agent's machine: homeward-agent enrol\n", until.Local().Format("2 January 15:04"))
+		_, err = fmt.Fprintln(s.Out, code)
+		return err
+	})
+}
+
+// ofTenant is file for a verb about one tenant.
+type ofTenant struct {
+	file
+
+	Tenant string `help:"Tenant that is meant; not needed when there is only one." placeholder:"ID"`
+}
+
+// with opens the store, finds the tenant, and closes the store after do.
+func (f ofTenant) with(ctx context.Context, s command.Streams, do func(st *store.Store, id string) error) error {
+	st, err := f.open(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = st.Close() }()
-	id, err := pick(ctx, st, v.Tenant)
+	id, err := pick(ctx, st, f.Tenant)
 	if err != nil {
 		return err
 	}
-	code, until, err := (&enrol.Service{Store: st, Now: time.Now}).NewCode(ctx, id, v.Life)
-	if err != nil {
-		return err
-	}
-	_, _ = fmt.Fprintf(s.Err, "Works once, until %s. On the agent's machine: homeward-agent enrol\n", until.Local().Format("2 January 15:04"))
-	_, err = fmt.Fprintln(s.Out, code)
-	return err
+	return do(st, id)
 }
 
 // pick returns the named tenant's id, or the only one's.
@@ -193,28 +206,17 @@ type peopleVerbs struct {
 	Import peopleImport `cmd:"" help:"Ask the agents to read all people of their organizational units again."`
 }
 
-type peopleImport struct {
-	file
-
-	Tenant string `help:"Tenant whose people are meant." placeholder:"ID"`
-}
+type peopleImport struct{ ofTenant }
 
 // Run implements the verb.
 func (v *peopleImport) Run(ctx context.Context, s command.Streams) error {
-	st, err := v.open(ctx, s)
-	if err != nil {
+	return v.with(ctx, s, func(st *store.Store, id string) error {
+		if err := st.WantImport(ctx, id); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(s.Out, "Asked for. Each agent begins with its next heartbeat, within 20 seconds.")
 		return err
-	}
-	defer func() { _ = st.Close() }()
-	id, err := pick(ctx, st, v.Tenant)
-	if err != nil {
-		return err
-	}
-	if err := st.WantImport(ctx, id); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(s.Out, "Asked for. Each agent begins with its next heartbeat, within 20 seconds.")
-	return err
+	})
 }
 
 type configVerbs struct {
@@ -257,40 +259,32 @@ type auditVerbs struct {
 }
 
 type auditShow struct {
-	file
+	ofTenant
 
-	Code   string `arg:"" help:"Support code, such as HW-7K3Q-92MD."`
-	Tenant string `help:"Tenant whose log is meant." placeholder:"ID"`
+	Code string `arg:"" help:"Support code, such as HW-7K3Q-92MD."`
 }
 
 // Run implements the verb.
 func (v *auditShow) Run(ctx context.Context, s command.Streams) error {
-	st, err := v.open(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = st.Close() }()
-	id, err := pick(ctx, st, v.Tenant)
-	if err != nil {
-		return err
-	}
-	records, err := st.Records(ctx, id, v.Code)
-	if err != nil {
-		return err
-	}
-	if len(records) == 0 {
-		return fmt.Errorf("no record has the support code %q", v.Code)
-	}
-	w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "TIME\tHOP\tEVENT\tRESULT\tREASON\tTOOK\tDETAIL")
-	for _, r := range records {
-		name := ""
-		if e, ok := event.Lookup(event.Code(r.Event)); ok {
-			name = fmt.Sprintf("%d %s", r.Event, e.Name)
+	return v.with(ctx, s, func(st *store.Store, id string) error {
+		records, err := st.Records(ctx, id, v.Code)
+		if err != nil {
+			return err
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.At.Local().Format("15:04:05.000"), r.Hop, name, r.Result, r.Reason, took(r.Micros), r.Detail)
-	}
-	return w.Flush()
+		if len(records) == 0 {
+			return fmt.Errorf("no record has the support code %q", v.Code)
+		}
+		w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
+		_, _ = fmt.Fprintln(w, "TIME\tHOP\tEVENT\tRESULT\tREASON\tTOOK\tDETAIL")
+		for _, r := range records {
+			name := ""
+			if e, ok := event.Lookup(event.Code(r.Event)); ok {
+				name = fmt.Sprintf("%d %s", r.Event, e.Name)
+			}
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.At.Local().Format("15:04:05.000"), r.Hop, name, r.Result, r.Reason, took(r.Micros), r.Detail)
+		}
+		return w.Flush()
+	})
 }
 
 func took(micros int64) string {
@@ -300,28 +294,17 @@ func took(micros int64) string {
 	return (time.Duration(micros) * time.Microsecond).Round(10 * time.Microsecond).String()
 }
 
-type auditCheck struct {
-	file
-
-	Tenant string `help:"Tenant whose log is meant." placeholder:"ID"`
-}
+type auditCheck struct{ ofTenant }
 
 // Run implements the verb.
 func (v *auditCheck) Run(ctx context.Context, s command.Streams) error {
-	st, err := v.open(ctx, s)
-	if err != nil {
+	return v.with(ctx, s, func(st *store.Store, id string) error {
+		if err := st.VerifyChain(ctx, id); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(s.Out, "The audit log is whole.")
 		return err
-	}
-	defer func() { _ = st.Close() }()
-	id, err := pick(ctx, st, v.Tenant)
-	if err != nil {
-		return err
-	}
-	if err := st.VerifyChain(ctx, id); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(s.Out, "The audit log is whole.")
-	return err
+	})
 }
 
 type eventsVerb struct{}
