@@ -67,10 +67,14 @@ func TestDemoLeavesNothingBehind(t *testing.T) {
 	}
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	must(t, err)
+	dc := filepath.Dir(filepath.Dir(r.LDAPSCA))
 	for line := range strings.Lines(string(mounts)) {
-		if strings.Contains(line, temp) {
+		if strings.Contains(line, temp) || strings.Contains(line, dc) {
 			t.Errorf("a mount is left: %s", line)
 		}
+	}
+	if _, err := os.Stat(dc); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the DC's folder %s is left: %v", dc, err)
 	}
 	left, err := filepath.Glob(filepath.Join(temp, "*"))
 	must(t, err)

@@ -10,11 +10,13 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -83,6 +85,7 @@ type site struct {
 
 	mu     sync.Mutex
 	people map[lab.Kind][]lab.Person
+	mail   map[string]bool // every address of the directory
 }
 
 // shared gives the stack that harmless tests share.
@@ -130,6 +133,12 @@ func start(ctx context.Context, o demo.Options, people supply) (*site, error) {
 	o.Homeward, o.Lab.Sample = program, true
 	o.Prepare = func(ctx context.Context, dc *lab.DC) (err error) {
 		s.people, err = people.create(ctx, dc)
+		s.mail = map[string]bool{}
+		for _, some := range append(slices.Collect(maps.Values(s.people)), dc.People()) {
+			for _, p := range some {
+				s.mail[p.Mail] = p.Mail != ""
+			}
+		}
 		return err
 	}
 	var err error
