@@ -12,8 +12,12 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// drainTime is how long Serve waits for commands in progress when it stops. A write takes 2 s at worst.
-const drainTime = 20 * time.Second
+const (
+	// drainTime is how long Serve waits for commands in progress when it stops. A write takes 2 s at worst.
+	drainTime = 20 * time.Second
+	// drainLook is how often it looks meanwhile whether the server is still there.
+	drainLook = 50 * time.Millisecond
+)
 
 // Command is one request from the server, still sealed.
 type Command struct {
@@ -101,11 +105,7 @@ func (l *AgentLink) refuse(m *nats.Msg, op protocol.Operation) {
 func (l *AgentLink) drain(sub *nats.Subscription, gone <-chan struct{}, running *sync.WaitGroup) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.life), drainTime)
 	defer cancel()
-	stop := sub.Drain
-	if !l.Connected() {
-		stop = sub.Unsubscribe // Drain asks the server, and waits 10 s for one that is not there
-	}
-	if err := stop(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+	if err := sub.Drain(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 		return fmt.Errorf("stop taking commands: %w", err)
 	}
 	done := make(chan struct{})
@@ -117,10 +117,19 @@ func (l *AgentLink) drain(sub *nats.Subscription, gone <-chan struct{}, running 
 		running.Wait()
 		close(done)
 	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		return fmt.Errorf("wait for commands in progress: %w", ctx.Err())
+	look := time.NewTicker(drainLook)
+	defer look.Stop()
+	for stopped := false; !stopped; {
+		if !l.Connected() {
+			_ = sub.Unsubscribe() // Drain asks the server, and waits for one that is gone; an error means it is over
+		}
+		select {
+		case <-done:
+			stopped = true
+		case <-look.C:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for commands in progress: %w", ctx.Err())
+		}
 	}
 	if !l.Connected() {
 		return nil // nobody to flush to; results are repeated from the agent's outbox
