@@ -43,3 +43,16 @@ func (s *site) restartServerAlone(t *testing.T) {
 	t.Helper()
 	must(t, s.StartServer(t.Context()))
 }
+
+// Both are told to stop, or die, in one moment, as when their machine is shut down: the agent must not wait
+// for a server that is gone.
+func TestAgentStopsWhileItsServerDies(t *testing.T) {
+	t.Parallel()
+	s := own(t, demo.Options{}, nil)
+	for range 8 {
+		must(t, s.Server.Kill())
+		stops(t, s.Agent, "agent, its server killed this moment")
+		s.restartServerAlone(t)
+		must(t, s.StartAgent(t.Context()))
+	}
+}
