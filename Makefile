@@ -13,13 +13,13 @@ help: ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 packages: ## Install the Debian packages that demo and tests need (as root)
-	@./build/packages.sh
+	@./build/packages.sh test
 
 build: ## Build both binaries into bin/
 	$(GO) build -trimpath -ldflags "-s -w" -o $(BIN)/ ./cmd/homeward ./cmd/homeward-agent
 
-demo: packages build ## Run everything here on sample people; CHECK=1 performs one reset by itself
-	@exec $(BIN)/homeward demo $(if $(CHECK),--check) $(if $(READY_FILE),--ready-file $(READY_FILE)) $(if $(LISTEN),--listen $(LISTEN))
+demo: build ## Run everything here on sample people; CHECK=1 performs one reset by itself
+	@./build/packages.sh && exec $(BIN)/homeward demo $(if $(CHECK),--check) $(if $(READY_FILE),--ready-file $(READY_FILE)) $(if $(LISTEN),--listen $(LISTEN))
 
 test: packages js lint check cross ## Everything: unit, both databases, real DC, browser, command line
 	$(GO) test -timeout 20m ./...

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Installs what demo and tests need and what is missing, and nothing else. Debian 12, as root.
+# Installs what the demo needs, or with the word "test" what the tests need too, as far as it is missing.
+# Debian 12, as root.
 set -euo pipefail
 need=()
 want() { command -v "$1" >/dev/null 2>&1 || [ -x "$1" ] || need+=("$2"); }
 want debootstrap debootstrap
 want zstd zstd
 want gpgv gpgv
-want chromium chromium
-want npm npm
 want unshare util-linux
-want ip iproute2
-ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need+=(postgresql)
+if [ "${1:-}" = test ]; then
+  want chromium chromium
+  want npm npm
+  ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need+=(postgresql)
+fi
 [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || need+=(debian-archive-keyring)
 [ ${#need[@]} -eq 0 ] && exit 0
 if [ "$(id -u)" != 0 ]; then

@@ -304,6 +304,10 @@ func (a *Agent) imports(ctx context.Context) error {
 			return ctx.Err()
 		case <-a.wanted:
 			a.people(ctx)
+			select { // asked again while it ran: that was this import
+			case <-a.wanted:
+			default:
+			}
 		}
 	}
 }

@@ -10,12 +10,16 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
 	// lease is how long one claimer owns a message before another may try: after a killed server, this is how
 	// late its mail can be. A person waits for the code in it.
 	lease = 45 * time.Second
+	// lines is how many messages are handed over at once.
+	lines = 4
 	// poll finds messages that another process queued.
 	poll = 5 * time.Second
 	// retryFirst doubles per try up to retryMost.
@@ -112,13 +116,18 @@ func (q *Queue) flush(ctx context.Context) error {
 		if err != nil || len(batch) == 0 {
 			return err
 		}
+		var some errgroup.Group // a message that hangs holds up its own line only
+		some.SetLimit(lines)
 		for _, m := range batch {
-			if q.now().Sub(claimed) > lease-smtpTimeout {
-				break // a slow mail server: the rest may be somebody else's before they are sent
-			}
-			if err := q.deliver(ctx, m); err != nil {
-				return err
-			}
+			some.Go(func() error {
+				if q.now().Sub(claimed) > lease-smtpTimeout {
+					return nil // a slow mail server: it may be somebody else's before it is sent
+				}
+				return q.deliver(ctx, m)
+			})
+		}
+		if err := some.Wait(); err != nil {
+			return err
 		}
 	}
 }

@@ -32,14 +32,14 @@ func (v *visit) getPassword() error {
 	}
 	policy, err := v.Resets.Policy(v.ctx(), a)
 	switch {
-	case errors.Is(err, reset.ErrNoAgent):
-		return v.block(a, protocol.ReasonNoAgent)
+	case errors.Is(err, reset.ErrNoAgent), passing(policy.Reason):
+		return v.offline(a)
 	case err != nil:
 		return err
-	case !policy.Found:
-		return v.block(a, protocol.ReasonNotFound)
 	case policy.Reason != protocol.ReasonNone:
 		return v.block(a, policy.Reason)
+	case !policy.Found:
+		return v.block(a, protocol.ReasonNotFound)
 	}
 	return v.render(http.StatusOK, v.password(a, policy))
 }
@@ -57,6 +57,27 @@ func (v *visit) password(a reset.Attempt, p protocol.PersonPolicy) PasswordPage 
 		page.Refused = Refusal{Reason: a.Reason, Rule: a.Rule}
 	}
 	return page
+}
+
+// passing reports reasons that may be over in a moment. They do not end what the person has already proven.
+func passing(r protocol.Reason) bool {
+	switch r {
+	case protocol.ReasonDirectoryDown, protocol.ReasonOverloaded, protocol.ReasonExpired, protocol.ReasonTimeout:
+		return true
+	}
+	return false
+}
+
+// offline says that nobody can write just now; trying again leads back to the same step.
+func (v *visit) offline(a reset.Attempt) error {
+	since, err := v.Since(v.ctx(), v.tenant.ID)
+	if err != nil {
+		return err
+	}
+	return v.render(http.StatusServiceUnavailable, StatusPage{
+		Frame: v.frame, ID: a.ID, State: Offline, At: since, Now: v.Now(), Location: v.tenant.Settings.Location(),
+		Support: a.Support, RetryURL: "/password",
+	})
 }
 
 func (v *visit) block(a reset.Attempt, reason protocol.Reason) error {
@@ -89,11 +110,7 @@ func (v *visit) postTicket() error {
 	}
 	t, err := v.Resets.Ticket(v.ctx(), a)
 	if errors.Is(err, reset.ErrNoAgent) {
-		next, err := v.Resets.Block(v.ctx(), a, protocol.ReasonNoAgent)
-		if err != nil {
-			return err
-		}
-		return v.json(http.StatusOK, redirect{"/status/" + next.ID})
+		return v.json(http.StatusOK, redirect{"/password"}) // which says so, and lets them try again
 	}
 	if err != nil {
 		return v.away(a, err)
