@@ -80,9 +80,9 @@ func (d *DC) serviceSID(t testing.TB) string {
 		t.Fatalf("objectSid of the service account has %d bytes", len(raw))
 	}
 	var sid strings.Builder
-	sid.WriteString(fmt.Sprintf("S-%d-%d", raw[0], raw[7]))
+	fmt.Fprintf(&sid, "S-%d-%d", raw[0], raw[7])
 	for sub := raw[8:]; len(sub) > 0; sub = sub[4:] {
-		sid.WriteString(fmt.Sprintf("-%d", binary.LittleEndian.Uint32(sub)))
+		fmt.Fprintf(&sid, "-%d", binary.LittleEndian.Uint32(sub))
 	}
 	return sid.String()
 }

@@ -119,7 +119,10 @@ func passwordSamples(catalog *locale.Catalog, lang string) []sample {
 	ending.Expires = now().Add(121 * time.Second)
 	return []sample{
 		{"password-ending", 200, ending},
-		{"password", 200, page}, {"password-refused", 422, refused}, {"password-unknown", 422, unknown}, {"password-young", 200, young},
+		{"password", 200, page},
+		{"password-refused", 422, refused},
+		{"password-unknown", 422, unknown},
+		{"password-young", 200, young},
 	}
 }
 
