@@ -10,6 +10,7 @@ want gpgv gpgv
 want unshare util-linux
 if [ "${1:-}" = test ]; then
   want chromium chromium
+  [ -d /usr/share/fonts/truetype ] || need+=(fonts-liberation) # the browser's pages are measured
   want npm npm
   ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need+=(postgresql)
 fi

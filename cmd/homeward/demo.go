@@ -82,8 +82,12 @@ func (v *demoVerb) use(ctx context.Context, stack *demo.Stack, s command.Streams
 }
 
 func show(out io.Writer, r demo.Ready) {
-	_, _ = fmt.Fprintf(out, "\nHomeward is running.\n\n  Portal    %s\n            (certificate authority: %s)\n  Mailbox   %s  every mail of the demo arrives here\n  LDAPS     %s  (certificate authority: %s)\n  Base DN   %s\n\n",
-		r.Portal, r.PortalCA, r.Mailbox, r.LDAPS, r.LDAPSCA, r.BaseDN)
+	_, _ = fmt.Fprintf(out, "\nHomeward is running.\n\n  Portal    %s\n            (certificate authority: %s)\n  Mailbox   %s  every mail of the demo arrives here\n  LDAPS     %s  (certificate authority: %s)\n",
+		r.Portal, r.PortalCA, r.Mailbox, r.LDAPS, r.LDAPSCA)
+	if r.BaseDN != "" {
+		_, _ = fmt.Fprintf(out, "  Base DN   %s\n", r.BaseDN)
+	}
+	_, _ = fmt.Fprintln(out)
 	if len(r.People) > 0 {
 		_, _ = fmt.Fprint(out, "Open the portal, be one of these people, and choose a new password:\n\n")
 		w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
