@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
+	"strconv"
 	"time"
 
 	"homeward/internal/protocol"
@@ -156,16 +156,9 @@ func (v *visit) fail(err error) {
 	}
 }
 
+// retryAfter is the Retry-After header's form of a wait: whole seconds.
 func retryAfter(wait time.Duration) string {
-	return minutesText(int((wait + time.Second - 1) / time.Second))
-}
-
-func minutesText(n int) string {
-	b, err := json.Marshal(n)
-	if err != nil {
-		return "60"
-	}
-	return string(b)
+	return strconv.Itoa(int((wait + time.Second - 1) / time.Second))
 }
 
 // errForm reports a form that cannot be read.
@@ -239,5 +232,3 @@ func at(a reset.Attempt) string {
 	}
 	return "/status/" + a.ID
 }
-
-func trim(s string) string { return strings.TrimSpace(s) }

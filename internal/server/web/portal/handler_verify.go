@@ -3,6 +3,7 @@ package portal
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"homeward/internal/protocol"
 	"homeward/internal/server/reset"
@@ -23,7 +24,7 @@ func (v *visit) postStart() error {
 	if err := v.form(); err != nil {
 		return err
 	}
-	p := StartPage{Name: trim(v.r.PostForm.Get(FieldName)), Choice: v.r.PostForm.Get(FieldProblem)}
+	p := StartPage{Name: strings.TrimSpace(v.r.PostForm.Get(FieldName)), Choice: v.r.PostForm.Get(FieldProblem)}
 	kind := protocol.Reset
 	switch p.Choice {
 	case ProblemForgot:
