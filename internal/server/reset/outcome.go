@@ -89,7 +89,7 @@ func outcome(a Attempt, r protocol.Result, now, accepted time.Time) Attempt {
 	return a
 }
 
-// finished records the hops and tells the person. Both follow the stored outcome, never precede it.
+// finished tells the person and records the hops. Both follow the stored outcome, never precede it.
 func (s *Service) finished(ctx context.Context, a Attempt, r protocol.Result) {
 	records := make([]audit.Record, 0, len(r.Hops)+1)
 	for _, h := range r.Hops {
@@ -99,29 +99,30 @@ func (s *Service) finished(ctx context.Context, a Attempt, r protocol.Result) {
 		Hop: "result", Event: r.Event, Result: string(r.Outcome), Reason: string(r.Reason),
 		Actor: r.Agent, Detail: r.Detail, Micros: a.Finished.Sub(a.SubmittedAt).Microseconds(),
 	})
+	if a.State == Changed {
+		told, err := s.tell(ctx, a)
+		if err != nil {
+			s.Log.Error("confirmation couldn't be queued", "support", a.Support, "error", err)
+		}
+		if told {
+			records = append(records, audit.Record{Hop: "notify", Event: int(event.FlowNotified), Result: "ok"})
+		}
+	}
 	s.record(ctx, a, records...)
-	if a.State != Changed {
-		return
-	}
-	if err := s.tell(ctx, a); err != nil {
-		s.Log.Error("confirmation couldn't be queued", "support", a.Support, "error", err)
-	}
 }
 
-func (s *Service) tell(ctx context.Context, a Attempt) error {
+// tell queues the confirmation. false: there is no address to send it to.
+func (s *Service) tell(ctx context.Context, a Attempt) (bool, error) {
 	t, err := s.Tenants(ctx, a.Tenant)
 	if err != nil {
-		return err
+		return false, err
 	}
 	to, err := s.address(ctx, a)
 	if err != nil || to == "" {
-		return err
+		return false, err
 	}
-	if err := s.Notices.Done(ctx, t, to, a.Locale, a.Kind, a.Finished); err != nil {
-		return err
-	}
-	s.record(ctx, a, audit.Record{Hop: "notify", Event: int(event.FlowNotified), Result: "ok"})
-	return nil
+	err = s.Notices.Done(ctx, t, to, a.Locale, a.Kind, a.Finished)
+	return err == nil, err
 }
 
 // await watches one accepted request until its result is stored, its agent is lost, or thirty seconds pass.
