@@ -59,6 +59,8 @@ func (v *visit) status(a reset.Attempt) (StatusPage, error) {
 		Location: v.tenant.Settings.Location(), Support: a.Support,
 	}
 	switch p.State {
+	case NotSure:
+		p.Lost = a.Reason == protocol.ReasonAgentLost
 	case Writing:
 		if v.Resets.Accepted(a) {
 			p.Progress = AtDirectory

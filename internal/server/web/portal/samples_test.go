@@ -150,6 +150,7 @@ func statusSamples(catalog *locale.Catalog, lang string) []sample {
 		{"status-offline", 200, with(portal.Offline, func(p *portal.StatusPage) { p.Told, p.At = true, now().Add(-14*time.Minute) })},
 		{"status-offline-untold", 200, with(portal.Offline, nil)},
 		{"status-unsure", 200, with(portal.NotSure, func(p *portal.StatusPage) { p.Support = "HW-4TXN-81RB" })},
+		{"status-unsure-lost", 200, with(portal.NotSure, func(p *portal.StatusPage) { p.Support, p.Lost = "HW-4TXN-81RB", true })},
 		{"status-unsure-unlock", 200, with(portal.NotSure, unlock)},
 		{"status-expired", 200, with(portal.Expired, nil)},
 		{"status-failed", 200, with(portal.Failed, nil)},

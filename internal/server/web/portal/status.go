@@ -42,6 +42,7 @@ type StatusPage struct {
 	Support  string // HW-XXXX-XXXX
 	Told     bool   // Offline: the alert to IT was really sent
 	Mailed   bool   // Changed, Unlocked: the confirmation was really queued
+	Lost     bool   // NotSure: the connection to the agent broke, rather than thirty seconds passing
 	RetryURL string // empty is /start
 }
 
