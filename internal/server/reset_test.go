@@ -412,6 +412,41 @@ func TestRestartResolvesWhatWasOpen(t *testing.T) {
 	}
 }
 
+// TestOutcomeThatWasNotRecorded is a server that died between storing an outcome and recording it.
+func TestOutcomeThatWasNotRecorded(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		a := b.submitted()
+		dead := a
+		dead.State, dead.Finished, dead.Event = reset.Changed, b.clock(), 31002
+		if _, err := b.deps.Attempts.Move(t.Context(), dead, reset.Submitted); err != nil {
+			t.Fatal(err)
+		}
+		r := b.result(a, protocol.Changed, "")
+		if err := b.Result(t.Context(), "contoso", "UAGENT", r); err == nil {
+			t.Error("acknowledged, though nothing is recorded yet")
+		}
+		b.advance(11 * time.Second)
+		for range 2 {
+			if err := b.Result(t.Context(), "contoso", "UAGENT", r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		records, err := b.store.Records(t.Context(), "contoso", a.Support)
+		if err != nil {
+			t.Fatal(err)
+		}
+		outcomes := 0
+		for _, record := range records {
+			if record.Hop == "result" && record.Event == 31002 {
+				outcomes++
+			}
+		}
+		if outcomes != 1 || b.letters.done != 1 {
+			t.Errorf("%d outcomes recorded, %d confirmations", outcomes, b.letters.done)
+		}
+	})
+}
+
 // TestNeverArrivedIsNotBelievedTooEarly: the request may still be on its way.
 func TestNeverArrivedIsNotBelievedTooEarly(t *testing.T) {
 	b := newBench(t, "sqlite:"+filepath.Join(t.TempDir(), "homeward.db"))

@@ -21,8 +21,13 @@ const (
 	resolveEvery  = 2 * time.Second
 	resolveFast   = 3 * time.Minute // after that only each resolveSlowly-th round
 	resolveSlowly = 15
-	resolveFor    = 25 * time.Hour // agents try to prove an outcome for a day
+	// recordWithin is how long recording an outcome may take before it counts as forgotten.
+	recordWithin = 10 * time.Second
+	resolveFor   = 25 * time.Hour // agents try to prove an outcome for a day
 )
+
+// hopResult names the record that holds an outcome; each submission has one in the end.
+const hopResult = "result"
 
 // Result takes an agent's result. It is idempotent: results are repeated until acknowledged, also across
 // restarts, so one that is stored already, or belongs to a request replaced since, is fine.
@@ -37,7 +42,33 @@ func (s *Service) Result(ctx context.Context, tenantID, agent string, r protocol
 	if a.Agent != agent || r.Agent != agent {
 		return fmt.Errorf("result of request %s from an agent that was not asked: %w", r.Request, ErrState)
 	}
+	if a.State != Submitted && a.State != NotSure {
+		return s.catchUp(ctx, a, r)
+	}
 	return s.settle(ctx, a, r)
+}
+
+// catchUp writes what a server that died between storing an outcome and recording it left out. The agent never
+// got its acknowledgement then, and so repeats the result.
+func (s *Service) catchUp(ctx context.Context, a Attempt, r protocol.Result) error {
+	records, err := s.Audit.Records(ctx, a.Tenant, a.Support)
+	if err != nil {
+		return fmt.Errorf("records of an outcome: %w", err)
+	}
+	outcomes := 0
+	for _, record := range records {
+		if record.Hop == hopResult {
+			outcomes++
+		}
+	}
+	if outcomes >= a.Tries {
+		return nil
+	}
+	if s.Now().Sub(a.Finished) < recordWithin {
+		return errors.New("outcome is still being recorded")
+	}
+	s.finished(ctx, a, r)
+	return nil
 }
 
 // settle moves an open attempt to the outcome. A conflict is looked at again: the row may only have become
@@ -96,7 +127,7 @@ func (s *Service) finished(ctx context.Context, a Attempt, r protocol.Result) {
 		records = append(records, audit.Record{Hop: h.Name, At: h.At.Time(), Result: "ok", Actor: r.Agent, Micros: h.Micros, Detail: h.Detail})
 	}
 	records = append(records, audit.Record{
-		Hop: "result", Event: r.Event, Result: string(r.Outcome), Reason: string(r.Reason),
+		Hop: hopResult, Event: r.Event, Result: string(r.Outcome), Reason: string(r.Reason),
 		Actor: r.Agent, Detail: r.Detail, Micros: a.Finished.Sub(a.SubmittedAt).Microseconds(),
 	})
 	if a.State == Changed {

@@ -110,9 +110,10 @@ type Limits interface {
 	Submit(ctx context.Context, tenant, person string) (until time.Time, err error)
 }
 
-// Audit appends records.
+// Audit appends records, and finds those of one attempt.
 type Audit interface {
 	Append(ctx context.Context, tenant string, records ...audit.Record) error
+	Records(ctx context.Context, tenant, support string) ([]audit.Record, error)
 }
 
 // Deps is what a Service stands on.
