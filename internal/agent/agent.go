@@ -99,7 +99,7 @@ func OpenDirectory(c config.Agent, log *slog.Logger) (*activedirectory.Directory
 		URLs: c.Directory.URLs, BaseDN: c.Directory.BaseDN, User: c.Directory.User, Logger: log,
 		Password: func(context.Context) ([]byte, error) {
 			s, err := config.Secret(c.Directory.PasswordFile)
-			return []byte(s), err
+			return []byte(s.Reveal()), err
 		},
 	}
 	if c.Directory.CAFile != "" {

@@ -176,7 +176,7 @@ func proxyURL(p config.Proxy) (*url.URL, error) {
 		if err != nil {
 			return nil, fmt.Errorf("proxy password: %w", err)
 		}
-		u.User = url.UserPassword(p.User, password)
+		u.User = url.UserPassword(p.User, password.Reveal())
 	}
 	return u, nil
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/providers/file"
 	"github.com/knadh/koanf/v2"
+
+	"homeward/internal/daemon"
 )
 
 // checked is what a configuration must be able to do: fill in defaults and name everything wrong with it.
@@ -178,7 +180,7 @@ func distance(a, b string) int {
 }
 
 // Secret reads the one line a secret file holds. The file must not be readable by others.
-func Secret(path string) (string, error) {
+func Secret(path string) (daemon.Secret, error) {
 	st, err := os.Stat(path)
 	if err != nil {
 		return "", fmt.Errorf("secret file: %w", err)
@@ -194,5 +196,5 @@ func Secret(path string) (string, error) {
 	if s == "" || strings.ContainsAny(s, "\r\n") {
 		return "", fmt.Errorf("secret file %s must hold exactly one line", path)
 	}
-	return s, nil
+	return daemon.Secret(s), nil
 }

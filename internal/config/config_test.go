@@ -81,8 +81,8 @@ func wants(t *testing.T, err error, parts ...string) {
 
 func TestSecret(t *testing.T) {
 	path := write(t, "value\n")
-	if got, err := Secret(path); err != nil || got != "value" {
-		t.Errorf("%q, %v", got, err)
+	if got, err := Secret(path); err != nil || got.Reveal() != "value" {
+		t.Errorf("%d characters, %v", len(got), err)
 	}
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)

@@ -229,7 +229,10 @@ func (s *Server) smtp() (*notify.SMTP, error) {
 	m := s.config.Mail
 	c := notify.SMTPConfig{Host: m.Host, Port: m.Port, TLS: m.TLS, User: m.User, From: m.From}
 	if m.User != "" {
-		c.Password = func() (string, error) { return config.Secret(m.PasswordFile) }
+		c.Password = func() (string, error) {
+			password, err := config.Secret(m.PasswordFile)
+			return password.Reveal(), err
+		}
 	}
 	if m.CAFile != "" {
 		roots, err := rootsFile(m.CAFile)
