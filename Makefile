@@ -67,7 +67,7 @@ golden: ## Rewrite golden files on purpose
 	$(GO) test ./... -run 'Golden|Script' -update
 
 soak: packages ## The slow runs: faults repeated for minutes
-	HOMEWARD_SOAK=1 $(GO) test -timeout 60m -count=5 -run 'Kill|Restart|Secret' ./test/e2e/...
+	$(GO) test -timeout 60m -count=5 -run 'Kill|Restart|Secret' ./test/e2e/...
 
 clean: ## Remove what was built
 	rm -rf $(BIN) build/js/node_modules

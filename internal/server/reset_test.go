@@ -182,6 +182,7 @@ func newBench(t *testing.T, dsn string) *bench {
 		Command: command, DecoyKey: []byte("decoys"), Now: b.clock, Log: slog.New(slog.DiscardHandler),
 	}
 	b.Service = reset.New(b.deps)
+	t.Cleanup(b.Service.Close)
 	return b
 }
 
@@ -402,6 +403,7 @@ func TestRestartResolvesWhatWasOpen(t *testing.T) {
 			a := b.submitted()
 			b.fleet.proof = func(string) (protocol.Result, error) { return b.result(a, c.outcome, c.reason), nil }
 			b.Service = reset.New(b.deps)
+			t.Cleanup(b.Service.Close)
 			b.advance(time.Minute)
 			b.run()
 			b.eventually(func() bool { return b.reload(a).State == c.want })

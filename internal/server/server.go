@@ -265,6 +265,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		daemon.Part{Name: "mail", Run: s.mails.Run},
 		daemon.Part{Name: "tenants", Run: s.tenants.run},
 		daemon.Part{Name: "upkeep", Run: s.upkeep})
+	s.resets.Close() // the portal has stopped: nobody submits any more
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	return errors.Join(err, uplink.Drain(stop), s.broker.Close(stop))

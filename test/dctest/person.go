@@ -30,9 +30,6 @@ func In(ou string) PersonOption { return func(d *draft) { d.ou = ou } }
 // WithMail sets the mail address; empty leaves the attribute out.
 func WithMail(mail string) PersonOption { return func(d *draft) { d.Mail = mail } }
 
-// WithPassword sets the password.
-func WithPassword(password string) PersonOption { return func(d *draft) { d.Password = password } }
-
 // Named sets the display name and the CN, which has to be new in its OU.
 func Named(name string) PersonOption { return func(d *draft) { d.DisplayName = name } }
 

@@ -191,8 +191,7 @@ func (s *Service) doubt(ctx context.Context, a Attempt, reason protocol.Reason) 
 	s.record(ctx, a, audit.Record{Hop: "relay", Event: a.Event, Result: string(protocol.Unknown), Reason: string(reason), Actor: a.Agent})
 }
 
-// Run resolves open outcomes until ctx ends, beginning with those that a stopped server left, and waits
-// for its watchers.
+// Run resolves open outcomes until ctx ends, beginning with those that a stopped server left.
 func (s *Service) Run(ctx context.Context) error {
 	tick := time.NewTicker(resolveEvery)
 	defer tick.Stop()
@@ -202,12 +201,15 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			s.waiters.stop()
 			return ctx.Err()
 		case <-tick.C:
 		}
 	}
 }
+
+// Close ends the watchers of requests in flight and waits for them. Call it once, when no page is being served
+// any more: a page that submits begins a watcher. What they leave open, the next start resolves.
+func (s *Service) Close() { s.waiters.stop() }
 
 // resolve asks about open outcomes: often while a person may be waiting, in slow rounds about older ones, and
 // no more about those that even the agent has given up on.
