@@ -182,7 +182,7 @@ func newBench(t *testing.T, dsn string) *bench {
 		Command: command, DecoyKey: []byte("decoys"), Now: b.clock, Log: slog.New(slog.DiscardHandler),
 	}
 	b.Service = reset.New(b.deps)
-	t.Cleanup(b.Service.Close)
+	t.Cleanup(b.Close)
 	return b
 }
 
@@ -403,7 +403,7 @@ func TestRestartResolvesWhatWasOpen(t *testing.T) {
 			a := b.submitted()
 			b.fleet.proof = func(string) (protocol.Result, error) { return b.result(a, c.outcome, c.reason), nil }
 			b.Service = reset.New(b.deps)
-			t.Cleanup(b.Service.Close)
+			t.Cleanup(b.Close)
 			b.advance(time.Minute)
 			b.run()
 			b.eventually(func() bool { return b.reload(a).State == c.want })
