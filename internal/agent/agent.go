@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,7 +43,7 @@ type Agent struct {
 	build   string
 	machine string
 	id      *identity.Identity
-	dir     *activedirectory.Directory
+	dirs    *activedirectory.Domains
 	journal *journal.Journal
 	write   *writeback.Writeback
 	link    *relay.AgentLink
@@ -52,9 +54,14 @@ type Agent struct {
 	wanted    chan struct{} // the server wants the people
 
 	mu     sync.Mutex
-	state  protocol.Directory
-	domain activedirectory.State
+	seen   []sight       // one for each configured directory, in their order
 	offset time.Duration // the server's clock minus ours
+}
+
+// sight is what the agent saw of one domain when it last looked.
+type sight struct {
+	state  protocol.Directory
+	domain activedirectory.State // of the last time it worked
 }
 
 // Open loads the identity and opens journal and directory. It connects to nothing.
@@ -67,7 +74,7 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("machine name: %w", err)
 	}
-	dir, err := OpenDirectory(c, log)
+	dirs, err := OpenDirectories(c, log)
 	if err != nil {
 		return nil, err
 	}
@@ -76,11 +83,11 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 		return nil, err
 	}
 	a := &Agent{
-		config: c, build: build, machine: machine, id: id, dir: dir, journal: j, log: log,
+		config: c, build: build, machine: machine, id: id, dirs: dirs, journal: j, log: log, seen: make([]sight, len(c.Directories)),
 		connected: make(chan struct{}, 1), nudge: make(chan struct{}, 1), wanted: make(chan struct{}, 1),
 	}
 	a.write, err = writeback.New(writeback.Deps{
-		Directory: dir, Journal: j, Keys: id, CommandKey: id.CommandKey(), Tenant: id.Tenant(),
+		Directory: dirs, Journal: j, Keys: id, CommandKey: id.CommandKey(), Tenant: id.Tenant(),
 		Agent: id.Agent(), Now: a.now, Logger: log, Publish: a.publish,
 	})
 	if err != nil {
@@ -89,21 +96,36 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 	return a, nil
 }
 
-// OpenDirectory opens the directory of a configuration. The password file is read at each bind; that it can
-// be read at all is checked here, where somebody sees the error.
-func OpenDirectory(c config.Agent, log *slog.Logger) (*activedirectory.Directory, error) {
-	if _, err := config.Secret(c.Directory.PasswordFile); err != nil {
-		return nil, fmt.Errorf("service account: %w", err)
+// OpenDirectories opens every directory of a configuration. The password files are read at each bind; that they
+// can be read at all is checked here, where somebody sees the error.
+func OpenDirectories(c config.Agent, log *slog.Logger) (*activedirectory.Domains, error) {
+	list := make([]*activedirectory.Directory, 0, len(c.Directories))
+	for i, conf := range c.Directories {
+		d, err := openDirectory(conf, log)
+		if err != nil {
+			return nil, fmt.Errorf("directories[%d]: %w", i, err)
+		}
+		list = append(list, d)
+	}
+	return activedirectory.NewDomains(list...)
+}
+
+func openDirectory(c config.Directory, log *slog.Logger) (*activedirectory.Directory, error) {
+	if c.Keytab == "" {
+		if _, err := config.Secret(c.PasswordFile); err != nil {
+			return nil, fmt.Errorf("service account: %w", err)
+		}
 	}
 	d := activedirectory.Config{
-		URLs: c.Directory.URLs, BaseDN: c.Directory.BaseDN, User: c.Directory.User, Logger: log,
+		Domain: c.Domain, URLs: c.URLs, Site: c.Site, Resolver: c.DNS, Security: activedirectory.Security(c.Security), Keytab: c.Keytab,
+		BaseDN: c.BaseDN, User: c.User, Logger: log,
 		Password: func(context.Context) ([]byte, error) {
-			s, err := config.Secret(c.Directory.PasswordFile)
+			s, err := config.Secret(c.PasswordFile)
 			return []byte(s.Reveal()), err
 		},
 	}
-	if c.Directory.CAFile != "" {
-		pool, err := certPool(c.Directory.CAFile)
+	if c.CAFile != "" {
+		pool, err := certPool(c.CAFile)
 		if err != nil {
 			return nil, err
 		}
@@ -115,8 +137,8 @@ func OpenDirectory(c config.Agent, log *slog.Logger) (*activedirectory.Directory
 // Run runs the agent until ctx ends. It survives the loss of server and directory; it returns early only
 // when it cannot work at all.
 func (a *Agent) Run(ctx context.Context) (err error) {
-	defer func() { err = errors.Join(err, a.dir.Close(), a.journal.Close()) }()
-	a.look(ctx)
+	defer func() { err = errors.Join(err, a.dirs.Close(), a.journal.Close()) }()
+	a.lookAll(ctx)
 	roots, err := tlsConfig(a.config.CAFile)
 	if err != nil {
 		return err
@@ -199,22 +221,31 @@ func (a *Agent) beat(ctx context.Context) error {
 }
 
 func (a *Agent) hello() protocol.Hello {
-	state, domain := a.seen()
+	domains := a.domains()
 	return protocol.Hello{
 		Version: protocol.Version, MinVersion: protocol.MinVersion, Agent: a.id.Agent(), Build: a.build, Machine: a.machine,
-		KeyID: a.id.KeyID().String(), Domain: domain.Domain, Directory: state, At: protocol.MilliOf(time.Now()),
+		KeyID: a.id.KeyID().String(), Domain: domains[0].Name, Directory: domains[0].Directory, Domains: domains, At: protocol.MilliOf(time.Now()),
 	}
 }
 
 func (a *Agent) heartbeat() protocol.Beat {
-	state, _ := a.seen()
-	return protocol.Beat{Version: protocol.Version, Agent: a.id.Agent(), Directory: state, Pending: a.write.Pending(), At: protocol.MilliOf(time.Now())}
+	domains := a.domains()
+	return protocol.Beat{
+		Version: protocol.Version, Agent: a.id.Agent(), Directory: domains[0].Directory, Domains: domains,
+		Pending: a.write.Pending(), At: protocol.MilliOf(time.Now()),
+	}
 }
 
-func (a *Agent) seen() (protocol.Directory, activedirectory.State) {
+// domains tells how each domain is. One that was never reached has the name its configuration gives, if any.
+func (a *Agent) domains() []protocol.Domain {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.state, a.domain
+	out := make([]protocol.Domain, len(a.seen))
+	for i, s := range a.seen {
+		conf := a.config.Directories[i]
+		out[i] = protocol.Domain{Name: cmp.Or(s.domain.Domain, conf.Domain), NetBIOS: s.domain.NetBIOS, Directory: s.state, Testable: conf.TestAccount != ""}
+	}
+	return out
 }
 
 // say sends one message and takes what its answer tells: the server's clock, and whether people are wanted.
@@ -239,34 +270,58 @@ func (a *Agent) say(ctx context.Context, kind string, message any) {
 	if trip := received.Sub(sent); trip <= clearTrip {
 		a.offset = answer.At.Time().Sub(sent.Add(trip / 2))
 	}
-	start := answer.Import && a.state.OK
+	start := answer.Import && slices.ContainsFunc(a.seen, func(s sight) bool { return s.state.OK })
 	a.mu.Unlock()
 	if start {
 		signal(a.wanted)
 	}
 }
 
-// watch looks at the directory, more often while it fails.
+// watch looks at each directory, more often while it fails.
 func (a *Agent) watch(ctx context.Context) error {
+	var all sync.WaitGroup
+	for i := range a.seen {
+		all.Go(func() { a.watchOne(ctx, i) })
+	}
+	all.Wait()
+	return ctx.Err()
+}
+
+func (a *Agent) watchOne(ctx context.Context, i int) {
 	for {
 		pause := checkEvery
-		if state, _ := a.seen(); !state.OK {
+		if s := a.sight(i); !s.state.OK {
 			pause = hurry
 		}
 		t := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 			t.Stop()
-			return ctx.Err()
+			return
 		case <-t.C:
 		}
-		a.look(ctx)
+		a.look(ctx, i)
 	}
 }
 
-// look checks the directory once and remembers what it saw.
-func (a *Agent) look(ctx context.Context) {
-	s, err := a.dir.Check(ctx)
+func (a *Agent) sight(i int) sight {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.seen[i]
+}
+
+// lookAll checks every directory once, side by side.
+func (a *Agent) lookAll(ctx context.Context) {
+	var all sync.WaitGroup
+	for i := range a.seen {
+		all.Go(func() { a.look(ctx, i) })
+	}
+	all.Wait()
+}
+
+// look checks one directory and remembers what it saw.
+func (a *Agent) look(ctx context.Context, i int) {
+	s, err := a.dirs.List()[i].Check(ctx)
 	if ctx.Err() != nil {
 		return
 	}
@@ -275,22 +330,24 @@ func (a *Agent) look(ctx context.Context) {
 		next.Reason = activedirectory.ReasonOf(err)
 	}
 	a.mu.Lock()
-	changed := a.state.Since == 0 || a.state.OK != next.OK || a.state.Reason != next.Reason
-	next.Since = a.state.Since
+	before := &a.seen[i]
+	changed := before.state.Since == 0 || before.state.OK != next.OK || before.state.Reason != next.Reason
+	next.Since = before.state.Since
 	if changed {
 		next.Since = protocol.MilliOf(time.Now().Add(a.offset))
 	}
-	a.state = next
+	before.state = next
 	if err == nil {
-		a.domain = s
+		before.domain = s
 	}
+	name := cmp.Or(before.domain.Domain, a.config.Directories[i].Domain)
 	a.mu.Unlock()
 	if !changed {
 		return
 	}
 	signal(a.nudge)
 	if err != nil {
-		a.log.Error("directory can't be written", "event", int(event.DirectoryDown), "reason", string(next.Reason), "error", err)
+		a.log.Error("directory can't be written", "event", int(event.DirectoryDown), "domain", name, "reason", string(next.Reason), "error", err)
 		return
 	}
 	a.log.Info("directory is ready", "dc", s.DC, "domain", s.Domain)
@@ -312,13 +369,20 @@ func (a *Agent) imports(ctx context.Context) error {
 	}
 }
 
-// people sends everybody in the chosen units, page by page. A page that isn't taken ends the try; the
-// server asks again with the next heartbeat.
+// people sends everybody in the chosen units, domain by domain and page by page. A page that isn't taken ends the
+// try; the server asks again with the next heartbeat.
 func (a *Agent) people(ctx context.Context) {
-	_, domain := a.seen()
+	for i := range a.seen {
+		if s := a.sight(i); s.state.OK {
+			a.peopleOf(ctx, i, s.domain)
+		}
+	}
+}
+
+func (a *Agent) peopleOf(ctx context.Context, i int, domain activedirectory.State) {
 	page := protocol.People{Version: protocol.Version, Agent: a.id.Agent(), Import: rand.Text(), Domain: domain.Domain, NetBIOS: domain.NetBIOS}
 	total := 0
-	err := a.dir.People(ctx, a.config.Directory.Units, func(people []protocol.Person) error {
+	err := a.dirs.List()[i].People(ctx, a.config.Directories[i].Units, func(people []protocol.Person) error {
 		for len(people) > 0 {
 			n := min(len(people), protocol.MaxPeople)
 			page.People, people = people[:n], people[n:]
@@ -335,11 +399,11 @@ func (a *Agent) people(ctx context.Context) {
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			a.log.Error("import broke off; nobody was removed", "error", err)
+			a.log.Error("import broke off; nobody was removed", "domain", domain.Domain, "error", err)
 		}
 		return
 	}
-	a.log.Info("import is complete", "event", int(event.ImportDone), "people", total)
+	a.log.Info("import is complete", "event", int(event.ImportDone), "domain", domain.Domain, "people", total)
 }
 
 func (a *Agent) sendPage(ctx context.Context, page *protocol.People) error {

@@ -10,12 +10,12 @@ import (
 
 // Agent is an agent's configuration.
 type Agent struct {
-	Server    string    `koanf:"server" about:"the portal's base URL"`
-	CAFile    string    `koanf:"ca_file" about:"PEM of a private certificate authority; empty: the machine's"`
-	State     string    `koanf:"state" about:"folder for keys and the journal"`
-	Proxy     Proxy     `koanf:"proxy" about:"empty: HTTPS_PROXY and NO_PROXY"`
-	Directory Directory `koanf:"directory"`
-	Log       Log       `koanf:"log"`
+	Server      string      `koanf:"server" about:"the portal's base URL"`
+	CAFile      string      `koanf:"ca_file" about:"PEM of a private certificate authority; empty: the machine's"`
+	State       string      `koanf:"state" about:"folder for keys and the journal"`
+	Proxy       Proxy       `koanf:"proxy" about:"empty: HTTPS_PROXY and NO_PROXY"`
+	Directories []Directory `koanf:"directories"`
+	Log         Log         `koanf:"log"`
 }
 
 // Proxy is an HTTP CONNECT proxy.
@@ -25,14 +25,20 @@ type Proxy struct {
 	PasswordFile string `koanf:"password_file" about:"file with its password, one line, chmod 600"`
 }
 
-// Directory says which Active Directory the agent writes to, and as whom.
+// Directory is one Active Directory domain the agent writes to, and as whom.
 type Directory struct {
-	URLs         []string `koanf:"urls" about:"ldaps://dc1…, in order of preference"`
+	Domain       string   `koanf:"domain" about:"DNS name of the domain; its controllers are found in DNS when urls is empty"`
+	URLs         []string `koanf:"urls" about:"ldaps://dc1…, in order of preference; empty: found in DNS"`
+	Site         string   `koanf:"site" about:"Active Directory site whose controllers come first; empty: no preference"`
+	DNS          string   `koanf:"dns" about:"host:port of the DNS server to ask; empty: the machine's"`
+	Security     string   `koanf:"security" about:"ldaps (636), starttls (389) or kerberos (389, sign and seal); empty: ldaps"`
 	CAFile       string   `koanf:"ca_file" about:"PEM; empty: the machine's"`
 	BaseDN       string   `koanf:"base_dn" about:"empty: the DC's default naming context"`
 	User         string   `koanf:"user" about:"svc@domain or DOMAIN\\svc"`
 	PasswordFile string   `koanf:"password_file" about:"file with the service account's password, one line, chmod 600"`
+	Keytab       string   `koanf:"keytab" about:"Kerberos keytab of the service account, instead of password_file"`
 	Units        []string `koanf:"organizational_units" about:"DNs whose people may use the portal"`
+	TestAccount  string   `koanf:"test_account" about:"UPN or DN of an account made for test writes: its password is overwritten; empty: no test writes"`
 }
 
 func (a *Agent) defaults() {
@@ -53,30 +59,59 @@ func (a *Agent) check() []string {
 	if a.Proxy.User != "" && a.Proxy.PasswordFile == "" {
 		p = append(p, "proxy.user is set, so proxy.password_file must name the file with its password")
 	}
-	return append(append(p, a.Directory.check()...), a.Log.check()...)
+	if len(a.Directories) == 0 {
+		p = append(p, "directories is missing: name at least one domain to write to")
+	}
+	for i := range a.Directories {
+		p = append(p, a.Directories[i].check(fmt.Sprintf("directories[%d].", i))...)
+	}
+	return append(p, a.Log.check()...)
 }
 
-func (d *Directory) check() []string {
+// scheme is the URL scheme that goes with the kind of security; false for an unknown kind.
+func (d *Directory) scheme() (string, bool) {
+	switch d.Security {
+	case "", "ldaps":
+		return "ldaps", true
+	case "starttls", "kerberos":
+		return "ldap", true
+	}
+	return "", false
+}
+
+func (d *Directory) check(at string) []string {
 	var p []string
-	if len(d.URLs) == 0 {
-		p = append(p, "directory.urls is missing: name at least one domain controller as ldaps://NAME")
+	scheme, ok := d.scheme()
+	if !ok {
+		p = append(p, fmt.Sprintf("%ssecurity is %q: it must be ldaps, starttls or kerberos", at, d.Security))
+	}
+	if len(d.URLs) == 0 && d.Domain == "" {
+		p = append(p, at+"urls is missing: name at least one domain controller as ldaps://NAME, or name the domain to find them in DNS")
 	}
 	for _, s := range d.URLs {
-		if u, err := url.Parse(s); err != nil || u.Scheme != "ldaps" || u.Host == "" {
-			p = append(p, fmt.Sprintf("directory.urls holds %q: passwords need ldaps://NAME", s))
+		if u, err := url.Parse(s); ok && (err != nil || u.Scheme != scheme || u.Host == "") {
+			p = append(p, fmt.Sprintf("%surls holds %q: passwords need %s://NAME", at, s, scheme))
 		}
 	}
 	switch {
 	case d.User == "":
-		p = append(p, "directory.user is missing: the service account, as svc@domain or DOMAIN\\svc")
+		p = append(p, at+"user is missing: the service account, as svc@domain or DOMAIN\\svc")
 	case !strings.ContainsAny(d.User, "@\\="):
-		p = append(p, "directory.user must be svc@domain or DOMAIN\\svc: a bare name is refused by the directory")
+		p = append(p, at+"user must be svc@domain or DOMAIN\\svc: a bare name is refused by the directory")
 	}
-	if d.PasswordFile == "" {
-		p = append(p, "directory.password_file is missing: the file with the service account's password")
+	switch {
+	case d.PasswordFile == "" && d.Keytab == "":
+		p = append(p, at+"password_file is missing: the file with the service account's password (or keytab, for Kerberos)")
+	case d.PasswordFile != "" && d.Keytab != "":
+		p = append(p, at+"password_file and keytab exclude each other: name one")
+	case d.Keytab != "" && d.Domain == "":
+		p = append(p, at+"keytab needs domain: the name of the Kerberos realm comes from it")
+	}
+	if d.Security == "kerberos" && d.Domain == "" {
+		p = append(p, at+"security: kerberos needs domain: the name of the Kerberos realm comes from it")
 	}
 	if len(d.Units) == 0 {
-		p = append(p, "directory.organizational_units is missing: the DNs of the units whose people may use the portal")
+		p = append(p, at+"organizational_units is missing: the DNs of the units whose people may use the portal")
 	}
 	return p
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -42,7 +43,7 @@ func LoadDirectory(url, path string) (Directory, error) {
 	if err != nil {
 		return Directory{}, err
 	}
-	if problems := d.Directory.check(); len(problems) > 0 {
+	if problems := d.Directory.check(""); len(problems) > 0 {
 		return Directory{}, fmt.Errorf("directory:\n  %s", strings.Join(problems, "\n  "))
 	}
 	return d.Directory, nil
@@ -66,7 +67,7 @@ func load[T any, P checked[T]](path string, environ []string) (T, error) {
 		return out, fmt.Errorf("configuration file %s: %w", path, err)
 	}
 	known := keys(reflect.TypeFor[T](), "")
-	problems := unknown(k.Keys(), known)
+	problems := append(unknown(k.Keys(), known), unknownInLists(k, reflect.TypeFor[T]())...)
 	for _, e := range overlay(environ, known) {
 		if err := k.Set(e.key, e.value); err != nil {
 			problems = append(problems, fmt.Sprintf("%s in the environment: %v", e.name, err))
@@ -120,9 +121,39 @@ func described(t reflect.Type, prefix string) []Key {
 			out = append(out, described(f.Type, name+".")...)
 			continue
 		}
+		if f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct {
+			out = append(out, described(f.Type.Elem(), name+"[].")...)
+			continue
+		}
 		out = append(out, Key{name, f.Tag.Get("about")})
 	}
 	return out
+}
+
+// unknownInLists does for the entries of lists what unknown does for the rest: koanf sees a list as one value.
+func unknownInLists(k *koanf.Koanf, t reflect.Type) []string {
+	var problems []string
+	for f := range t.Fields() {
+		if f.Type.Kind() != reflect.Slice || f.Type.Elem().Kind() != reflect.Struct {
+			continue
+		}
+		name, known := f.Tag.Get("koanf"), keys(f.Type.Elem(), "")
+		entries, ok := k.Get(name).([]any)
+		if !ok && k.Exists(name) {
+			problems = append(problems, fmt.Sprintf("%s must be a list: each entry begins with a hyphen", name))
+		}
+		for i, e := range entries {
+			entry, ok := e.(map[string]any)
+			if !ok {
+				problems = append(problems, fmt.Sprintf("%s[%d] must hold keys: %s", name, i, strings.Join(known, ", ")))
+				continue
+			}
+			for _, p := range unknown(slices.Sorted(maps.Keys(entry)), known) {
+				problems = append(problems, fmt.Sprintf("%s[%d]: %s", name, i, p))
+			}
+		}
+	}
+	return problems
 }
 
 func unknown(have, known []string) []string {

@@ -62,9 +62,16 @@ log: {level: loud}
 	_, err = LoadAgent(write(t, `
 server: portal
 proxy: {url: "http://u:p@proxy:3128"}
-directory: {urls: ["ldap://dc"], user: svc}
+directories:
+  - {urls: ["ldap://dc"], user: svc}
+  - {domain: a.example, security: tls, user: svc@a.example, password_file: p, keytab: k, organizational_units: [OU=A]}
 `), nil)
-	wants(t, err, "server must be", "proxy.url must be", "passwords need ldaps", "a bare name is refused", "password_file is missing", "organizational_units is missing")
+	wants(t, err, "server must be", "proxy.url must be", "passwords need ldaps", "a bare name is refused", "directories[0].password_file is missing",
+		"directories[0].organizational_units is missing", `directories[1].security is "tls"`, "exclude each other")
+	_, err = LoadAgent(write(t, "server: https://p\ndirectories:\n  - {usr: x}\n  - 5\n"), nil)
+	wants(t, err, `directories[0]: unknown key "usr"; did you mean "user"?`, "directories[1] must hold keys")
+	_, err = LoadAgent(write(t, "server: https://p\ndirectories: {user: x}\n"), nil)
+	wants(t, err, "directories must be a list")
 }
 
 func wants(t *testing.T, err error, parts ...string) {

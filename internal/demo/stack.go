@@ -203,10 +203,10 @@ func (s *Stack) writeServer(ctx context.Context) error {
 func (s *Stack) writeAgent(d config.Directory) error {
 	conf := map[string]any{
 		"server": s.portal, "ca_file": s.cert.CAFile, "state": s.path("agent"),
-		"directory": map[string]any{
+		"directories": []any{map[string]any{
 			"urls": d.URLs, "ca_file": d.CAFile, "base_dn": d.BaseDN, "user": d.User, "password_file": d.PasswordFile,
 			"organizational_units": d.Units,
-		},
+		}},
 	}
 	if p := s.o.Proxy; p.URL != "" {
 		proxy := map[string]any{"url": p.URL}

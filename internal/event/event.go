@@ -13,11 +13,19 @@ type Code int
 const (
 	None Code = 0
 
-	ResetStart     Code = 31001
-	ResetSuccess   Code = 31002
-	ResetFail      Code = 31003
-	EnrolStart     Code = 31004
-	EnrolSuccess   Code = 31005
+	ResetStart   Code = 31001
+	ResetSuccess Code = 31002
+	ResetFail    Code = 31003
+	EnrolStart   Code = 31004
+	EnrolSuccess Code = 31005
+
+	ChangeStart       Code = 31006
+	ChangeSuccess     Code = 31007
+	ChangeFail        Code = 31008
+	AdminResetStart   Code = 31009
+	AdminResetSuccess Code = 31010
+	AdminResetFail    Code = 31011
+
 	AgentStarted   Code = 31015
 	AgentStopped   Code = 31016
 	KeyPairCreated Code = 31018
@@ -30,10 +38,16 @@ const (
 	AgentConnected    Code = 31023
 	AgentDisconnected Code = 31024
 	ImportDone        Code = 31025
+	TestWritten       Code = 31026
+	TestFailed        Code = 31027
+	KeyRolled         Code = 31028
+	AgentRetired      Code = 31029
 	RequestRefused    Code = 31030
 	RequestReplayed   Code = 31031
 	OutcomeUnknown    Code = 31032
 	OutcomeProven     Code = 31033
+	MustChangeVoid    Code = 31035
+	MustChangeFail    Code = 31036
 
 	RelayError      Code = 32002
 	InputError      Code = 32003
@@ -42,8 +56,11 @@ const (
 
 	DirectoryUnknown   Code = 33001
 	UserNotFound       Code = 33002
+	UserAmbiguous      Code = 33003
 	PermissionDenied   Code = 33004
 	AccountDisabled    Code = 33005
+	AccountLocked      Code = 33006
+	WrongPassword      Code = 33007
 	PolicyRefused      Code = 33008
 	DirectoryConfig    Code = 33009
 	AccountProtected   Code = 33010
@@ -51,6 +68,14 @@ const (
 	DirectoryDown      Code = 33012
 	NameInPassword     Code = 33013
 	NotEncrypted       Code = 33014
+	AccountExpired     Code = 33015
+	CannotChange       Code = 33016
+	ReferralRefused    Code = 33017
+	ReadOnlyController Code = 33018
+	DirectoryBusy      Code = 33019
+	FilterRefused      Code = 33020
+	ReplicationLag     Code = 33021
+	LockoutImminent    Code = 33022
 
 	FlowStarted   Code = 34001
 	CodeSent      Code = 34002
@@ -97,6 +122,18 @@ func agentEvents() []Event {
 		{ResetFail, "PasswordResetFail", "The reset was not carried out; nothing changed.", "Read the 33xxx event of the same request."},
 		{EnrolStart, "OnboardingEventStart", "An agent began to enrol.", ""},
 		{EnrolSuccess, "OnboardingEventSuccess", "The agent enrolled and pinned the server's command key.", ""},
+		{ChangeStart, "ChangePasswordStart", "A change request arrived at the agent.", ""},
+		{ChangeSuccess, "ChangePasswordSuccess", "Active Directory confirmed the change.", ""},
+		{ChangeFail, "ChangePasswordFail", "The change was not carried out; nothing changed.", "Read the 33xxx event of the same request."},
+		{AdminResetStart, "ResetUserPasswordByAdminStart", "An operator's reset arrived at the agent.", ""},
+		{AdminResetSuccess, "ResetUserPasswordByAdminSuccess", "Active Directory confirmed the new password. The record says whether it must be changed at the next sign-in.", ""},
+		{AdminResetFail, "ResetUserPasswordByAdminFail", "The operator's reset was not carried out; nothing changed.", "Read the 33xxx event of the same request."},
+		{TestWritten, "TestWriteSuccess", "A random password was written to the test account: the whole path works.", ""},
+		{TestFailed, "TestWriteFail", "The test account couldn't be written.", "Read the reason in the same record; run homeward agent doctor on the agent's machine."},
+		{KeyRolled, "KeyRolled", "A key was replaced on schedule. The one before it still opens what was sealed to it.", ""},
+		{AgentRetired, "AgentRetired", "An agent was revoked or replaced; its connection was ended and it can't return.", ""},
+		{MustChangeVoid, "MustChangeVoid", "The new password was written, but the person isn't made to change it: the account has a setting that forbids or voids it.", "Tell the person to change it; look at \"password never expires\" and \"user cannot change password\"."},
+		{MustChangeFail, "MustChangeFail", "The new password was written, but Active Directory didn't take \"must change at next sign-in\".", "Grant the service account write pwdLastSet, and set the flag by hand for this person."},
 		{AgentStarted, "WriteBackServiceStarted", "The agent is running.", ""},
 		{AgentStopped, "WriteBackServiceStopped", "The agent stopped; requests can't reach this directory through it.", "Start the agent."},
 		{KeyPairCreated, "KeyPairCreationSuccess", "The agent made its identity and sealing keys.", ""},
@@ -122,6 +159,17 @@ func directoryEvents() []Event {
 	return []Event{
 		{DirectoryUnknown, "ADUnKnownError", "Active Directory gave an answer that has no clear cause.", "Read the directory's words in the audit record."},
 		{UserNotFound, "ADUserNotFoundError", "The person no longer exists in Active Directory.", "Run the import again."},
+		{UserAmbiguous, "ADMutliMatchError", "Two enabled accounts belong to one person, so neither is written.", "Disable one of them, or take it out of the agent's organizational units."},
+		{AccountLocked, "ADUserAccountLockedOut", "The account is locked, and a locked account takes no change.", "The person unlocks it or resets the password in the portal."},
+		{WrongPassword, "ADUserIncorrectPassword", "The current password wasn't right. It counted once towards the lockout.", "The person types it again, or resets the password."},
+		{AccountExpired, "ADAccountExpired", "The account has expired in Active Directory; a new password wouldn't let anybody in.", "Extend the account if the person should have access."},
+		{CannotChange, "ADCannotChangePassword", "The account is set to \"user cannot change password\".", "Take the setting off, or reset the password."},
+		{ReferralRefused, "ADReferral", "The domain controller sent the write to another one. Writes follow no referral.", "Name controllers of the person's own domain in the agent's configuration."},
+		{ReadOnlyController, "ADReadOnlyController", "Only read-only domain controllers answered.", "Let the agent reach a writable controller of the domain."},
+		{DirectoryBusy, "ADBusy", "The domain controller was too busy and wrote nothing.", "Try again; if it stays, look at the controller's load."},
+		{FilterRefused, "ADPasswordFilter", "The password keeps every rule that can be read, so a password filter or a list of banned words refused it.", "The person chooses something quite different; look at the filters installed on the domain controllers."},
+		{ReplicationLag, "ADReplicationLag", "Another domain controller knows this account, but not yet the one that takes the write.", "Wait for replication, or look at repadmin /replsummary (samba-tool drs showrepl)."},
+		{LockoutImminent, "ADLockoutImminent", "The current password wasn't tried, because one more wrong one would have locked the account.", "The person resets the password instead, or waits until the wrong tries are forgotten."},
 		{PermissionDenied, "ADPermissionsError", "The service account may not write this person.", "Grant Reset Password and write lockoutTime on the person's organizational unit, and check that inheritance isn't cut off."},
 		{AccountDisabled, "ADUserAccountDisabled", "The account is turned off in Active Directory.", "Turn it on if the person should have access."},
 		{PolicyRefused, "ADPasswordPolicyError", "Active Directory's password policy refused the new password.", "The person chooses another password."},

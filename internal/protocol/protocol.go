@@ -17,7 +17,10 @@ import (
 
 const (
 	// Version is the protocol version this build speaks.
-	Version = 1
+	//
+	// Version 2 added the operations Change, AdminReset and Test, marks and cases (proof by another agent),
+	// several domains per agent, and the rolling of keys. A server never sends version 1 agents anything of it.
+	Version = 2
 	// MinVersion is the oldest version this build still accepts from the other side.
 	MinVersion = 1
 
@@ -28,20 +31,48 @@ const (
 // Operation is what a command asks of an agent. Its text is part of the sealed header.
 type Operation string
 
-// The operations of version 1.
+// The operations.
 const (
-	Reset  Operation = "reset"  // set a forgotten password and clear a lockout, one modify
-	Unlock Operation = "unlock" // clear a lockout, the password stays
-	Policy Operation = "policy" // the person's effective password policy
-	Probe  Operation = "probe"  // can this person be written right now
-	Prove  Operation = "prove"  // what happened to an earlier request
+	Reset      Operation = "reset"       // set a forgotten password and clear a lockout, one modify
+	Change     Operation = "change"      // replace the current password, which the person knows, by a new one
+	AdminReset Operation = "admin-reset" // Reset by an operator, then the person must change it at the next sign-in
+	Unlock     Operation = "unlock"      // clear a lockout, the password stays
+	Policy     Operation = "policy"      // the person's effective password policy
+	Probe      Operation = "probe"       // can this person be written right now
+	Prove      Operation = "prove"       // what happened to an earlier request
+	Test       Operation = "test"        // write a random password to the account the agent's configuration names
 )
 
 // Operations lists every operation of this version.
-func Operations() []Operation { return []Operation{Reset, Unlock, Policy, Probe, Prove} }
+func Operations() []Operation {
+	return []Operation{Reset, Change, AdminReset, Unlock, Policy, Probe, Prove, Test}
+}
 
-// Writes reports whether the operation changes the directory, and so is deduplicated and answered twice.
-func (o Operation) Writes() bool { return o == Reset || o == Unlock }
+// Writes reports whether the operation changes a person's account, and so is deduplicated and answered twice.
+func (o Operation) Writes() bool {
+	return o == Reset || o == Change || o == AdminReset || o == Unlock
+}
+
+// Secrets is how many secrets the operation's envelope seals: the new password, and for Change the current one
+// before it.
+func (o Operation) Secrets() int {
+	switch o {
+	case Reset, AdminReset:
+		return 1
+	case Change:
+		return 2
+	}
+	return 0
+}
+
+// Since is the first protocol version that knows the operation.
+func (o Operation) Since() int {
+	switch o {
+	case Change, AdminReset, Test:
+		return 2
+	}
+	return 1
+}
 
 // Outcome is how a request ended, as far as the agent knows.
 type Outcome string
@@ -70,10 +101,22 @@ const (
 	ReasonTooLong      Reason = "too_long"
 	ReasonRuleUnknown  Reason = "rule_unknown" // the directory refused without naming the rule
 
+	// A password filter or a list of banned words: every rule that can be read is kept.
+	ReasonFilter Reason = "filter"
+
+	// Refusals of a change.
+	ReasonWrongPassword Reason = "wrong_password" // the current password is not right
+	ReasonLastTry       Reason = "last_try"       // not tried: one more wrong current password would lock the account
+	ReasonLocked        Reason = "locked"         // a locked account takes no change; a reset unlocks it
+	ReasonCannotChange  Reason = "cannot_change"  // "user cannot change password" is set
+
 	// Accounts that cannot be written.
 	ReasonDisabled  Reason = "disabled"
 	ReasonProtected Reason = "protected" // adminCount=1
 	ReasonNotFound  Reason = "not_found"
+
+	ReasonAccountExpired Reason = "account_expired"
+	ReasonAmbiguous      Reason = "ambiguous" // two enabled accounts for one person
 
 	// What IT must fix.
 	ReasonRights         Reason = "rights"
@@ -81,10 +124,15 @@ const (
 	ReasonNotEncrypted   Reason = "not_encrypted"
 	ReasonDirectoryDown  Reason = "directory_down"
 	ReasonDirectoryError Reason = "directory_error"
+	ReasonDirectoryBusy  Reason = "directory_busy"  // the controller answered that it is busy; nothing was written
+	ReasonReadOnly       Reason = "read_only"       // only read-only controllers answer
+	ReasonReferral       Reason = "referral"        // the controller sent us to another; writes follow no referral
+	ReasonReplication    Reason = "replication"     // one controller knows the account and the one to write does not yet
 	ReasonServiceAccount Reason = "service_account" // the agent's own account cannot sign in
 	ReasonAgentState     Reason = "agent_state"     // the agent's own store does not work
 	ReasonNoAgent        Reason = "no_agent"
-	ReasonAgentLost      Reason = "agent_lost" // accepted, then gone
+	ReasonAgentOutdated  Reason = "agent_outdated" // the agents that answer do not know this operation yet
+	ReasonAgentLost      Reason = "agent_lost"     // accepted, then gone
 	ReasonTimeout        Reason = "timeout"
 	ReasonNeverArrived   Reason = "never_arrived" // proven: the agent has never seen the request
 	ReasonNotWritten     Reason = "not_written"   // proven: accepted, but the directory shows no write
@@ -112,6 +160,30 @@ type Accepted struct {
 	Reason   Reason  `json:"reason,omitempty"` // when not accepted
 	At       Milli   `json:"at"`
 	Result   *Result `json:"result,omitempty"` // the stored result, when the request was carried out before
+	Mark     *Mark   `json:"mark,omitempty"`   // version 2: what the directory held before the write
+}
+
+// Mark is what a controller held of a person's password at one moment. Comparing it with what the directory
+// holds later proves what became of a write, also by an agent that did not make it. It holds no secret.
+type Mark struct {
+	DC          string `json:"dc"`           // DNS name of the controller the write goes to
+	Invocation  string `json:"invocation"`   // its database, 32 hex digits
+	Version     uint32 `json:"version"`      // how often unicodePwd has been written
+	PasswordSet Milli  `json:"password_set"` // pwdLastSet
+	Locked      bool   `json:"locked,omitempty"`
+	At          Milli  `json:"at"` // by the agent's clock, corrected to the server's
+}
+
+// Case is the body of a Prove of version 2, in the place of a sealed secret: enough for any agent of the domain to
+// tell from the directory what became of a request that another agent accepted.
+type Case struct {
+	Version   int       `json:"v"`
+	Request   string    `json:"request"` // the request asked about
+	Agent     string    `json:"agent"`   // who accepted it
+	Operation Operation `json:"op"`
+	Anchor    string    `json:"anchor"` // the person
+	Mark      Mark      `json:"mark"`
+	Expires   Milli     `json:"expires"` // no agent begins to write after this
 }
 
 // Result is the second answer, published on the agent's result subject and repeated until acknowledged.
@@ -127,7 +199,22 @@ type Result struct {
 	Event     int       `json:"event"`            // catalogue code, package event
 	Hops      []Hop     `json:"hops,omitempty"`
 	At        Milli     `json:"at"`
+	// MustChange says, after an AdminReset that changed the password, whether the person must choose another at
+	// the next sign-in.
+	MustChange MustChange `json:"must_change,omitempty"`
 }
+
+// MustChange is the second half of an AdminReset.
+type MustChange string
+
+// What became of "must change at next sign-in". The password is the new one in each case.
+const (
+	MustChangeSet          MustChange = "set"
+	MustChangeNeverExpires MustChange = "never_expires" // void: "password never expires" is set
+	MustChangeCannot       MustChange = "cannot_change" // not set: the person may not change it, and would be shut out
+	MustChangeRefused      MustChange = "refused"       // the directory refused; Result.Detail has its words
+	MustChangeUnknown      MustChange = "unknown"       // no answer
+)
 
 // Rule carries the numbers that a refusal's sentence needs.
 type Rule struct {
@@ -166,6 +253,15 @@ type PersonPolicy struct {
 	Locked       bool   `json:"locked"`
 	DisplayName  string `json:"display_name,omitempty"`
 	SAM          string `json:"sam,omitempty"`
+
+	// Version 2.
+	Domain       string `json:"domain,omitempty"`        // DNS name of the person's domain
+	MustChange   bool   `json:"must_change,omitempty"`   // at the next sign-in
+	Expired      bool   `json:"expired,omitempty"`       // the password is past its maximum age
+	NeverExpires bool   `json:"never_expires,omitempty"` // "password never expires" is set
+	CannotChange bool   `json:"cannot_change,omitempty"` // "user cannot change password" is set
+	ExpiresAt    Milli  `json:"expires_at,omitempty"`    // when the password expires
+	TriesLeft    *int   `json:"tries_left,omitempty"`    // wrong current passwords before the agent refuses; nil: no lockout
 }
 
 // Hello is an agent's first word after connecting; HelloAnswer is the reply.
@@ -179,6 +275,31 @@ type Hello struct {
 	Domain     string    `json:"domain"` // DNS name of the domain it writes to
 	Directory  Directory `json:"directory"`
 	At         Milli     `json:"at"`
+
+	// Version 2. Domain and Directory above are then the first domain's.
+	Domains    []Domain `json:"domains,omitempty"`
+	CommandKey string   `json:"command_key,omitempty"` // id of the newest command key it obeys
+}
+
+// Domain is one of the domains an agent writes to.
+type Domain struct {
+	Name      string      `json:"name"` // DNS name
+	NetBIOS   string      `json:"netbios,omitempty"`
+	Directory Directory   `json:"directory"`
+	Test      *TestResult `json:"test,omitempty"`     // the last test write
+	Testable  bool        `json:"testable,omitempty"` // the agent's configuration names a test account
+}
+
+// TestResult is how a test write ended. It also answers the operation Test.
+type TestResult struct {
+	Version int     `json:"v"`
+	Request string  `json:"request,omitempty"`
+	Domain  string  `json:"domain"`
+	Outcome Outcome `json:"outcome"`
+	Reason  Reason  `json:"reason,omitempty"`
+	Detail  string  `json:"detail,omitempty"` // for the audit record only
+	Micros  int64   `json:"us,omitempty"`     // how long the write took
+	At      Milli   `json:"at"`
 }
 
 // Directory is how the agent sees its directory at this moment.
@@ -198,6 +319,29 @@ type HelloAnswer struct {
 	Message string `json:"message,omitempty"` // what to do, in plain words, when not OK
 	At      Milli  `json:"at"`                // server clock
 	Import  bool   `json:"import"`            // send the people of the chosen OUs
+
+	// CommandKeys, version 2, lead from the command key the agent named in its hello to the newest one.
+	CommandKeys []KeyLink `json:"command_keys,omitempty"`
+}
+
+// KeyLink endorses a new command key with the one before it.
+type KeyLink struct {
+	Key       []byte `json:"key"`       // Ed25519 public key
+	Signature []byte `json:"signature"` // by the key before it, over KeyLinkProof
+}
+
+// KeyLinkProof is what the old command key signs to hand over to the next.
+func KeyLinkProof(tenant string, next []byte) []byte {
+	return append([]byte("homeward command key 1\x00"+tenant+"\x00"), next...)
+}
+
+// KeyOffer announces an agent's next sealing key. The answer is an Ack; until it is OK the old one is in use, and
+// afterwards the old one still opens what was sealed to it before.
+type KeyOffer struct {
+	Version int    `json:"v"`
+	Agent   string `json:"agent"`
+	SealKey []byte `json:"sealkey"` // public HPKE key
+	KeyID   string `json:"key_id"`
 }
 
 // Beat is the heartbeat. Its answer is a HelloAnswer.
@@ -207,6 +351,10 @@ type Beat struct {
 	Directory Directory `json:"directory"`
 	Pending   int       `json:"pending"` // requests being carried out
 	At        Milli     `json:"at"`
+
+	// Version 2.
+	Domains    []Domain `json:"domains,omitempty"`
+	CommandKey string   `json:"command_key,omitempty"` // id of the newest command key it obeys
 }
 
 // People is one page of the first import. The server acknowledges each with Ack.

@@ -31,6 +31,7 @@ const (
 	UpSync   = "sync"
 	UpResult = "res"
 	UpRenew  = "renew"
+	UpKeys   = "keys" // version 2: KeyOffer
 )
 
 // Up returns the agent's upward subject of one kind.
@@ -70,7 +71,7 @@ func ParseUp(subject string) (Uplink, bool) {
 		return Uplink{}, false
 	}
 	switch u.Kind {
-	case UpHello, UpBeat, UpSync, UpResult, UpRenew:
+	case UpHello, UpBeat, UpSync, UpResult, UpRenew, UpKeys:
 		return u, true
 	}
 	return Uplink{}, false

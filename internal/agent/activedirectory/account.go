@@ -45,6 +45,7 @@ type Account struct {
 	At time.Time  // when, by the agent's clock
 
 	grants grants
+	home   *Directory
 }
 
 // Locked reports whether the account is locked out now, lockout duration considered.
@@ -98,7 +99,7 @@ func (d *Directory) Account(ctx context.Context, guid directory.GUID) (Account, 
 			return err
 		}
 		a, err = newAccount(e)
-		a.DC, a.At = c.dc, d.config.Clock()
+		a.DC, a.At, a.home = c.dc, d.config.Clock(), d
 		a.Own = a.SID.String() == c.self
 		a.grants = evaluate(attribute(e, "nTSecurityDescriptor"), c.token)
 		return err

@@ -29,6 +29,15 @@ type Config struct {
 	// URLs of domain controllers of one domain, ldaps:// only, in order of preference. The next one is
 	// used when a connection cannot be made, and kept until that one fails.
 	URLs []string
+	// Domain is the DNS name of the domain. Where URLs is empty its controllers are found in DNS, those of Site
+	// first, by asking Resolver (host:port; empty: the machine's).
+	Domain   string
+	Site     string
+	Resolver string
+	// Security is how the channel is made safe; empty is LDAPS.
+	Security Security
+	// Keytab is a file with the service account's Kerberos keys, instead of Password.
+	Keytab string
 	// BaseDN is the domain's DN. Empty: what the controller says (defaultNamingContext).
 	BaseDN string
 	// User names the service account: user@domain, DOMAIN\user, or a DN.
@@ -51,6 +60,17 @@ type Config struct {
 	ReadTimeout  time.Duration // one search; 5 s
 	WriteTimeout time.Duration // one modify; 10 s, because password filters can be slow
 }
+
+// Security is how a connection to a controller is encrypted and who proves what on it. No password ever crosses
+// anything weaker.
+type Security string
+
+// Kinds of security.
+const (
+	LDAPS    Security = "ldaps"    // TLS from the first byte, port 636
+	StartTLS Security = "starttls" // TLS after StartTLS, port 389
+	Kerberos Security = "kerberos" // SASL GSSAPI with sign and seal, port 389, no TLS
+)
 
 const (
 	// maxAge bounds a connection's life: group membership and the account's own state are looked at

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"homeward/internal/agent"
+	"homeward/internal/agent/activedirectory"
 	"homeward/internal/build"
 	"homeward/internal/config"
 	"homeward/internal/daemon"
@@ -78,15 +79,11 @@ func (e *Enrol) Run(ctx context.Context, s Streams) error {
 	if err != nil {
 		return err
 	}
-	dir, err := agent.OpenDirectory(c, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = dir.Close() }()
-	state, err := dir.Check(ctx)
+	states, err := look(ctx, c)
 	if err != nil {
 		return fmt.Errorf("nothing was enrolled, because the directory can't be written yet: %w", err)
 	}
+	state := states[0]
 	_, _ = fmt.Fprint(s.Err, "One-time code (Admin > Agents, or: homeward agent code): ")
 	line, err := bufio.NewReader(io.LimitReader(s.In, maxCode)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -118,16 +115,37 @@ func (c *Check) Run(ctx context.Context, s Streams) error {
 	if err != nil {
 		return err
 	}
-	dir, err := agent.OpenDirectory(conf, slog.New(slog.DiscardHandler))
+	states, err := look(ctx, conf)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = dir.Close() }()
-	state, err := dir.Check(ctx)
-	if err != nil {
+	if _, err = fmt.Fprintln(s.Out, "Configuration is right."); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.Out, "Configuration is right.\n%s of %s can be written: it answers, accepts the service account and enforces password policy on resets.\nIts clock is %v from this machine's.\n",
-		state.DC, state.Domain, state.Offset.Abs())
-	return err
+	for _, state := range states {
+		_, err = fmt.Fprintf(s.Out, "%s of %s can be written: it answers, accepts the service account and enforces password policy on resets.\nIts clock is %v from this machine's.\n",
+			state.DC, state.Domain, state.Offset.Abs())
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look opens and checks every directory of a configuration.
+func look(ctx context.Context, c config.Agent) ([]activedirectory.State, error) {
+	dirs, err := agent.OpenDirectories(c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = dirs.Close() }()
+	var states []activedirectory.State
+	for i, d := range dirs.List() {
+		state, err := d.Check(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("directories[%d]: %w", i, err)
+		}
+		states = append(states, state)
+	}
+	return states, nil
 }

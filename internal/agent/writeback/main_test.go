@@ -116,6 +116,9 @@ func (b *bench) start(t testing.TB, dc *dctest.DC, opts ...benchOption) {
 	if deps.Directory == nil {
 		deps.Directory = b.dir
 	}
+	if h, ok := deps.Directory.(*hooked); ok {
+		h.Directory = b.dir
+	}
 	deps.Journal = b.journal
 	if b.Writeback, err = New(deps); err != nil {
 		t.Fatal(err)

@@ -277,3 +277,15 @@ func (nobody) Policy(context.Context, activedirectory.Account) (policy, error) {
 func (nobody) Reset(context.Context, activedirectory.Account, []byte) error { return errReached }
 
 func (nobody) Unlock(context.Context, activedirectory.Account) error { return errReached }
+
+func (nobody) Change(context.Context, activedirectory.Account, []byte, []byte) error {
+	return errReached
+}
+
+func (nobody) MustChange(context.Context, activedirectory.Account) (protocol.MustChange, error) {
+	return "", errReached
+}
+
+func (nobody) Witnesses(context.Context, guid, string) ([]activedirectory.Account, error) {
+	return nil, errReached
+}

@@ -77,28 +77,20 @@ func over(dc *dctest.DC, w *wire) benchOption {
 }
 
 func beforeWriting(do func()) benchOption {
-	return func(b *bench, _ *activedirectory.Config, d *Deps) { d.Directory = &hooked{b: b, do: sync.OnceFunc(do)} }
+	return func(_ *bench, _ *activedirectory.Config, d *Deps) { d.Directory = &hooked{do: sync.OnceFunc(do)} }
 }
 
 type hooked struct {
-	b  *bench
+	Directory
 	do func()
-}
-
-func (h *hooked) Account(ctx context.Context, g guid) (activedirectory.Account, error) {
-	return h.b.dir.Account(ctx, g)
-}
-
-func (h *hooked) Policy(ctx context.Context, a activedirectory.Account) (policy, error) {
-	return h.b.dir.Policy(ctx, a)
 }
 
 func (h *hooked) Reset(ctx context.Context, a activedirectory.Account, password []byte) error {
 	h.do()
-	return h.b.dir.Reset(ctx, a, password)
+	return h.Directory.Reset(ctx, a, password)
 }
 
 func (h *hooked) Unlock(ctx context.Context, a activedirectory.Account) error {
 	h.do()
-	return h.b.dir.Unlock(ctx, a)
+	return h.Directory.Unlock(ctx, a)
 }

@@ -34,12 +34,15 @@ import (
 	"homeward/internal/seal"
 )
 
-// Directory is what writing back needs of Active Directory. *activedirectory.Directory is one.
+// Directory is what writing back needs of Active Directory. *activedirectory.Domains is one.
 type Directory interface {
 	Account(ctx context.Context, guid directory.GUID) (activedirectory.Account, error)
 	Policy(ctx context.Context, a activedirectory.Account) (directory.PasswordPolicy, error)
 	Reset(ctx context.Context, a activedirectory.Account, password []byte) error
+	Change(ctx context.Context, a activedirectory.Account, current, next []byte) error
+	MustChange(ctx context.Context, a activedirectory.Account) (protocol.MustChange, error)
 	Unlock(ctx context.Context, a activedirectory.Account) error
+	Witnesses(ctx context.Context, guid directory.GUID, invocation string) ([]activedirectory.Account, error)
 }
 
 // Keyring holds the agent's sealing keys, old ones too while they may still be used.

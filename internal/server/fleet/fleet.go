@@ -77,7 +77,7 @@ func (f *Fleet) Writers(ctx context.Context, tenantID, domain string) ([]reset.W
 	slices.SortFunc(agents, func(a, b enrol.Agent) int { return b.Seen.Compare(a.Seen) })
 	out := make([]reset.Writer, 0, len(agents))
 	for _, a := range agents {
-		w := reset.Writer{Agent: a.ID, SealKey: a.SealKey}
+		w := reset.Writer{Agent: a.ID, SealKey: a.SealKey, Protocol: a.Protocol}
 		if id, err := hex.DecodeString(a.KeyID); err == nil && len(id) == len(w.KeyID) {
 			copy(w.KeyID[:], id)
 			out = append(out, w)

@@ -79,9 +79,10 @@ type People interface {
 
 // Writer is one agent that can write now, and the key to seal to.
 type Writer struct {
-	Agent   string
-	SealKey []byte
-	KeyID   [8]byte
+	Agent    string
+	SealKey  []byte
+	KeyID    [8]byte
+	Protocol int // version it speaks: it decides which operations it knows
 }
 
 // Fleet reaches the agents. Call and Ask return ErrNoAgent only when the command certainly did not arrive.
