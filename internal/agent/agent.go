@@ -62,6 +62,7 @@ type Agent struct {
 type sight struct {
 	state  protocol.Directory
 	domain activedirectory.State // of the last time it worked
+	test   *protocol.TestResult  // of the last test write
 }
 
 // Open loads the identity and opens journal and directory. It connects to nothing.
@@ -87,7 +88,7 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 		connected: make(chan struct{}, 1), nudge: make(chan struct{}, 1), wanted: make(chan struct{}, 1),
 	}
 	a.write, err = writeback.New(writeback.Deps{
-		Directory: dirs, Journal: j, Keys: id, CommandKey: id.CommandKey(), Tenant: id.Tenant(),
+		Directory: dirs, Journal: j, Keys: id, CommandKey: id.CommandKeys(time.Now())[0], Tenant: id.Tenant(),
 		Agent: id.Agent(), Now: a.now, Logger: log, Publish: a.publish,
 	})
 	if err != nil {
@@ -162,7 +163,8 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		daemon.Part{Name: "heartbeat", Run: a.beat},
 		daemon.Part{Name: "directory", Run: a.watch},
 		daemon.Part{Name: "import", Run: a.imports},
-		daemon.Part{Name: "credential", Run: a.renew})
+		daemon.Part{Name: "credential", Run: a.renew},
+		daemon.Part{Name: "sealing key", Run: a.rollKeys})
 	a.log.Info("agent stopped", "event", int(event.AgentStopped))
 	return err
 }
@@ -224,7 +226,8 @@ func (a *Agent) hello() protocol.Hello {
 	domains := a.domains()
 	return protocol.Hello{
 		Version: protocol.Version, MinVersion: protocol.MinVersion, Agent: a.id.Agent(), Build: a.build, Machine: a.machine,
-		KeyID: a.id.KeyID().String(), Domain: domains[0].Name, Directory: domains[0].Directory, Domains: domains, At: protocol.MilliOf(time.Now()),
+		KeyID: a.id.KeyID().String(), Domain: domains[0].Name, Directory: domains[0].Directory, Domains: domains, CommandKey: a.id.CommandKeyID(),
+		At: protocol.MilliOf(time.Now()),
 	}
 }
 
@@ -232,7 +235,7 @@ func (a *Agent) heartbeat() protocol.Beat {
 	domains := a.domains()
 	return protocol.Beat{
 		Version: protocol.Version, Agent: a.id.Agent(), Directory: domains[0].Directory, Domains: domains,
-		Pending: a.write.Pending(), At: protocol.MilliOf(time.Now()),
+		CommandKey: a.id.CommandKeyID(), Pending: a.write.Pending(), At: protocol.MilliOf(time.Now()),
 	}
 }
 
@@ -243,7 +246,7 @@ func (a *Agent) domains() []protocol.Domain {
 	out := make([]protocol.Domain, len(a.seen))
 	for i, s := range a.seen {
 		conf := a.config.Directories[i]
-		out[i] = protocol.Domain{Name: cmp.Or(s.domain.Domain, conf.Domain), NetBIOS: s.domain.NetBIOS, Directory: s.state, Testable: conf.TestAccount != ""}
+		out[i] = protocol.Domain{Name: cmp.Or(s.domain.Domain, conf.Domain), NetBIOS: s.domain.NetBIOS, Directory: s.state, Testable: conf.TestAccount != "", Test: s.test}
 	}
 	return out
 }
@@ -265,6 +268,7 @@ func (a *Agent) say(ctx context.Context, kind string, message any) {
 		a.log.Error("server doesn't accept this agent", "reason", string(answer.Reason), "message", answer.Message)
 		return
 	}
+	a.trust(answer.CommandKeys)
 	received := time.Now()
 	a.mu.Lock()
 	if trip := received.Sub(sent); trip <= clearTrip {
@@ -416,52 +420,4 @@ func (a *Agent) sendPage(ctx context.Context, page *protocol.People) error {
 	}
 	page.Page++
 	return nil
-}
-
-// renew asks for a fresh relay credential when half of the old one's life is over. One that is over already,
-// because the agent was off for so long, no longer opens the relay; then it asks over HTTPS.
-func (a *Agent) renew(ctx context.Context) error {
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	for {
-		left := a.id.Expires().Sub(a.now())
-		switch {
-		case left <= 0:
-			a.renewLate(ctx)
-		case left < credentialLife/2 && a.link.Connected():
-			a.renewOnce(ctx)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
-}
-
-// credentialLife is what servers give; with a shorter one renewal only happens sooner.
-const credentialLife = 30 * 24 * time.Hour
-
-func (a *Agent) renewLate(ctx context.Context) {
-	r, err := renewSigned(ctx, a.config, a.id, a.now())
-	if err == nil {
-		err = a.id.Renewed(r)
-	}
-	if err == nil {
-		err = a.link.Reconnect()
-	}
-	if err != nil && ctx.Err() == nil {
-		a.log.Error("relay credential is over and couldn't be renewed; will try again", "event", int(event.RelayError), "error", err)
-	}
-}
-
-func (a *Agent) renewOnce(ctx context.Context) {
-	var r protocol.Renewal
-	if err := a.link.Request(ctx, protocol.UpRenew, protocol.Ack{OK: true}, &r); err != nil || !r.OK {
-		a.log.Warn("relay credential wasn't renewed; will try again", "expires", a.id.Expires(), "reason", string(r.Reason), "error", err)
-		return
-	}
-	if err := a.id.Renewed(r); err != nil {
-		a.log.Error("renewed credential couldn't be stored", "event", int(event.StateError), "error", err)
-	}
 }

@@ -6,16 +6,18 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // Agent is an agent's configuration.
 type Agent struct {
-	Server      string      `koanf:"server" about:"the portal's base URL"`
-	CAFile      string      `koanf:"ca_file" about:"PEM of a private certificate authority; empty: the machine's"`
-	State       string      `koanf:"state" about:"folder for keys and the journal"`
-	Proxy       Proxy       `koanf:"proxy" about:"empty: HTTPS_PROXY and NO_PROXY"`
-	Directories []Directory `koanf:"directories"`
-	Log         Log         `koanf:"log"`
+	Server      string        `koanf:"server" about:"the portal's base URL"`
+	CAFile      string        `koanf:"ca_file" about:"PEM of a private certificate authority; empty: the machine's"`
+	State       string        `koanf:"state" about:"folder for keys and the journal"`
+	KeyLife     time.Duration `koanf:"key_life" about:"age at which the sealing key is replaced"`
+	Proxy       Proxy         `koanf:"proxy" about:"empty: HTTPS_PROXY and NO_PROXY"`
+	Directories []Directory   `koanf:"directories"`
+	Log         Log           `koanf:"log"`
 }
 
 // Proxy is an HTTP CONNECT proxy.
@@ -42,7 +44,7 @@ type Directory struct {
 }
 
 func (a *Agent) defaults() {
-	a.State = "/var/lib/homeward-agent"
+	a.State, a.KeyLife = "/var/lib/homeward-agent", 180*24*time.Hour
 	a.Log.Level, a.Log.Format = "info", "text"
 }
 
@@ -58,6 +60,9 @@ func (a *Agent) check() []string {
 	}
 	if a.Proxy.User != "" && a.Proxy.PasswordFile == "" {
 		p = append(p, "proxy.user is set, so proxy.password_file must name the file with its password")
+	}
+	if a.KeyLife < time.Minute {
+		p = append(p, "key_life must be a duration of at least a minute, such as 4320h")
 	}
 	if len(a.Directories) == 0 {
 		p = append(p, "directories is missing: name at least one domain to write to")

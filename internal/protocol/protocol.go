@@ -7,6 +7,8 @@ package protocol
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -333,6 +335,12 @@ type KeyLink struct {
 // KeyLinkProof is what the old command key signs to hand over to the next.
 func KeyLinkProof(tenant string, next []byte) []byte {
 	return append([]byte("homeward command key 1\x00"+tenant+"\x00"), next...)
+}
+
+// CommandKeyID names a command key: the first eight bytes of SHA-256 over the public key, in hex.
+func CommandKeyID(key []byte) string {
+	sum := sha256.Sum256(key)
+	return hex.EncodeToString(sum[:8])
 }
 
 // KeyOffer announces an agent's next sealing key. The answer is an Ack; until it is OK the old one is in use, and

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,26 +33,52 @@ var ErrNotEnrolled = errors.New("this agent isn't enrolled yet: run homeward-age
 type Identity struct {
 	folder string
 	pair   nkeys.KeyPair
-	key    seal.PrivateKey
-	keyID  seal.KeyID
 
-	mu sync.Mutex
-	w  wire
+	mu     sync.Mutex
+	w      wire
+	keys   map[seal.KeyID]seal.PrivateKey // of every sealing key in w
+	active seal.KeyID                     // the one in use
 }
 
+// wire is the file. Version 1 held one sealing key and one command key.
 type wire struct {
-	Version    int            `json:"v"`
-	Agent      string         `json:"agent"`
-	AgentSeed  []byte         `json:"agent_seed"`
-	SealKey    []byte         `json:"seal_key"`
-	Server     string         `json:"server"`
-	RelayPath  string         `json:"relay_path"`
-	Tenant     string         `json:"tenant"`
-	TenantName string         `json:"tenant_name"`
-	CommandKey []byte         `json:"command_key"`
-	JWT        string         `json:"jwt"`
-	Expires    protocol.Milli `json:"expires"`
+	Version     int            `json:"v"`
+	Agent       string         `json:"agent"`
+	AgentSeed   []byte         `json:"agent_seed"`
+	SealKeys    []sealKey      `json:"seal_keys,omitempty"`
+	Server      string         `json:"server"`
+	RelayPath   string         `json:"relay_path"`
+	Tenant      string         `json:"tenant"`
+	TenantName  string         `json:"tenant_name"`
+	CommandKeys []commandKey   `json:"command_keys,omitempty"` // oldest first
+	JWT         string         `json:"jwt"`
+	Expires     protocol.Milli `json:"expires"`
+
+	OldSealKey    []byte `json:"seal_key,omitempty"`
+	OldCommandKey []byte `json:"command_key,omitempty"`
 }
+
+// sealKey is one sealing key. Exactly one is active: confirmed and not retired.
+type sealKey struct {
+	Key       []byte         `json:"key"`
+	Made      protocol.Milli `json:"made"`
+	Confirmed bool           `json:"confirmed,omitempty"` // the server seals to it
+	Retired   protocol.Milli `json:"retired,omitempty"`
+}
+
+// commandKey is one key whose commands are obeyed.
+type commandKey struct {
+	Key    []byte         `json:"key"`
+	Pinned protocol.Milli `json:"pinned"`
+}
+
+const (
+	wireVersion = 2
+	// keepRetired is how long a replaced sealing key still opens: far longer than any request lives.
+	keepRetired = 24 * time.Hour
+	// keepCommand is how long a replaced command key is still obeyed. A server changes over within thirty days.
+	keepCommand = 35 * 24 * time.Hour
+)
 
 // Format keeps the keys out of every print.
 func (*Identity) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[agent identity]") }
@@ -73,15 +100,24 @@ func New(folder, server string) (*Identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make agent key: %w", err)
 	}
-	key, err := seal.GenerateKey()
+	key, err := newSealKey(time.Now())
 	if err != nil {
 		return nil, err
 	}
+	key.Confirmed = true
+	return open(folder, wire{Version: wireVersion, Agent: agent, AgentSeed: seed, SealKeys: []sealKey{key}, Server: server})
+}
+
+func newSealKey(now time.Time) (sealKey, error) {
+	key, err := seal.GenerateKey()
+	if err != nil {
+		return sealKey{}, err
+	}
 	raw, err := key.Bytes()
 	if err != nil {
-		return nil, fmt.Errorf("make sealing key: %w", err)
+		return sealKey{}, fmt.Errorf("make sealing key: %w", err)
 	}
-	return open(folder, wire{Version: 1, Agent: agent, AgentSeed: seed, SealKey: raw, Server: server})
+	return sealKey{Key: raw, Made: protocol.MilliOf(now)}, nil
 }
 
 // Load reads the identity of a state folder. It returns ErrNotEnrolled where there is none.
@@ -96,10 +132,30 @@ func Load(folder string) (*Identity, error) {
 	}
 	defer clear(b)
 	var w wire
-	if json.Unmarshal(b, &w) != nil || w.Version != 1 || w.Tenant == "" || w.JWT == "" {
+	if json.Unmarshal(b, &w) != nil || !w.current(path) {
 		return nil, fmt.Errorf("agent identity %s can't be read: restore it from a backup, or remove it and enrol again", path)
 	}
 	return open(folder, w)
+}
+
+// current brings a file of version 1 up to date, and reports whether the identity is whole. The age of version 1
+// keys is the file's: it was written when the agent enrolled, or later.
+func (w *wire) current(path string) bool {
+	if w.Version == 1 {
+		var made protocol.Milli
+		if st, err := os.Stat(path); err == nil {
+			made = protocol.MilliOf(st.ModTime())
+		}
+		w.SealKeys = []sealKey{{Key: w.OldSealKey, Made: made, Confirmed: true}}
+		w.CommandKeys = []commandKey{{Key: w.OldCommandKey, Pinned: made}}
+		w.OldSealKey, w.OldCommandKey, w.Version = nil, nil, wireVersion
+	}
+	return w.Version == wireVersion && w.Tenant != "" && w.JWT != "" && len(w.CommandKeys) > 0 && w.active() >= 0
+}
+
+// active is the index of the sealing key the server uses; negative when there is none.
+func (w *wire) active() int {
+	return slices.IndexFunc(w.SealKeys, func(k sealKey) bool { return k.Confirmed && k.Retired == 0 })
 }
 
 func open(folder string, w wire) (*Identity, error) {
@@ -107,21 +163,35 @@ func open(folder string, w wire) (*Identity, error) {
 	if err != nil {
 		return nil, errors.New("agent identity holds a broken agent key: remove it and enrol again")
 	}
-	key, err := seal.NewPrivateKey(w.SealKey)
-	if err != nil {
-		return nil, errors.New("agent identity holds a broken sealing key: remove it and enrol again")
-	}
-	return &Identity{folder: folder, pair: pair, key: key, keyID: key.Public().ID(), w: w}, nil
+	i := &Identity{folder: folder, pair: pair, w: w}
+	return i, i.openKeys()
 }
 
-// Enrolled stores what the server answered. From now on only this command key is obeyed.
+func (i *Identity) openKeys() error {
+	keys := map[seal.KeyID]seal.PrivateKey{}
+	for n, k := range i.w.SealKeys {
+		key, err := seal.NewPrivateKey(k.Key)
+		if err != nil {
+			return errors.New("agent identity holds a broken sealing key: remove it and enrol again")
+		}
+		keys[key.Public().ID()] = key
+		if n == i.w.active() {
+			i.active = key.Public().ID()
+		}
+	}
+	i.keys = keys
+	return nil
+}
+
+// Enrolled stores what the server answered. From now on only this command key is obeyed, and those it endorses.
 func (i *Identity) Enrolled(a protocol.EnrolAnswer) error {
 	if len(a.CommandKey) != ed25519.PublicKeySize || a.Tenant == "" || a.JWT == "" || a.RelayPath == "" {
 		return errors.New("the server's answer is incomplete: update the older side")
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.w.Tenant, i.w.TenantName, i.w.CommandKey = a.Tenant, a.TenantName, a.CommandKey
+	i.w.Tenant, i.w.TenantName = a.Tenant, a.TenantName
+	i.w.CommandKeys = []commandKey{{Key: a.CommandKey, Pinned: protocol.MilliOf(time.Now())}}
 	i.w.JWT, i.w.Expires, i.w.RelayPath = a.JWT, a.Expires, a.RelayPath
 	return i.save()
 }
@@ -174,9 +244,6 @@ func (i *Identity) TenantName() string { return i.w.TenantName }
 // RelayURL returns where the agent connects to.
 func (i *Identity) RelayURL() string { return i.w.Server + i.w.RelayPath }
 
-// CommandKey returns the pinned command key.
-func (i *Identity) CommandKey() ed25519.PublicKey { return ed25519.PublicKey(i.w.CommandKey) }
-
 // Sign signs with the relay key.
 func (i *Identity) Sign(b []byte) ([]byte, error) { return i.pair.Sign(b) }
 
@@ -192,18 +259,4 @@ func (i *Identity) Expires() time.Time {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.w.Expires.Time()
-}
-
-// PublicSealKey returns what browsers seal to.
-func (i *Identity) PublicSealKey() seal.PublicKey { return i.key.Public() }
-
-// KeyID returns the id of the sealing key.
-func (i *Identity) KeyID() seal.KeyID { return i.keyID }
-
-// SealKey returns the private key of an id. false: the agent has no such key.
-func (i *Identity) SealKey(id seal.KeyID) (seal.PrivateKey, bool) {
-	if id != i.keyID {
-		return seal.PrivateKey{}, false
-	}
-	return i.key, true
 }
