@@ -46,7 +46,7 @@ type conn struct {
 // kill ends the connection at once. Without lingering, so that bytes the controller has not received yet
 // are dropped rather than delivered when the network heals.
 func (c *conn) kill() {
-	if t, ok := c.raw.(*net.TCPConn); ok {
+	if t, ok := c.raw.(interface{ SetLinger(sec int) error }); ok {
 		_ = t.SetLinger(0) // best effort: the connection is being dropped
 	}
 	_ = c.raw.Close()

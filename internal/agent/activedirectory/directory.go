@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"strings"
 	"sync"
@@ -26,8 +27,8 @@ import (
 
 // Config says which directory to use and how. Zero durations take the defaults.
 type Config struct {
-	// URLs of domain controllers of one domain, ldaps:// only, in order of preference. The next one is
-	// used when a connection cannot be made, and kept until that one fails.
+	// URLs of domain controllers of one domain, in order of preference: ldaps:// with LDAPS, else ldap://. The
+	// next one is used when a connection cannot be made, and kept until that one fails.
 	URLs []string
 	// Domain is the DNS name of the domain. Where URLs is empty its controllers are found in DNS, those of Site
 	// first, by asking Resolver (host:port; empty: the machine's).
@@ -101,8 +102,14 @@ func Open(config Config) (*Directory, error) {
 	if len(config.URLs) == 0 {
 		return nil, errors.New("directory: no URL of a domain controller, for example ldaps://dc1.corp.example")
 	}
+	if d.config.Security == "" {
+		d.config.Security = LDAPS
+	}
+	if err := checkSecurity(d.config); err != nil {
+		return nil, err
+	}
 	for _, s := range config.URLs {
-		u, err := parseURL(s)
+		u, err := parseURL(s, d.config.Security)
 		if err != nil {
 			return nil, err
 		}
@@ -110,9 +117,6 @@ func Open(config Config) (*Directory, error) {
 	}
 	if err := checkUser(config.User); err != nil {
 		return nil, err
-	}
-	if config.Password == nil {
-		return nil, errors.New("directory: no password for the service account")
 	}
 	d.defaults()
 	if d.config.Conns < 1 || d.config.Conns > maxConns {
@@ -151,20 +155,22 @@ func (d *Directory) Close() error {
 	return nil
 }
 
-func parseURL(s string) (*url.URL, error) {
+func parseURL(s string, security Security) (*url.URL, error) {
+	scheme, port := security.endpoint()
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Hostname() == "":
-		return nil, fmt.Errorf("directory URL %q: want ldaps://host or ldaps://host:port", s)
-	case u.Scheme == "ldap":
-		return nil, fmt.Errorf("directory URL %q: Active Directory takes passwords over an encrypted connection only; use ldaps://%s", s, u.Hostname())
-	case u.Scheme != "ldaps":
-		return nil, fmt.Errorf("directory URL %q: the scheme must be ldaps", s)
+		return nil, fmt.Errorf("directory URL %q: want %s://host or %[2]s://host:port", s, scheme)
+	case u.Scheme == "ldap" && security == LDAPS:
+		return nil, fmt.Errorf("directory URL %q: Active Directory takes passwords over an encrypted connection only; "+
+			"use ldaps://%s, or set security to starttls or kerberos", s, u.Hostname())
+	case u.Scheme != scheme:
+		return nil, fmt.Errorf("directory URL %q: with security %s the scheme must be %s", s, security, scheme)
 	case u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
 		return nil, fmt.Errorf("directory URL %q: only host and port are used; nothing may follow them", s)
 	}
 	if u.Port() == "" {
-		u.Host += ":636"
+		u.Host = net.JoinHostPort(u.Hostname(), port)
 	}
 	return u, nil
 }
