@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -150,6 +151,10 @@ const (
 	ReasonSeal         Reason = "seal" // sealed to this key but does not open
 	ReasonReplayed     Reason = "replayed"
 	ReasonOverloaded   Reason = "overloaded"
+
+	// Agents the relay does not let in.
+	ReasonAgentCloned Reason = "agent_cloned" // another machine serves with this identity at this moment
+	ReasonAgentMoved  Reason = "agent_moved"  // the identity is on another machine than before, and nobody has approved that
 )
 
 // Accepted is the first answer to a writing command, on the reply inbox: the agent has stored the request
@@ -281,6 +286,18 @@ type Hello struct {
 	// Version 2. Domain and Directory above are then the first domain's.
 	Domains    []Domain `json:"domains,omitempty"`
 	CommandKey string   `json:"command_key,omitempty"` // id of the newest command key it obeys
+}
+
+// Machine is where an agent runs. It travels in a header of each upgrade, as relay.MachineHeader has it.
+type Machine struct {
+	Name string `json:"name"`         // host name
+	ID   string `json:"id,omitempty"` // what stays with the machine and not with the state folder, hashed; empty: nothing does
+}
+
+// Same reports whether two descriptions can be of one machine. One of them may have been renamed, or reinstalled
+// under its name; an identity that was carried elsewhere shares neither.
+func (m Machine) Same(other Machine) bool {
+	return strings.EqualFold(m.Name, other.Name) || m.ID != "" && m.ID == other.ID
 }
 
 // Domain is one of the domains an agent writes to.

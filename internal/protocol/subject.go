@@ -9,6 +9,12 @@ import (
 // the server sees each as up.<account>.<agent>.…, because every tenant's account imports the cloud's
 // service under its own key (the account token proves the tenant).
 
+// Ping is not an operation: an agent's link answers it by itself, which proves that the connection lives.
+const Ping = "ping"
+
+// DownPing returns the subject of a ping.
+func DownPing(agent string) string { return "wb.to." + agent + "." + Ping }
+
 // Down returns the subject of one operation on one agent.
 func Down(agent string, op Operation) string { return "wb.to." + agent + "." + string(op) }
 

@@ -38,6 +38,9 @@ type AgentConfig struct {
 	// JWT returns the current user JWT; it is asked on every connect, so a renewed one is picked up.
 	JWT func() (string, error)
 
+	// Machine is where the agent runs; the server lets an identity serve from one machine only.
+	Machine protocol.Machine
+
 	TLS   *tls.Config // nil: the system's roots. At least TLS 1.2 in any case.
 	Proxy *url.URL    // HTTP proxy, with Basic credentials if it has a user; nil: from the environment
 

@@ -56,6 +56,10 @@ func (l *AgentLink) Serve(ctx context.Context, handle func(context.Context, Comm
 			l.cfg.Logger.Warn("command with an unknown subject dropped", "bytes", len(m.Data))
 			return
 		}
+		if op == protocol.Ping {
+			_ = m.Respond(nil) // the connection that asks is gone: nobody is left to tell
+			return
+		}
 		select {
 		case slots <- struct{}{}:
 		default:

@@ -16,8 +16,10 @@ type way struct {
 	target *url.URL // https://host/relay
 	dialer *dialer
 	agent  string
-	sign   func([]byte) ([]byte, error)
-	clock  func() time.Time
+	// machine is the value of MachineHeader; empty when the agent does not say.
+	machine string
+	sign    func([]byte) ([]byte, error)
+	clock   func() time.Time
 }
 
 func newWay(cfg AgentConfig) (*way, error) {
@@ -44,7 +46,11 @@ func newWay(cfg AgentConfig) (*way, error) {
 	if err != nil {
 		return nil, fmt.Errorf("relay: %w", err)
 	}
-	return &way{target: u, dialer: d, agent: cfg.Agent, sign: cfg.Sign, clock: cfg.Clock}, nil
+	machine, err := EncodeMachine(cfg.Machine)
+	if err != nil {
+		return nil, err
+	}
+	return &way{target: u, dialer: d, agent: cfg.Agent, machine: machine, sign: cfg.Sign, clock: cfg.Clock}, nil
 }
 
 // natsURL is the address as nats.go gets it: our dialer has done TLS by the time it speaks, so its own
@@ -61,7 +67,11 @@ func (w *way) headers() (http.Header, error) {
 	if err != nil {
 		return nil, err
 	}
-	return http.Header{UpgradeHeader: {v}}, nil
+	h := http.Header{UpgradeHeader: {v}}
+	if w.machine != "" {
+		h.Set(MachineHeader, w.machine)
+	}
+	return h, nil
 }
 
 // natsDialer fits nats.go's CustomDialer, which knows neither contexts nor our faults.

@@ -179,7 +179,7 @@ func newBench(t *testing.T, dsn string) *bench {
 		Codes: verify.NewCodes(codes{b.store}, []byte("code key"), b.clock), Notices: b.letters,
 		Limits: limits{limit.New(b.store, []byte("pepper"), b.clock)}, Audit: b.store,
 		Tenants: func(context.Context, string) (tenant.Tenant, error) { return b.tenant, nil },
-		Command: command, DecoyKey: []byte("decoys"), Now: b.clock, Log: slog.New(slog.DiscardHandler),
+		Command: func(context.Context, string) (ed25519.PrivateKey, error) { return command, nil }, DecoyKey: []byte("decoys"), Now: b.clock, Log: slog.New(slog.DiscardHandler),
 	}
 	b.Service = reset.New(b.deps)
 	t.Cleanup(b.Close)

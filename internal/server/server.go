@@ -169,7 +169,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
 		Codes:   verify.NewCodes(codes{s.store}, sub["codes"], s.now),
 		Notices: notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now), Limits: s.limits, Audit: s.store,
-		Tenants: s.tenants.tenant, Command: command, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
+		Tenants: s.tenants.tenant, Command: func(context.Context, string) (ed25519.PrivateKey, error) { return command, nil }, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
 	s.uplink = &fleet.Uplink{Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.store, s.now), Renewals: s.enrols, TenantOf: s.tenants.ofAccount}
 	return s.openSite(catalog)

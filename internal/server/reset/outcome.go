@@ -251,7 +251,7 @@ func (s *Service) prove(ctx context.Context, a Attempt) (protocol.Result, error)
 	if err != nil || len(asked) != seal.RequestIDSize {
 		return r, fmt.Errorf("request id of an attempt: %w", seal.ErrMalformed)
 	}
-	envelope, err := s.command(a, provision.Person{}, seal.KeyID{}, protocol.Prove, asked)
+	envelope, err := s.command(ctx, a.Agent, a, provision.Person{}, seal.KeyID{}, protocol.Prove, asked)
 	if err != nil {
 		return r, err
 	}

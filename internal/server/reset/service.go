@@ -128,8 +128,9 @@ type Deps struct {
 	Limits   Limits
 	Audit    Audit
 	Tenants  func(ctx context.Context, id string) (tenant.Tenant, error)
-	Command  ed25519.PrivateKey // signs commands; the most critical key of the server
-	DecoyKey []byte             // makes invented addresses stable
+	// Command returns the key that signs commands to an agent: the newest it obeys. The most critical keys of the server.
+	Command  func(ctx context.Context, agent string) (ed25519.PrivateKey, error)
+	DecoyKey []byte // makes invented addresses stable
 	Now      func() time.Time
 	Log      *slog.Logger
 }

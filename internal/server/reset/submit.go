@@ -46,7 +46,7 @@ func (s *Service) Policy(ctx context.Context, a Attempt) (protocol.PersonPolicy,
 		return out, fmt.Errorf("policy: %w", err)
 	}
 	for _, w := range writers {
-		envelope, err := s.command(a, p, seal.KeyID{}, protocol.Policy, nil)
+		envelope, err := s.command(ctx, w.Agent, a, p, seal.KeyID{}, protocol.Policy, nil)
 		if err != nil {
 			return out, err
 		}
@@ -169,16 +169,20 @@ func (s *Service) Unlock(ctx context.Context, a Attempt) (Attempt, error) {
 
 // dispatch moves the attempt to Submitted, and only who moved it sends.
 func (s *Service) dispatch(ctx context.Context, a Attempt, op protocol.Operation, sealed []byte) (Attempt, bool, error) {
+	key, err := s.Command(ctx, a.Agent)
+	if err != nil {
+		return a, false, fmt.Errorf("submit: %w", err)
+	}
 	from := a.State
 	a.State, a.SubmittedAt, a.Tries = Submitted, s.Now(), a.Tries+1
 	a.Reason, a.Rule, a.Detail, a.Event = protocol.ReasonNone, protocol.Rule{}, "", 0
-	a, err := s.Attempts.Move(ctx, a, Verified, Refused)
+	a, err = s.Attempts.Move(ctx, a, Verified, Refused)
 	if err != nil {
 		return a, false, fmt.Errorf("submit: %w", err)
 	}
 	// From here on the outcome must not depend on the visitor's connection.
 	ctx = context.WithoutCancel(ctx)
-	envelope, err := seal.Sign(s.Command, a.Header, sealed)
+	envelope, err := seal.Sign(key, a.Header, sealed)
 	if err != nil {
 		return a, false, fmt.Errorf("submit: %w", err)
 	}
@@ -238,7 +242,7 @@ func (s *Service) answered(ctx context.Context, a Attempt, r protocol.Result) {
 }
 
 // command builds a signed envelope of an operation without a ticket.
-func (s *Service) command(a Attempt, p provision.Person, key seal.KeyID, op protocol.Operation, anchor []byte) ([]byte, error) {
+func (s *Service) command(ctx context.Context, agent string, a Attempt, p provision.Person, key seal.KeyID, op protocol.Operation, anchor []byte) ([]byte, error) {
 	if anchor == nil {
 		var err error
 		if anchor, err = hex.DecodeString(p.Anchor); err != nil {
@@ -249,7 +253,11 @@ func (s *Service) command(a Attempt, p provision.Person, key seal.KeyID, op prot
 	if err != nil {
 		return nil, err
 	}
-	e, err := seal.Sign(s.Command, header, nil)
+	signing, err := s.Command(ctx, agent)
+	if err != nil {
+		return nil, err
+	}
+	e, err := seal.Sign(signing, header, nil)
 	if err != nil {
 		return nil, fmt.Errorf("sign command: %w", err)
 	}
