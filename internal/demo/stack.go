@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,6 +41,10 @@ type Options struct {
 	External *config.Directory // an existing Active Directory instead of a lab DC
 	Lab      lab.Options       // for the lab DC
 	Proxy    Proxy             // for the agent
+	// Edit changes the agents' configuration before it is written; the map is what the YAML holds.
+	Edit func(agent map[string]any)
+	// Wrap stands before the program of each agent, such as a command that gives it a wrong clock.
+	Wrap []string
 	// Prepare changes the lab DC before anybody looks at it: people it adds are in the first import.
 	Prepare func(ctx context.Context, dc *lab.DC) error
 	Logger  *slog.Logger
@@ -56,6 +61,7 @@ type Stack struct {
 	Mailbox *mailbox.Mailbox
 	Server  *Process
 	Agent   *Process
+	More    []*Agent     // those AddAgent made
 	Store   *store.Store // the server's own database, for tests and for the hops the demo prints
 
 	o       Options
@@ -64,6 +70,7 @@ type Stack struct {
 	portal  string
 	cert    lab.Certificate
 	conf    config.Server
+	where   config.Directory
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }
@@ -99,10 +106,11 @@ func Start(ctx context.Context, o Options) (s *Stack, err error) {
 	if err := s.StartServer(ctx); err != nil {
 		return s, err
 	}
-	if err := s.writeAgent(directory); err != nil {
+	s.where = directory
+	if err := s.writeAgent("agent"); err != nil {
 		return s, err
 	}
-	if _, err := run(ctx, code+"\n", o.Homeward, "agent", "enrol", "--config", s.path("agent.yaml")); err != nil {
+	if err := s.enrol(ctx, "agent", code); err != nil {
 		return s, err
 	}
 	if err := s.StartAgent(ctx); err != nil {
@@ -200,9 +208,11 @@ func (s *Stack) writeServer(ctx context.Context) error {
 	})
 }
 
-func (s *Stack) writeAgent(d config.Directory) error {
+// writeAgent writes name.yaml for an agent whose state folder is called name.
+func (s *Stack) writeAgent(name string) error {
+	d := s.where
 	conf := map[string]any{
-		"server": s.portal, "ca_file": s.cert.CAFile, "state": s.path("agent"),
+		"server": s.portal, "ca_file": s.cert.CAFile, "state": s.path(name),
 		"directories": []any{map[string]any{
 			"urls": d.URLs, "ca_file": d.CAFile, "base_dn": d.BaseDN, "user": d.User, "password_file": d.PasswordFile,
 			"organizational_units": d.Units,
@@ -218,7 +228,72 @@ func (s *Stack) writeAgent(d config.Directory) error {
 		}
 		conf["proxy"] = proxy
 	}
-	return writeYAML(s.path("agent.yaml"), conf)
+	if s.o.Edit != nil {
+		s.o.Edit(conf)
+	}
+	return writeYAML(s.path(name+".yaml"), conf)
+}
+
+func (s *Stack) enrol(ctx context.Context, name, code string) error {
+	_, err := run(ctx, code+"\n", s.o.Homeward, "agent", "enrol", "--config", s.path(name+".yaml"))
+	return err
+}
+
+// Agent is one more agent of the stack.
+type Agent struct {
+	*Process
+	ID string // public nkey
+
+	name string
+	s    *Stack
+}
+
+// AddAgent enrols and starts one more agent beside the first, under a name of its own, and waits until the server
+// counts on it.
+func (s *Stack) AddAgent(ctx context.Context, name string) (*Agent, error) {
+	before, err := s.Store.Agents(ctx, TenantID)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(s.path(name), 0o700); err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	}
+	code, _, err := (&enrol.Service{Store: s.Store, Now: time.Now}).NewCode(ctx, TenantID, enrol.CodeLife)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(s.writeAgent(name), s.enrol(ctx, name, code)); err != nil {
+		return nil, err
+	}
+	a := &Agent{name: name, s: s}
+	after, err := s.Store.Agents(ctx, TenantID)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range after {
+		if !slices.ContainsFunc(before, func(b enrol.Agent) bool { return b.ID == one.ID }) {
+			a.ID = one.ID
+		}
+	}
+	s.More = append(s.More, a)
+	return a, a.Start(ctx)
+}
+
+// Start starts the agent, again if it has ended, and waits until the server counts on it.
+func (a *Agent) Start(ctx context.Context) (err error) {
+	began := time.Now()
+	if a.Process, err = a.s.launch(a.name); err != nil {
+		return err
+	}
+	return a.s.until(ctx, a.Process, func() (bool, error) {
+		one, err := a.s.Store.Agent(ctx, a.ID)
+		return err == nil && one.Seen.After(began.Add(-time.Millisecond)) && one.DirectoryOK, err
+	})
+}
+
+func (s *Stack) launch(name string) (*Process, error) {
+	argv := append(slices.Clone(s.o.Wrap), s.o.Homeward, "agent", "run", "--config", s.path(name+".yaml"))
+	return start(name, s.path(name+".log"), argv[0], argv[1:]...)
 }
 
 // writeYAML writes JSON, which is YAML.
@@ -282,7 +357,7 @@ func (s *Stack) StartAgent(ctx context.Context) error {
 
 // LaunchAgent starts the agent process and doesn't wait for anything.
 func (s *Stack) LaunchAgent() (err error) {
-	s.Agent, err = start("agent", s.path("agent.log"), s.o.Homeward, "agent", "run", "--config", s.path("agent.yaml"))
+	s.Agent, err = s.launch("agent")
 	return err
 }
 
@@ -347,7 +422,11 @@ func (s *Stack) CAFile() string { return s.cert.CAFile }
 // Close stops everything, in the reverse order, and removes the work folder if it was a temporary one.
 func (s *Stack) Close() error {
 	var errs []error
-	for _, p := range []*Process{s.Agent, s.Server} {
+	processes := []*Process{s.Agent, s.Server}
+	for _, a := range s.More {
+		processes = append([]*Process{a.Process}, processes...)
+	}
+	for _, p := range processes {
 		if p != nil {
 			errs = append(errs, p.Stop())
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -33,7 +34,7 @@ func TestClockIsWrong(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 	err := exec.CommandContext(t.Context(), bin, "5m", "sh", "-c", "exit 7").Run()
-	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 7 {
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 7 {
 		t.Errorf("exit code: %v", err)
 	}
 }
