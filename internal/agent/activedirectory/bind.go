@@ -4,12 +4,36 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
 
 	"homeward/internal/protocol"
 )
+
+// identity is who signs in, and with what.
+type identity struct {
+	user     string
+	password []byte
+	person   bool // not the service account
+	sum      [sha256.Size]byte
+}
+
+func (i *identity) wipe() { clear(i.password) }
+
+// serviceAccount reads the service account's secret anew, so that a changed file is picked up.
+func (d *Directory) serviceAccount(ctx context.Context) (identity, error) {
+	password, err := d.config.Password(ctx)
+	if err == nil && len(password) == 0 {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		clear(password)
+		return identity{}, &Error{Reason: protocol.ReasonServiceAccount, doing: "read the service account's password", err: err}
+	}
+	return identity{user: d.config.User, password: password, sum: sha256.Sum256(password)}, nil
+}
 
 // bindRefusal remembers that a password was refused. Binding again and again with a wrong password would
 // lock the service account, so that a mistake in a file becomes an outage.
@@ -26,43 +50,76 @@ const (
 	refusedPause       = 30 * time.Second
 )
 
-func (d *Directory) bind(ctx context.Context, l *ldap.Conn, host string) error {
-	password, err := d.config.Password(ctx)
-	defer clear(password)
-	if err == nil && len(password) == 0 {
-		err = errors.New("it is empty")
-	}
-	if err != nil {
-		return &Error{Reason: protocol.ReasonServiceAccount, doing: "read the service account's password", err: err}
-	}
-	sum := sha256.Sum256(password)
+// refused returns the last refusal of this very secret, while it is too early to try again.
+func (d *Directory) refused(who identity) error {
 	d.mu.Lock()
-	refusal := d.refusal
-	d.mu.Unlock()
-	if refusal.err != nil && refusal.password == sum && d.config.Clock().Before(refusal.until) {
-		return refusal.err
+	defer d.mu.Unlock()
+	if d.refusal.err != nil && d.refusal.password == who.sum && d.config.Clock().Before(d.refusal.until) {
+		return d.refusal.err
 	}
-	err = l.Bind(d.config.User, string(password))
-	refusal = bindRefusal{}
-	defer func() {
-		d.mu.Lock()
-		d.refusal = refusal
-		d.mu.Unlock()
-	}()
+	return nil
+}
+
+// remember keeps a refusal of the service account. Errors that say nothing about it, such as a controller that
+// is away, change nothing.
+func (d *Directory) remember(who identity, err error) {
+	var e *Error
+	var next bindRefusal
+	switch {
+	case err == nil:
+	case !errors.As(err, &e) || e.Bind == "":
+		return
+	default:
+		pause := refusedPause
+		if e.Bind == bindWrong {
+			pause = wrongPasswordPause
+		}
+		next = bindRefusal{password: who.sum, until: d.config.Clock().Add(pause), err: err}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refusal = next
+}
+
+// simpleBind proves the identity by sending its password over TLS (RFC 4511 4.2).
+func (d *Directory) simpleBind(secure io.ReadWriter, host string, who identity) error {
+	a, err := (&handshake{conn: secure}).ask(simpleBindRequest(who.user, who.password), ldap.ApplicationBindResponse)
+	if err != nil {
+		return down("bind to "+host, err)
+	}
+	if a.inProgress {
+		return down("bind to "+host, errFraming)
+	}
+	return bindError(host, who, a.err)
+}
+
+// bindError explains the controller's refusal of a bind.
+func bindError(host string, who identity, err error) error {
 	if err == nil {
 		return nil
 	}
 	diag := diagnose(err)
-	if !diag.answered {
-		return &Error{Reason: protocol.ReasonDirectoryDown, doing: "bind to " + host, err: err}
+	e := &Error{Reason: diag.reason(), Detail: diag.text, err: err}
+	switch e.Reason {
+	case protocol.ReasonNotEncrypted, protocol.ReasonDirectoryDown, protocol.ReasonDirectoryBusy:
+		e.doing = "bind to " + host
+		return e
 	}
-	pause := refusedPause
-	if diag.bindData == bindWrong {
-		pause = wrongPasswordPause
+	e.Bind = diag.bindData
+	if e.Bind == "" {
+		e.Bind = bindUnknown
 	}
-	refusal = bindRefusal{password: sum, until: d.config.Clock().Add(pause), err: &Error{
-		Reason: protocol.ReasonServiceAccount,
-		Detail: diag.text, doing: "sign in to " + host + " as the service account: " + diag.bindMeaning(), err: err,
-	}}
-	return refusal.err
+	return e.signIn(host, who, diag.bindMeaning())
+}
+
+// signIn puts a refused sign-in into words.
+func (e *Error) signIn(host string, who identity, meaning string) *Error {
+	e.Reason, e.doing = protocol.ReasonServiceAccount, "sign in to "+host+" as the service account: "+meaning
+	if who.person {
+		e.Reason, e.doing = protocol.ReasonDirectoryError, "sign in to "+host+" as the person: "+meaning
+		if e.Bind == bindWrong {
+			e.Reason = protocol.ReasonWrongPassword
+		}
+	}
+	return e
 }

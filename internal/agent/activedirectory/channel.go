@@ -3,63 +3,172 @@ package activedirectory
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
+	"strings"
+	"time"
 
 	"github.com/go-ldap/ldap/v3"
 
 	"homeward/internal/protocol"
 )
 
+// minBits is what a connection must be encrypted with before a password may cross it. [MS-ADTS] 3.1.1.3.1.5
+// demands 128 for unicodePwd; here it holds for the bind as well.
+const minBits = 128
+
+// channel is the TCP connection below an encrypted one, and how strongly it is encrypted. Only secured makes one.
+type channel struct {
+	net.Conn
+	bits int
+}
+
+// SetLinger sets how long Close waits for unsent bytes, as on a TCP connection.
+func (c *channel) SetLinger(sec int) error {
+	if t, ok := c.Conn.(*net.TCPConn); ok {
+		return t.SetLinger(sec)
+	}
+	return nil
+}
+
+// mayCarryPasswords returns nil only for the connection below a channel that is encrypted well enough. Every
+// write of a password asks first.
+func mayCarryPasswords(raw net.Conn) error {
+	bits := 0
+	if c, ok := raw.(*channel); ok {
+		bits = c.bits
+	}
+	if bits >= minBits {
+		return nil
+	}
+	return &Error{Reason: protocol.ReasonNotEncrypted, doing: fmt.Sprintf(
+		"the connection is encrypted with %d bits and a password needs %d; nothing was sent", bits, minBits)}
+}
+
 // open connects to address, which is the domain controller called host, encrypts, and signs in as the service
 // account. The second result is the connection below the encryption: who closes it ends everything at once.
 func (d *Directory) open(ctx context.Context, host, address string) (*ldap.Conn, net.Conn, error) {
-	if d.config.Security != LDAPS || d.config.Keytab != "" {
-		return nil, nil, &Error{Reason: protocol.ReasonInternal, doing: "this kind of channel is not built yet"}
-	}
-	ctx, cancel := context.WithTimeout(ctx, d.config.DialTimeout)
-	defer cancel()
-	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	who, err := d.serviceAccount(ctx)
 	if err != nil {
-		return nil, nil, &Error{Reason: protocol.ReasonDirectoryDown, doing: "connect to " + host, err: err}
+		return nil, nil, err
 	}
-	name := d.config.ServerName
-	if name == "" {
-		name = host
+	defer who.wipe()
+	if err := d.refused(who); err != nil {
+		return nil, nil, err
 	}
-	secure := tls.Client(raw, &tls.Config{RootCAs: d.config.RootCAs, ServerName: name, MinVersion: tls.VersionTLS12})
-	if err := secure.HandshakeContext(ctx); err != nil {
-		return nil, nil, tlsError(host, name, errors.Join(err, raw.Close()))
-	}
-	c := &conn{ldap: ldap.NewConn(secure, true), raw: raw}
-	c.ldap.Start()
-	err = c.use(ctx, d.config.DialTimeout, func(c *conn) error { return d.bind(ctx, c.ldap, host) })
-	if err != nil {
-		c.kill()
-		return nil, nil, wrap("connect to "+host, err)
-	}
-	return c.ldap, raw, nil
+	l, raw, err := d.signIn(ctx, host, address, who)
+	d.remember(who, err)
+	return l, raw, err
 }
 
-// tlsError tells a certificate that cannot be trusted from a connection that broke.
-func tlsError(host, name string, err error) error {
-	var (
-		unknown x509.UnknownAuthorityError
-		wrong   x509.HostnameError
-		invalid x509.CertificateInvalidError
-	)
-	e := &Error{Reason: protocol.ReasonDirectoryDown, doing: "TLS with " + host, err: err}
-	switch {
-	case errors.As(err, &unknown):
-		e.Reason, e.doing = protocol.ReasonNotEncrypted, "the certificate of "+host+" is signed by an authority this machine does not trust"
-	case errors.As(err, &wrong):
-		e.Reason, e.doing = protocol.ReasonNotEncrypted, "the certificate of "+host+" is not for the name "+name
-	case errors.As(err, &invalid):
-		e.Reason, e.doing = protocol.ReasonNotEncrypted, "the certificate of "+host+" is not valid"
+// openAs is open as somebody else, whose password the caller keeps and wipes. A refusal is an *Error with Bind
+// set; it is not tried again, and does not count as one of the service account.
+func (d *Directory) openAs(ctx context.Context, host, address, user string, password []byte) (*ldap.Conn, net.Conn, error) {
+	if len(password) == 0 {
+		// A simple bind without a password is one as nobody, and succeeds (RFC 4513 5.1.2).
+		return nil, nil, &Error{Reason: protocol.ReasonWrongPassword, Bind: bindWrong, doing: "sign in as the person: the password is empty"}
 	}
-	return e
+	return d.signIn(ctx, host, address, identity{user: user, password: password, person: true})
+}
+
+// signIn makes a connection that is encrypted and bound, or none.
+func (d *Directory) signIn(ctx context.Context, host, address string, who identity) (l *ldap.Conn, raw net.Conn, err error) {
+	ctx, cancel := context.WithTimeout(ctx, d.config.DialTimeout)
+	defer cancel()
+	tcp, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, nil, down("connect to "+host, err)
+	}
+	// Reads and writes look at no context: past its end they must fail.
+	stop := context.AfterFunc(ctx, func() { _ = tcp.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	secure, bits, err := d.secured(ctx, host, tcp, who)
+	if err == nil && !stop() {
+		err = down("connect to "+host, context.Cause(ctx))
+	}
+	if err != nil {
+		return nil, nil, closing(ctx, tcp, err)
+	}
+	l = ldap.NewConn(secure, true)
+	l.Start()
+	return l, &channel{Conn: tcp, bits: bits}, nil
+}
+
+// closing closes a connection that came to nothing, and says so when it was for the lack of time.
+func closing(ctx context.Context, tcp net.Conn, err error) error {
+	closed := tcp.Close()
+	var e *Error
+	if errors.As(err, &e) && e.Reason == protocol.ReasonDirectoryDown && ctx.Err() != nil {
+		e.err = errors.Join(e.err, context.Cause(ctx), closed)
+	}
+	return err
+}
+
+// secured encrypts and binds. Nothing that proves or names anybody is sent before the encryption holds.
+func (d *Directory) secured(ctx context.Context, host string, tcp net.Conn, who identity) (net.Conn, int, error) {
+	if d.config.Security == Kerberos || d.config.Keytab != "" {
+		return nil, 0, &Error{Reason: protocol.ReasonInternal, doing: "Kerberos is not built yet"}
+	}
+	secure, bits, err := d.encrypted(ctx, host, tcp)
+	if err != nil {
+		return nil, 0, err
+	}
+	return secure, bits, d.simpleBind(secure, host, who)
+}
+
+// encrypted brings up TLS, at once or after StartTLS (RFC 4511 4.14).
+func (d *Directory) encrypted(ctx context.Context, host string, tcp net.Conn) (*tls.Conn, int, error) {
+	if d.config.Security == StartTLS {
+		if err := startTLS(host, tcp); err != nil {
+			return nil, 0, err
+		}
+	}
+	name := d.expectedName(host)
+	secure := tls.Client(tcp, &tls.Config{RootCAs: d.config.RootCAs, ServerName: name, MinVersion: tls.VersionTLS12, Time: d.config.Clock})
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return nil, 0, d.tlsError(host, err)
+	}
+	bits := suiteBits(secure.ConnectionState().CipherSuite)
+	if bits < minBits {
+		return nil, 0, &Error{Reason: protocol.ReasonNotEncrypted, doing: "TLS with " + host + " agreed on " +
+			tls.CipherSuiteName(secure.ConnectionState().CipherSuite) + ", which is too weak for passwords"}
+	}
+	return secure, bits, nil
+}
+
+func (d *Directory) expectedName(host string) string {
+	if d.config.ServerName != "" {
+		return d.config.ServerName
+	}
+	return host
+}
+
+// startTLS asks for TLS. The bytes of the answer are the last that are read in clear.
+func startTLS(host string, tcp net.Conn) error {
+	a, err := (&handshake{conn: tcp}).ask(startTLSRequest(), ldap.ApplicationExtendedResponse)
+	switch {
+	case err != nil:
+		return down("ask "+host+" for TLS", err)
+	case a.err != nil:
+		diag := diagnose(a.err)
+		return &Error{Reason: protocol.ReasonNotEncrypted, Detail: diag.text, err: a.err, doing: host + " refused StartTLS: " +
+			"it has no certificate for LDAP. Give the controller one for server authentication, or set security to kerberos; " +
+			"nothing else was sent"}
+	}
+	return nil
+}
+
+// suiteBits is the strength of a cipher suite; zero for one that is not known to be strong.
+func suiteBits(suite uint16) int {
+	name := tls.CipherSuiteName(suite)
+	switch {
+	case strings.Contains(name, "AES_128"):
+		return 128
+	case strings.Contains(name, "AES_256"), strings.Contains(name, "CHACHA20"):
+		return 256
+	}
+	return 0
 }
 
 // endpoint returns the URL scheme and the port that go with the kind of security; nothing for an unknown kind.

@@ -16,6 +16,7 @@ type Error struct {
 	Rule   protocol.Rule // the numbers behind a refused password
 	Detail string        // what the controller said; for the audit record only, it can hold a DN
 	Sent   bool          // the write was sent and no answer came: it may have been applied, or still be
+	Bind   string        // why a sign-in was refused: the word after "data ", such as 52e, also for Kerberos' refusals
 
 	doing string
 	err   error
@@ -79,7 +80,8 @@ const (
 
 // Words in a bind's diagnostic after "data " ([MS-ADTS] 5.1.1.1.3).
 const (
-	bindWrong = "52e"
+	bindWrong   = "52e"
+	bindUnknown = "refused" // ours: the controller gave no word
 )
 
 // diagnostic is a parsed answer of the controller.
