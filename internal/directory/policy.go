@@ -16,7 +16,8 @@ type PasswordPolicy struct {
 	History          int
 	MinAge           time.Duration
 	MaxAge           time.Duration // zero: never expires
-	LockoutThreshold int
+	LockoutThreshold int           // zero: nothing locks
+	LockoutWindow    time.Duration // how long a wrong password counts
 }
 
 // MaxPasswordLength is the longest password Active Directory takes, in UTF-16 units ([MS-SAMR] 2.2.6.1).

@@ -29,11 +29,17 @@ type Account struct {
 	Critical  bool                     // isCriticalSystemObject, such as krbtgt and Guest
 	Own       bool                     // the account the agent itself signs in with
 
+	CannotChange bool // "user cannot change password": its DACL denies the person Change Password
+
 	PasswordSet     time.Time // pwdLastSet; zero when it must be changed at the next sign-in
 	MustChange      bool      // pwdLastSet is 0
 	PasswordExpires time.Time // zero: never, or must change
 	AccountExpires  time.Time // zero: never
 	PSO             string    // DN of the fine-grained policy that wins, or empty
+
+	// Wrong passwords this controller has seen, and when the last one was. Neither replicates ([MS-ADA1]).
+	BadPasswords  int
+	BadPasswordAt time.Time
 
 	// What the replication metadata says of unicodePwd and lockoutTime: when the attribute was written
 	// and how often. Zero when it never was.
@@ -53,30 +59,11 @@ func (a Account) Locked() bool { return a.Computed.Has(directory.Locked) }
 // Names returns what a complex password of this person must not contain.
 func (a Account) Names() []string { return directory.NameParts(a.SAM, a.DisplayName) }
 
-// Refusal says why this account must not be written whatever rights the agent has; nil when it may.
-func (a Account) Refusal() error {
-	refuse := func(reason protocol.Reason, why string) error {
-		return &Error{Reason: reason, doing: why}
-	}
-	switch {
-	case a.Own:
-		return refuse(protocol.ReasonProtected, "this is the agent's own service account")
-	case a.Protected:
-		return refuse(protocol.ReasonProtected, "the account is or was in a protected group (adminCount=1)")
-	case a.Critical:
-		return refuse(protocol.ReasonProtected, "the account belongs to the domain itself (isCriticalSystemObject)")
-	case !a.Control.Has(directory.NormalAccount):
-		return refuse(protocol.ReasonNotFound, "the object is not a person's account")
-	case a.Control.Has(directory.Disabled):
-		return refuse(protocol.ReasonDisabled, "the account is disabled")
-	}
-	return nil
-}
-
 func accountAttributes() []string {
 	return []string{
 		"objectGUID", "objectSid", "objectClass", "sAMAccountName", "userPrincipalName", "displayName", "mail", "userAccountControl",
 		"msDS-User-Account-Control-Computed", "adminCount", "isCriticalSystemObject", "pwdLastSet", "accountExpires",
+		"badPwdCount", "badPasswordTime",
 		"msDS-ResultantPSO", "msDS-UserPasswordExpiryTimeComputed", "replPropertyMetaData", "nTSecurityDescriptor",
 	}
 }
@@ -99,6 +86,7 @@ func newAccount(e *ldap.Entry) (Account, error) {
 		PasswordSet:     directory.FromFiletime(f.integer("pwdLastSet")),
 		PasswordExpires: directory.FromFiletime(f.integer("msDS-UserPasswordExpiryTimeComputed")),
 		AccountExpires:  directory.FromFiletime(f.integer("accountExpires")),
+		BadPasswords:    int(f.integer("badPwdCount")), BadPasswordAt: directory.FromFiletime(f.integer("badPasswordTime")),
 	}
 	a.MustChange = f.text("pwdLastSet") == "0"
 	var err error
@@ -119,6 +107,7 @@ func newAccount(e *ldap.Entry) (Account, error) {
 	if a.SID, err = directory.SIDFromBytes(attribute(e, "objectSid")); err != nil {
 		f.fail("objectSid", err)
 	}
+	a.CannotChange = changeDenied(attribute(e, "nTSecurityDescriptor"), a.SID.String())
 	versions, err := parseMetadata(attribute(e, "replPropertyMetaData"))
 	if err != nil {
 		f.fail("replPropertyMetaData", err)

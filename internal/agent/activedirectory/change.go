@@ -1,17 +1,134 @@
 package activedirectory
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"slices"
+	"unicode/utf8"
 
+	"github.com/go-ldap/ldap/v3"
+
+	"homeward/internal/directory"
 	"homeward/internal/protocol"
 )
 
-// Change replaces the current password by next, as the person who knows both.
-func (d *Directory) Change(context.Context, Account, []byte, []byte) error {
-	return &Error{Reason: protocol.ReasonInternal, doing: "change is not built yet"}
+// Change replaces the current password by next, as the person who knows both: one modify that deletes the one
+// and adds the other, which a controller takes only if the first is right ([MS-ADTS] 3.1.1.3.1.5.1). It goes
+// to the controller the account was read from, signed in as the person, so that the agent's rights play no
+// part. Where the person cannot sign in although the password may be right (it has expired or must be changed;
+// hours, machines or the channel forbid it), the same modify goes over the agent's own connection: the
+// controller asks everybody for the current password. A change does not unlock. The caller wipes both.
+//
+// A wrong current password is tried once and counts once: after a refused sign-in nothing more is sent. Where
+// one more wrong one could lock the account, nothing is sent at all (ReasonLastTry). Every failure is an
+// *Error; Sent has the meaning it has for Reset.
+func (d *Directory) Change(ctx context.Context, a Account, current, next []byte) error {
+	if err := a.Refusal(protocol.Change); err != nil {
+		return err
+	}
+	if err := impossible(current); err != nil {
+		return err
+	}
+	// Fresh: the account's lockout hangs on it.
+	policy, err := d.freshPolicy(ctx, a)
+	if err != nil {
+		return err
+	}
+	if err := refusedUnsent(policy, a, next); err != nil {
+		return err
+	}
+	if bytes.Equal(current, next) && policy.History > 0 {
+		return &Error{Reason: protocol.ReasonUsedBefore, Rule: protocol.Rule{History: policy.History}, doing: "compare the two passwords"}
+	}
+	// Two changes for one person side by side would each see the other's try still free.
+	leave, err := d.changing.enter(ctx, a.GUID)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := d.spare(ctx, a, policy); err != nil {
+		return err
+	}
+	return d.change(ctx, a, current, next)
 }
 
-// MustChange makes the person choose another password at the next sign-in.
-func (d *Directory) MustChange(context.Context, Account) (protocol.MustChange, error) {
-	return protocol.MustChangeRefused, &Error{Reason: protocol.ReasonInternal, doing: "must-change is not built yet"}
+// impossible refuses current passwords no account can have, without using up a try.
+func impossible(current []byte) error {
+	switch n := directory.Length(current); {
+	case !utf8.Valid(current):
+		return &Error{Reason: protocol.ReasonMalformed, doing: "test the current password before sending it"}
+	case n == 0 || n > directory.MaxPasswordLength:
+		return &Error{Reason: protocol.ReasonWrongPassword, doing: "test the current password before sending it"}
+	}
+	return nil
+}
+
+func (d *Directory) change(ctx context.Context, a Account, current, next []byte) error {
+	before, after := quotedUTF16(current), quotedUTF16(next)
+	defer clear(before)
+	defer clear(after)
+	m := ldap.NewModifyRequest(a.GUID.DN(), nil)
+	m.Delete("unicodePwd", []string{string(before)}) // first, or the controller refuses
+	m.Add("unicodePwd", []string{string(after)})
+	modify := func(c *conn) error { return sent("change the password", c.ldap.Modify(m)) }
+
+	person, err := d.asPerson(ctx, a, current)
+	switch {
+	case err != nil:
+		return err
+	case person == nil:
+		err = d.write(ctx, a.DC, modify)
+	default:
+		err = person.use(ctx, d.config.WriteTimeout, modify)
+		person.kill()
+	}
+	var e *Error
+	if errors.As(err, &e) && e.Reason == protocol.ReasonRights && a.CannotChange {
+		e.Reason = protocol.ReasonCannotChange
+	}
+	return d.explained(ctx, err, a, next)
+}
+
+// passable are the words of a refused bind that say nothing against the password and do not count as a wrong
+// one ([MS-ERREF] 2.2): the controller looks at them only when it is right, or before it looks at all.
+func passable(data string) bool {
+	return slices.Contains([]string{
+		"773", "532", // must be changed; expired
+		"530", "531", "52f", "569", // hours, machines, account restriction, kind of logon not granted
+		"418", "35b", // NTLM switched off; channel binding wanted
+	}, data)
+}
+
+// asPerson returns a connection to the account's controller bound as the person; nil when the person cannot
+// bind although that says nothing about the password.
+func (d *Directory) asPerson(ctx context.Context, a Account, current []byte) (*conn, error) {
+	if bytes.IndexByte(current, 0) >= 0 {
+		return nil, nil // not every controller takes NUL in a simple bind: it would count as a wrong password
+	}
+	c, err := d.signInAs(ctx, a.DC, a.DN, current)
+	if err == nil {
+		return c, nil
+	}
+	diag := diagnose(err)
+	switch {
+	case !diag.answered:
+		return nil, wrap("sign in as the person", err)
+	case diag.code != ldap.LDAPResultInvalidCredentials, passable(diag.bindData):
+		return nil, nil
+	}
+	e := &Error{Detail: diag.text, doing: "sign in as the person: " + diag.bindMeaning(), err: err}
+	switch diag.bindData {
+	case bindWrong, "525":
+		e.Reason = protocol.ReasonWrongPassword
+	case "533":
+		e.Reason = protocol.ReasonDisabled
+	case "701":
+		e.Reason = protocol.ReasonAccountExpired
+	case "775":
+		e.Reason = protocol.ReasonLocked
+	default:
+		e.Reason = protocol.ReasonDirectoryError
+	}
+	return nil, e
 }

@@ -18,8 +18,9 @@ type Error struct {
 	Sent   bool          // the write was sent and no answer came: it may have been applied, or still be
 	Bind   string        // why a sign-in was refused: the word after "data ", such as 52e, also for Kerberos' refusals
 
-	doing string
-	err   error
+	doing   string
+	err     error
+	refused bool // the controller said no to a modify
 }
 
 // Error says what was being done and the reason. The controller's own words are in Detail.
@@ -66,12 +67,23 @@ func malformed(what string, err error) error {
 const (
 	winAccessDenied     = 0x5    // ERROR_ACCESS_DENIED
 	winGenFailure       = 0x1F   // ERROR_GEN_FAILURE: a password over an unencrypted connection
+	winInvalidPassword  = 0x56   // ERROR_INVALID_PASSWORD: the old password of a change
 	winIllFormed        = 0x52C  // ERROR_ILL_FORMED_PASSWORD
 	winRestriction      = 0x52D  // ERROR_PASSWORD_RESTRICTION
-	winNotAuthenticated = 0x2020 // ERROR_DS_OPERATIONS_ERROR: not bound any more
-	winUnavailable      = 0x200F // ERROR_DS_UNAVAILABLE
+	winLogonFailure     = 0x52E  // ERROR_LOGON_FAILURE
+	winDisabled         = 0x533  // ERROR_ACCOUNT_DISABLED
+	winAccountExpired   = 0x701  // ERROR_ACCOUNT_EXPIRED
+	winLockedOut        = 0x775  // ERROR_ACCOUNT_LOCKED_OUT
 	winBusy             = 0x200E // ERROR_DS_BUSY
+	winUnavailable      = 0x200F // ERROR_DS_UNAVAILABLE
+	winNotAuthenticated = 0x2020 // ERROR_DS_OPERATIONS_ERROR: not bound any more
+	winTimeLimit        = 0x2022 // ERROR_DS_TIMELIMIT_EXCEEDED
+	winAdminLimit       = 0x2024 // ERROR_DS_ADMIN_LIMIT_EXCEEDED
+	winStrongAuth       = 0x2028 // ERROR_DS_STRONG_AUTH_REQUIRED
+	winReferral         = 0x202B // ERROR_DS_REFERRAL
+	winConfidentiality  = 0x202D // ERROR_DS_CONFIDENTIALITY_REQUIRED
 	winNoSuchObject     = 0x2030 // ERROR_DS_NO_SUCH_OBJECT
+	winServerDown       = 0x203A // ERROR_DS_SERVER_DOWN
 	winObjectNotFound   = 0x208D // ERROR_DS_OBJ_NOT_FOUND
 	winInsufficient     = 0x2098 // ERROR_DS_INSUFF_ACCESS_RIGHTS
 	winSecurityContext  = 0x80090308
@@ -149,37 +161,65 @@ func (d diagnostic) reason() protocol.Reason {
 	if d.control {
 		return protocol.ReasonNoPolicyHints
 	}
+	if d.win32 == 0 {
+		return d.reasonWithoutCode()
+	}
+	return reasonOfWin32(d)
+}
+
+func reasonOfWin32(d diagnostic) protocol.Reason {
 	switch d.win32 {
 	case winRestriction, winIllFormed:
 		return d.restriction()
+	case winInvalidPassword, winLogonFailure:
+		return protocol.ReasonWrongPassword
+	case winLockedOut:
+		return protocol.ReasonLocked
+	case winDisabled:
+		return protocol.ReasonDisabled
+	case winAccountExpired:
+		return protocol.ReasonAccountExpired
 	case winAccessDenied, winInsufficient:
 		return protocol.ReasonRights
 	case winNoSuchObject, winObjectNotFound:
 		return protocol.ReasonNotFound
-	case winGenFailure:
+	case winGenFailure, winStrongAuth, winConfidentiality:
 		return protocol.ReasonNotEncrypted
 	case winSecurityContext, winBindingToken, winNotAuthenticated:
 		return protocol.ReasonServiceAccount
-	case winUnavailable, winBusy:
+	case winBusy, winTimeLimit, winAdminLimit:
+		return protocol.ReasonDirectoryBusy
+	case winUnavailable, winServerDown:
 		return protocol.ReasonDirectoryDown
-	case 0:
-		return d.reasonWithoutCode()
+	case winReferral:
+		return protocol.ReasonReferral
 	}
 	return protocol.ReasonDirectoryError
 }
 
 func (d diagnostic) reasonWithoutCode() protocol.Reason {
-	switch {
-	case strings.Contains(d.text, "insufficient access rights"), d.code == ldap.LDAPResultInsufficientAccessRights:
+	// Samba's ACL module gives its refusals no Win32 code; this one is of a change that the DACL denies.
+	if strings.Contains(d.text, "insufficient access rights") {
 		return protocol.ReasonRights
-	case d.code == ldap.LDAPResultNoSuchObject:
+	}
+	if d.code == ldap.LDAPResultConstraintViolation && strings.HasPrefix(d.text, "error in module acl: Constraint violation") {
+		return protocol.ReasonCannotChange
+	}
+	switch d.code {
+	case ldap.LDAPResultInsufficientAccessRights:
+		return protocol.ReasonRights
+	case ldap.LDAPResultNoSuchObject:
 		return protocol.ReasonNotFound
-	case d.code == ldap.LDAPResultConfidentialityRequired, d.code == ldap.LDAPResultStrongAuthRequired:
+	case ldap.LDAPResultConfidentialityRequired, ldap.LDAPResultStrongAuthRequired:
 		return protocol.ReasonNotEncrypted
-	case d.code == ldap.LDAPResultInvalidCredentials:
+	case ldap.LDAPResultInvalidCredentials:
 		return protocol.ReasonServiceAccount
-	case d.code == ldap.LDAPResultBusy, d.code == ldap.LDAPResultUnavailable:
+	case ldap.LDAPResultBusy, ldap.LDAPResultTimeLimitExceeded, ldap.LDAPResultAdminLimitExceeded:
+		return protocol.ReasonDirectoryBusy
+	case ldap.LDAPResultUnavailable:
 		return protocol.ReasonDirectoryDown
+	case ldap.LDAPResultReferral:
+		return protocol.ReasonReferral
 	}
 	return protocol.ReasonDirectoryError
 }
@@ -225,6 +265,10 @@ func (d diagnostic) bindMeaning() string {
 		return "not at this hour (logon hours)"
 	case "531":
 		return "not from this machine (logon workstations)"
+	case "52f":
+		return "the account's restrictions forbid it"
+	case "569":
+		return "this kind of sign-in is not granted there"
 	case "532":
 		return "its password has expired"
 	case "533":

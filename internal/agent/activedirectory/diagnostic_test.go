@@ -48,10 +48,11 @@ func TestDiagnostics(t *testing.T) {
 		{"channel binding", 49, "80090346: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data 35b, v1db1", protocol.ReasonServiceAccount},
 		{"encryption required", 8, "BindSimple: Transport encryption required.", protocol.ReasonNotEncrypted},
 		{"critical control, Windows", 12, "00000057: LdapErr: DSID-0C090E11, comment: Error processing control, data 0, v2580", protocol.ReasonNoPolicyHints},
-		{"busy", 51, "0000200E: SvcErr: DSID-03, problem 5001 (BUSY), data 0", protocol.ReasonDirectoryDown},
+		{"busy", 51, "0000200E: SvcErr: DSID-03, problem 5001 (BUSY), data 0", protocol.ReasonDirectoryBusy},
 		{"stopping", 52, "", protocol.ReasonDirectoryDown},
 		{"refused without a word", 53, "", protocol.ReasonDirectoryError},
-		{"constraint without a code", 19, "error in module acl: Constraint violation during LDB_MODIFY (19)", protocol.ReasonDirectoryError},
+		{"change denied, Samba", 19, "error in module acl: Constraint violation during LDB_MODIFY (19)", protocol.ReasonCannotChange},
+		{"constraint without a code", 19, "", protocol.ReasonDirectoryError},
 		{"a policy's words without the code", 53, "password is too young to change!", protocol.ReasonDirectoryError},
 		{"lower-case head is no code", 53, "0000052d: the password is too short", protocol.ReasonDirectoryError},
 	} {

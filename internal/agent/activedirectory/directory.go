@@ -93,6 +93,8 @@ type Directory struct {
 	current  int // index of the URL that worked last
 	policies map[string]rememberedPolicy
 	refusal  bindRefusal
+
+	changing oneAtATime
 }
 
 // Open checks the configuration and returns the directory. It does not connect: the first call that needs

@@ -15,8 +15,8 @@ import (
 func TestFilterRefusalIsNotCalledTooSimple(t *testing.T) {
 	e := &Error{Reason: protocol.ReasonTooSimple}
 	policy := directory.PasswordPolicy{Source: "domain", MinLength: 12, Complexity: true, History: 24}
-	e.explain([]byte("Good-enough-4711"), Account{}, policy, time.Now())
-	if e.Reason != protocol.ReasonRuleUnknown || e.Rule.History != 24 {
+	e.explain([]byte("Good-enough-4711"), Account{}, policy)
+	if e.Reason != protocol.ReasonFilter {
 		t.Errorf("got %s %+v", e.Reason, e.Rule)
 	}
 }
@@ -24,7 +24,7 @@ func TestFilterRefusalIsNotCalledTooSimple(t *testing.T) {
 func TestExplainWindows(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	policy := directory.PasswordPolicy{Source: "domain", MinLength: 12, Complexity: true, History: 24, MinAge: 24 * time.Hour}
-	old, young := Account{PasswordSet: now.AddDate(0, 0, -9)}, Account{PasswordSet: now.Add(-time.Hour)}
+	old, young := Account{PasswordSet: now.AddDate(0, 0, -9), At: now}, Account{PasswordSet: now.Add(-time.Hour), At: now}
 	for _, tt := range []struct {
 		name, password string
 		a              Account
@@ -39,7 +39,7 @@ func TestExplainWindows(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			e := &Error{Reason: parseDiagnostic(53, "0000052D: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM), data 0\n\x00").reason()}
-			e.explain([]byte(tt.password), tt.a, tt.policy, now)
+			e.explain([]byte(tt.password), tt.a, tt.policy)
 			if e.Reason != tt.want {
 				t.Errorf("got %s, want %s", e.Reason, tt.want)
 			}
@@ -56,8 +56,8 @@ func TestPasswordFilter(t *testing.T) {
 	d := open(t, configFor(t, dc))
 	p := dc.NewPerson(t)
 	before := account(t, d, p)
-	e := wantReason(t, d.Reset(t.Context(), before, []byte("Copper-Kettle-42")), protocol.ReasonRuleUnknown)
-	wantRule(t, e.Rule, protocol.Rule{History: 24})
+	e := wantReason(t, d.Reset(t.Context(), before, []byte("Copper-Kettle-42")), protocol.ReasonFilter)
+	wantRule(t, e.Rule, protocol.Rule{})
 	wantUntouched(t, d, p, before)
 	if err := d.Reset(t.Context(), before, []byte("Copper-Teapot-42")); err != nil {
 		t.Error(err)

@@ -24,14 +24,19 @@ func (d *Directory) Policy(ctx context.Context, a Account) (directory.PasswordPo
 	d.mu.Lock()
 	known, ok := d.policies[a.PSO]
 	d.mu.Unlock()
-	now := d.config.Clock()
-	if ok && now.Sub(known.read) < policyAge {
+	if ok && d.config.Clock().Sub(known.read) < policyAge {
 		return known.policy, nil
 	}
+	return d.freshPolicy(ctx, a)
+}
+
+// freshPolicy reads the policy now, and remembers it.
+func (d *Directory) freshPolicy(ctx context.Context, a Account) (directory.PasswordPolicy, error) {
 	p, err := d.readPolicy(ctx, a.PSO)
 	if err != nil {
 		return directory.PasswordPolicy{}, err
 	}
+	now := d.config.Clock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for dn, r := range d.policies {
@@ -46,11 +51,7 @@ func (d *Directory) Policy(ctx context.Context, a Account) (directory.PasswordPo
 func (d *Directory) readPolicy(ctx context.Context, pso string) (p directory.PasswordPolicy, err error) {
 	err = d.read(ctx, func(c *conn) error {
 		var err error
-		if pso == "" {
-			p, err = c.domainPolicy(d.config.BaseDN)
-		} else {
-			p, err = c.fineGrainedPolicy(pso)
-		}
+		p, err = d.policyFrom(c, pso)
 		return err
 	})
 	if err == nil {
@@ -65,11 +66,20 @@ func (d *Directory) readPolicy(ctx context.Context, pso string) (p directory.Pas
 	return p, wrap("read the password policy", err)
 }
 
+// policyFrom reads the fine-grained policy pso, or without one the domain's.
+func (d *Directory) policyFrom(c *conn, pso string) (directory.PasswordPolicy, error) {
+	if pso == "" {
+		return c.domainPolicy(d.config.BaseDN)
+	}
+	return c.fineGrainedPolicy(pso)
+}
+
 func (c *conn) domainPolicy(base string) (directory.PasswordPolicy, error) {
 	if base == "" {
 		base = c.base
 	}
-	e, err := c.one(base, "minPwdLength", "pwdProperties", "pwdHistoryLength", "minPwdAge", "maxPwdAge", "lockoutThreshold")
+	e, err := c.one(base, "minPwdLength", "pwdProperties", "pwdHistoryLength", "minPwdAge", "maxPwdAge", "lockoutThreshold",
+		"lockOutObservationWindow")
 	if err != nil {
 		return directory.PasswordPolicy{}, err
 	}
@@ -77,7 +87,7 @@ func (c *conn) domainPolicy(base string) (directory.PasswordPolicy, error) {
 	if !f.has("minPwdLength") {
 		return directory.PasswordPolicy{}, malformed("the domain's password policy", directory.ErrSyntax)
 	}
-	p := f.policy("minPwdLength", "pwdHistoryLength", "minPwdAge", "maxPwdAge", "lockoutThreshold")
+	p := f.policy("minPwdLength", "pwdHistoryLength", "minPwdAge", "maxPwdAge", "lockoutThreshold", "lockOutObservationWindow")
 	p.Source = "domain"
 	p.Complexity = f.integer("pwdProperties")&complexityBit != 0
 	return p, f.err
@@ -85,7 +95,7 @@ func (c *conn) domainPolicy(base string) (directory.PasswordPolicy, error) {
 
 func (c *conn) fineGrainedPolicy(dn string) (directory.PasswordPolicy, error) {
 	e, err := c.one(dn, "name", "msDS-MinimumPasswordLength", "msDS-PasswordHistoryLength", "msDS-MinimumPasswordAge",
-		"msDS-MaximumPasswordAge", "msDS-LockoutThreshold", "msDS-PasswordComplexityEnabled")
+		"msDS-MaximumPasswordAge", "msDS-LockoutThreshold", "msDS-LockoutObservationWindow", "msDS-PasswordComplexityEnabled")
 	if err != nil {
 		return directory.PasswordPolicy{}, err
 	}
@@ -94,16 +104,16 @@ func (c *conn) fineGrainedPolicy(dn string) (directory.PasswordPolicy, error) {
 		return directory.PasswordPolicy{}, &ldap.Error{ResultCode: ldap.LDAPResultNoSuchObject, Err: directory.ErrSyntax}
 	}
 	p := f.policy("msDS-MinimumPasswordLength", "msDS-PasswordHistoryLength", "msDS-MinimumPasswordAge",
-		"msDS-MaximumPasswordAge", "msDS-LockoutThreshold")
+		"msDS-MaximumPasswordAge", "msDS-LockoutThreshold", "msDS-LockoutObservationWindow")
 	p.Source = f.text("name")
 	p.Complexity = f.text("msDS-PasswordComplexityEnabled") == "TRUE"
 	return p, f.err
 }
 
-func (f *fields) policy(length, history, minAge, maxAge, threshold string) directory.PasswordPolicy {
+func (f *fields) policy(length, history, minAge, maxAge, threshold, window string) directory.PasswordPolicy {
 	return directory.PasswordPolicy{
 		MinLength: int(f.integer(length)), History: int(f.integer(history)),
 		MinAge: directory.FromInterval(f.integer(minAge)), MaxAge: directory.FromInterval(f.integer(maxAge)),
-		LockoutThreshold: int(f.integer(threshold)),
+		LockoutThreshold: int(f.integer(threshold)), LockoutWindow: directory.FromInterval(f.integer(window)),
 	}
 }

@@ -151,7 +151,7 @@ func TestAccount(t *testing.T) {
 		t.Errorf("times: %+v", a)
 	case a.PasswordExpires.Sub(set.AddDate(0, 0, 90)).Abs() > 2*time.Hour: // a change of the clocks lies between, perhaps
 		t.Errorf("expires %v", a.PasswordExpires)
-	case !a.Control.Has(directory.NormalAccount), a.Locked(), a.Protected, a.Critical, a.Own, a.Refusal() != nil:
+	case !a.Control.Has(directory.NormalAccount), a.Locked(), a.Protected, a.Critical, a.Own, a.Refusal(protocol.Reset) != nil, a.Refusal(protocol.Change) != nil:
 		t.Errorf("flags: %+v", a)
 	case a.Password.Number == 0 || a.Password.Origin != a.DC.Invocation:
 		t.Errorf("the service account cannot read the metadata: %+v", a.Password)
@@ -192,7 +192,7 @@ func TestPolicy(t *testing.T) {
 	}
 	want := directory.PasswordPolicy{
 		Source: "domain", MinLength: 12, Complexity: true, History: 24, MinAge: 2 * time.Minute,
-		MaxAge: 90 * 24 * time.Hour, LockoutThreshold: 5,
+		MaxAge: 90 * 24 * time.Hour, LockoutThreshold: 5, LockoutWindow: 10 * time.Minute,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("domain (-want +got):\n%s", diff)
@@ -203,7 +203,7 @@ func TestPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	name, _, _ := strings.Cut(strings.TrimPrefix(dn, "CN="), ",")
-	want = directory.PasswordPolicy{Source: name, MinLength: 30, History: 3, MinAge: time.Hour, LockoutThreshold: 7}
+	want = directory.PasswordPolicy{Source: name, MinLength: 30, History: 3, MinAge: time.Hour, LockoutThreshold: 7, LockoutWindow: 30 * time.Minute}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("fine-grained (-want +got):\n%s", diff)
 	}

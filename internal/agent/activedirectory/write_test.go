@@ -113,6 +113,10 @@ func TestResetUnlocksInTheSameModify(t *testing.T) {
 // auditedResets are the controller's own audit records of resets of p, the administrator's at its making included.
 
 func auditedResets(t *testing.T, dc *dctest.DC, p lab.Person) []string {
+	return audited(t, dc, p, "Reset")
+}
+
+func audited(t *testing.T, dc *dctest.DC, p lab.Person, action string) []string {
 	t.Helper()
 	log, err := os.ReadFile(dc.LogFile())
 	if err != nil {
@@ -120,7 +124,7 @@ func auditedResets(t *testing.T, dc *dctest.DC, p lab.Person) []string {
 	}
 	var found []string
 	for line := range strings.Lines(string(log)) {
-		if strings.Contains(line, `"passwordChange"`) && strings.Contains(line, `"action": "Reset"`) && strings.Contains(line, p.DN) {
+		if strings.Contains(line, `"passwordChange"`) && strings.Contains(line, `"action": "`+action+`"`) && strings.Contains(line, p.DN) {
 			found = append(found, line)
 		}
 	}
@@ -154,6 +158,7 @@ func TestRefusedByTheController(t *testing.T) {
 		password func(lab.Person) string
 		prepare  func(*testing.T, lab.Person)
 		reason   protocol.Reason
+		unsent   bool // known before asking; the controller says the same
 		check    func(*testing.T, Account, protocol.Rule)
 	}{
 		{
@@ -173,19 +178,19 @@ func TestRefusedByTheController(t *testing.T) {
 			},
 		},
 		{
-			name: "too short", reason: protocol.ReasonTooShort, password: func(lab.Person) string { return "aB3-xyz" },
+			name: "too short", unsent: true, reason: protocol.ReasonTooShort, password: func(lab.Person) string { return "aB3-xyz" },
 			check: func(t *testing.T, _ Account, r protocol.Rule) { wantRule(t, r, protocol.Rule{MinLength: 12}) },
 		},
 		{
-			name: "too short for the fine-grained policy", reason: protocol.ReasonTooShort, password: func(lab.Person) string { return "aB3-xyz-aB3-xyz" },
+			name: "too short for the fine-grained policy", unsent: true, reason: protocol.ReasonTooShort, password: func(lab.Person) string { return "aB3-xyz-aB3-xyz" },
 			prepare: func(t *testing.T, p lab.Person) {
 				dc.ApplyPSO(t, p, dctest.Policy{MinLength: 30, Complexity: true})
 			},
 			check: func(t *testing.T, _ Account, r protocol.Rule) { wantRule(t, r, protocol.Rule{MinLength: 30}) },
 		},
-		{name: "too simple", reason: protocol.ReasonTooSimple, password: func(lab.Person) string { return "correcthorsebattery" }},
+		{name: "too simple", unsent: true, reason: protocol.ReasonTooSimple, password: func(lab.Person) string { return "correcthorsebattery" }},
 		{
-			name: "too young", reason: protocol.ReasonTooYoung, person: []dctest.PersonOption{dctest.PasswordSetNow()},
+			name: "too young", unsent: true, reason: protocol.ReasonTooYoung, person: []dctest.PersonOption{dctest.PasswordSetNow()},
 			password: func(lab.Person) string { return lab.RandomPassword() },
 			check: func(t *testing.T, a Account, r protocol.Rule) {
 				wantRule(t, r, protocol.Rule{
@@ -203,9 +208,14 @@ func TestRefusedByTheController(t *testing.T) {
 			}
 			before := account(t, d, p)
 			e := wantReason(t, d.Reset(t.Context(), before, []byte(tt.password(p))), tt.reason)
-			if e.Sent || !strings.Contains(e.Detail, "0000052D") {
-				t.Errorf("sent %v, detail %q: want the controller's own refusal", e.Sent, e.Detail)
+			if e.Sent || (e.Detail == "") != tt.unsent {
+				t.Errorf("sent %v, detail %q: want it refused before sending: %v", e.Sent, e.Detail, tt.unsent)
 			}
+			asked := wantReason(t, d.reset(t.Context(), before, []byte(tt.password(p))), tt.reason)
+			if asked.Sent || !strings.Contains(asked.Detail, "0000052D") {
+				t.Errorf("sent %v, detail %q: want the controller's own refusal", asked.Sent, asked.Detail)
+			}
+			wantRule(t, asked.Rule, e.Rule)
 			if strings.Contains(e.Error(), p.DN) {
 				t.Errorf("the error names the person: %v", e)
 			}

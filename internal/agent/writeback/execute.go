@@ -153,7 +153,7 @@ func (w *Writeback) write(ctx context.Context, r *request, l *look, hops *hops) 
 		return w.failure(r, l.readError()), nil
 	}
 	hops.add("read", l.start)
-	if err := l.account.Refusal(); err != nil {
+	if err := l.account.Refusal(r.op); err != nil {
 		return w.failure(r, err), nil
 	}
 	secret, err := r.open(hops)

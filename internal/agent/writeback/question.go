@@ -49,7 +49,7 @@ func (w *Writeback) personPolicy(ctx context.Context, r *request) protocol.Perso
 		out.ChangeableAt = protocol.MilliOf(a.Changeable(p))
 	}
 	// Why this person is not written matters more than that the policy could not be read.
-	if err := cmp.Or(a.Refusal(), a.Missing()); err != nil {
+	if err := cmp.Or(a.Refusal(r.op), a.Missing()); err != nil {
 		w.withReason(ctx, r, &out, err)
 	}
 	return out
