@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-ldap/ldap/v3"
@@ -71,7 +72,12 @@ func (d *Directory) change(ctx context.Context, a Account, current, next []byte)
 	m := ldap.NewModifyRequest(a.GUID.DN(), nil)
 	m.Delete("unicodePwd", []string{string(before)}) // first, or the controller refuses
 	m.Add("unicodePwd", []string{string(after)})
-	modify := func(c *conn) error { return sent("change the password", c.ldap.Modify(m)) }
+	modify := func(c *conn) error {
+		if err := mayCarryPasswords(c.raw); err != nil {
+			return err
+		}
+		return sent("change the password", c.ldap.Modify(m))
+	}
 
 	person, err := d.asPerson(ctx, a, current)
 	switch {
@@ -90,45 +96,59 @@ func (d *Directory) change(ctx context.Context, a Account, current, next []byte)
 	return d.explained(ctx, err, a, next)
 }
 
-// passable are the words of a refused bind that say nothing against the password and do not count as a wrong
-// one ([MS-ERREF] 2.2): the controller looks at them only when it is right, or before it looks at all.
-func passable(data string) bool {
-	return slices.Contains([]string{
-		"773", "532", // must be changed; expired
-		"530", "531", "52f", "569", // hours, machines, account restriction, kind of logon not granted
-		"418", "35b", // NTLM switched off; channel binding wanted
-	}, data)
-}
-
 // asPerson returns a connection to the account's controller bound as the person; nil when the person cannot
 // bind although that says nothing about the password.
 func (d *Directory) asPerson(ctx context.Context, a Account, current []byte) (*conn, error) {
 	if bytes.IndexByte(current, 0) >= 0 {
 		return nil, nil // not every controller takes NUL in a simple bind: it would count as a wrong password
 	}
-	c, err := d.signInAs(ctx, a.DC, a.DN, current)
+	l, raw, err := d.openAs(ctx, d.urls[a.DC.url].Hostname(), a.DC.address, d.signInName(a), current)
 	if err == nil {
-		return c, nil
+		return &conn{ldap: l, raw: raw, born: d.config.Clock(), dc: a.DC}, nil
 	}
-	diag := diagnose(err)
-	switch {
-	case !diag.answered:
+	var e *Error
+	if !errors.As(err, &e) {
 		return nil, wrap("sign in as the person", err)
-	case diag.code != ldap.LDAPResultInvalidCredentials, passable(diag.bindData):
-		return nil, nil
 	}
-	e := &Error{Detail: diag.text, doing: "sign in as the person: " + diag.bindMeaning(), err: err}
-	switch diag.bindData {
-	case bindWrong, "525":
-		e.Reason = protocol.ReasonWrongPassword
-	case "533":
+	switch {
+	case passable(e):
+		return nil, nil
+	case e.Bind == "533":
 		e.Reason = protocol.ReasonDisabled
-	case "701":
+	case e.Bind == "701":
 		e.Reason = protocol.ReasonAccountExpired
-	case "775":
+	case e.Bind == "775":
 		e.Reason = protocol.ReasonLocked
-	default:
-		e.Reason = protocol.ReasonDirectoryError
+	case e.Bind == "525":
+		e.Reason = protocol.ReasonWrongPassword
 	}
 	return nil, e
+}
+
+// passable reports whether a refused sign-in says nothing against the password and did not count as a wrong
+// one: the controller looks at these only when the password is right, or before it looks at all ([MS-ERREF]
+// 2.2, [MS-ADTS] 5.1.1.1.3).
+func passable(e *Error) bool {
+	if slices.Contains([]string{
+		"773", "532", // must be changed; expired
+		"530", "531", "52f", "569", // hours, machines, account restriction, kind of sign-in not granted
+		"418", "35b", // NTLM switched off; channel binding wanted
+	}, e.Bind) {
+		return true
+	}
+	// Not a judgement on name and password, but on this kind of bind.
+	le, ok := errors.AsType[*ldap.Error](e.err)
+	return ok && slices.Contains([]uint16{
+		ldap.LDAPResultAuthMethodNotSupported, ldap.LDAPResultStrongAuthRequired, ldap.LDAPResultConfidentialityRequired,
+		ldap.LDAPResultInappropriateAuthentication, ldap.LDAPResultUnwillingToPerform,
+	}, le.ResultCode)
+}
+
+// signInName is the one name that cannot be somebody else's: a userPrincipalName can be given twice ([MS-ADTS]
+// 5.1.1.1.1), and then nobody signs in with it.
+func (d *Directory) signInName(a Account) string {
+	if d.config.Security == Kerberos {
+		return a.SAM + "@" + strings.ToUpper(d.config.Domain)
+	}
+	return a.DN
 }

@@ -39,6 +39,9 @@ func (d *Directory) reset(ctx context.Context, a Account, password []byte) error
 		if c.hints == "" {
 			return noPolicyHints(c.dc.Host, nil)
 		}
+		if err := mayCarryPasswords(c.raw); err != nil {
+			return err
+		}
 		m.Controls = []ldap.Control{policyHints(c.hints)}
 		return sent("reset the password", c.ldap.Modify(m))
 	})
