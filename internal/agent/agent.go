@@ -148,6 +148,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	a.setClock(ctx)
 	a.link, err = relay.Dial(ctx, relay.AgentConfig{
 		URL: a.id.RelayURL(), Agent: a.id.Agent(), Sign: a.id.Sign, JWT: a.id.JWT,
 		TLS: roots, Proxy: proxy, Status: a.status, Logger: a.log, Clock: a.now,
@@ -164,7 +165,8 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		daemon.Part{Name: "directory", Run: a.watch},
 		daemon.Part{Name: "import", Run: a.imports},
 		daemon.Part{Name: "credential", Run: a.renew},
-		daemon.Part{Name: "sealing key", Run: a.rollKeys})
+		daemon.Part{Name: "sealing key", Run: a.rollKeys},
+		daemon.Part{Name: "clock", Run: a.clock})
 	a.log.Info("agent stopped", "event", int(event.AgentStopped))
 	return err
 }

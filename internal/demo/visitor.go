@@ -31,7 +31,7 @@ type Visitor struct {
 	box  *mailbox.Mailbox
 
 	Status string // path of the status page, once there is one
-	flow   string
+	Flow   string // the token that forms of this attempt carry
 }
 
 // Page is what a visitor sees.
@@ -155,7 +155,7 @@ func (v *Visitor) EnterCode(ctx context.Context, code string) (Page, error) {
 
 func (v *Visitor) see(p Page) {
 	if m := regexp.MustCompile(`(?:name="flow" value|data-flow)="([^"]+)"`).FindStringSubmatch(p.Body); m != nil {
-		v.flow = m[1]
+		v.Flow = m[1]
 	}
 	if strings.HasPrefix(p.Path, "/status/") {
 		v.Status = p.Path
@@ -189,7 +189,7 @@ type Ticket struct {
 // Ticket asks for one.
 func (v *Visitor) Ticket(ctx context.Context) (Ticket, error) {
 	var t Ticket
-	p, err := v.do(ctx, http.MethodPost, "/password/ticket", url.Values{"flow": {v.flow}}, true)
+	p, err := v.do(ctx, http.MethodPost, "/password/ticket", url.Values{"flow": {v.Flow}}, true)
 	if err != nil {
 		return t, err
 	}
@@ -218,7 +218,7 @@ type Sent struct {
 func (v *Visitor) Send(ctx context.Context, t Ticket, sealed []byte) (Sent, error) {
 	var s Sent
 	p, err := v.do(ctx, http.MethodPost, "/password", url.Values{
-		"flow": {v.flow}, "request": {t.Request},
+		"flow": {v.Flow}, "request": {t.Request},
 		"sealed": {base64.StdEncoding.EncodeToString(sealed)},
 	}, true)
 	if err != nil {

@@ -1,0 +1,102 @@
+package faults_test
+
+import (
+	"testing"
+	"time"
+
+	"homeward/internal/demo"
+)
+
+// thrice lets a fault happen three times in a storm: at a quarter, the half and three quarters of the resets.
+func (s *storm) thrice(fault func()) {
+	for i := range int64(3) {
+		s.reached((i + 1) * int64(count()) / 4)
+		fault()
+	}
+}
+
+func (s *storm) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Error(err) // from any goroutine
+	}
+}
+
+func TestAgentKilled(t *testing.T) {
+	t.Parallel()
+	s := brew(t, demo.Options{})
+	s.run(2*count(), func(s *storm) {
+		s.thrice(func() {
+			s.must(s.Agent.Kill())
+			s.must(s.StartAgent(t.Context()))
+		})
+	})
+	s.verdict()
+}
+
+// An agent that dies for good: whatever it had accepted is proven by the other, from the directory.
+func TestAgentKilledForGood(t *testing.T) {
+	t.Parallel()
+	s := brew(t, demo.Options{})
+	if _, err := s.AddAgent(t.Context(), "second"); err != nil {
+		t.Fatal(err)
+	}
+	s.run(2*count(), func(s *storm) {
+		s.reached(int64(count()) / 3)
+		s.must(s.Agent.Kill())
+	})
+	s.verdict()
+}
+
+func TestServerKilled(t *testing.T) {
+	t.Parallel()
+	s := brew(t, demo.Options{})
+	s.run(2*count(), func(s *storm) {
+		s.thrice(func() {
+			s.must(s.Server.Kill())
+			began := time.Now()
+			s.must(s.StartServer(t.Context()))
+			s.must(s.WaitAgent(t.Context(), began))
+		})
+	})
+	s.verdict()
+}
+
+func TestDirectoryKilled(t *testing.T) {
+	t.Parallel()
+	s := brew(t, demo.Options{})
+	s.run(2*count(), func(s *storm) {
+		s.thrice(func() {
+			s.must(s.DC.Kill())
+			s.must(s.DC.Restart(t.Context()))
+		})
+	})
+	s.verdict()
+}
+
+// Everything at once.
+func TestAgentAndDirectoryKilled(t *testing.T) {
+	t.Parallel()
+	s := brew(t, demo.Options{})
+	s.run(2*count(), func(s *storm) {
+		s.thrice(func() {
+			s.must(s.DC.Kill())
+			s.must(s.Agent.Kill())
+			s.must(s.DC.Restart(t.Context()))
+			s.must(s.StartAgent(t.Context()))
+		})
+	})
+	s.verdict()
+}
+
+func TestClockWrong(t *testing.T) {
+	t.Parallel()
+	for _, by := range []string{"5m", "-5m"} {
+		t.Run(by, func(t *testing.T) {
+			t.Parallel()
+			s := brew(t, demo.Options{Wrap: []string{programs.clock, by}})
+			s.run(count(), func(*storm) {})
+			s.verdict()
+		})
+	}
+}
