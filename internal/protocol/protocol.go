@@ -182,7 +182,10 @@ type Mark struct {
 }
 
 // Case is the body of a Prove of version 2, in the place of a sealed secret: enough for any agent of the domain to
-// tell from the directory what became of a request that another agent accepted.
+// tell from the directory what became of a request that another agent accepted. The command signature covers it.
+//
+// The answer is a Result of the asked request and operation. Unknown without a reason means that it isn't decided
+// yet: ask again, every few seconds. Unknown with a reason stays so.
 type Case struct {
 	Version   int       `json:"v"`
 	Request   string    `json:"request"` // the request asked about
@@ -307,6 +310,13 @@ type Domain struct {
 	Directory Directory   `json:"directory"`
 	Test      *TestResult `json:"test,omitempty"`     // the last test write
 	Testable  bool        `json:"testable,omitempty"` // the agent's configuration names a test account
+}
+
+// TestRequest is the body of a Test, in the place of a sealed secret. The header's anchor is empty: a test names
+// no person.
+type TestRequest struct {
+	Version int    `json:"v"`
+	Domain  string `json:"domain"` // DNS name, as the agent's hello gave it
 }
 
 // TestResult is how a test write ended. It also answers the operation Test.

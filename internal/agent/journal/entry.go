@@ -69,11 +69,11 @@ func (e Entry) check() error {
 	ok := e.ID != seal.RequestID{}
 	switch e.State {
 	case Accepted:
-		ok = ok && e.Before == nil && e.Result == nil && !e.Acknowledged
+		ok = ok && e.Before == nil && !e.Confirmed && e.Result == nil && !e.Acknowledged
 	case Sending:
 		ok = ok && e.Before != nil && e.Result == nil && !e.Acknowledged
 	case Done:
-		ok = ok && e.Result != nil
+		ok = ok && e.Result != nil && (!e.Confirmed || e.Before != nil)
 	default:
 		ok = false
 	}
@@ -91,10 +91,18 @@ func (j *Journal) decode(raw []byte) (Entry, error) {
 	return e, nil
 }
 
+// put stores an entry. One that older agents could not read marks the file as being of the newer schema, so that
+// they say so; until then an agent may be put back to the version before.
 func put(b *bolt.Bucket, e Entry) error {
 	raw, err := encodeEntry(e)
 	if err != nil {
 		return err
+	}
+	if e.Confirmed || (e.Result != nil && e.Result.MustChange != "") {
+		meta := b.Tx().Bucket(metaBucket())
+		if err := meta.Put(schemaKey(), []byte(schemaTwo)); err != nil {
+			return err
+		}
 	}
 	return b.Put(e.ID[:], raw)
 }

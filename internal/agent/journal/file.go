@@ -18,7 +18,8 @@ import (
 const (
 	fileMode    = 0o600
 	lockTimeout = 2 * time.Second
-	schema      = "1"
+	schemaOne   = "1"
+	schemaTwo   = "2" // has entries with the second half of an AdminReset
 	maxBatch    = 128
 )
 
@@ -65,7 +66,7 @@ func create(path string) error {
 		if _, err := tx.CreateBucket(entriesBucket()); err != nil {
 			return err
 		}
-		return meta.Put(schemaKey(), []byte(schema))
+		return meta.Put(schemaKey(), []byte(schemaOne))
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
@@ -131,8 +132,9 @@ func checkContents(path string, tx *bolt.Tx) error {
 	if meta == nil || entries == nil {
 		return corrupt(path, errors.New("it is not a journal of Homeward"))
 	}
-	if v := string(meta.Get(schemaKey())); v != schema {
-		return fmt.Errorf("the journal %s has schema %q, this agent reads %q: a newer agent has written it; run that one", path, v, schema)
+	if v := string(meta.Get(schemaKey())); v != schemaOne && v != schemaTwo {
+		return fmt.Errorf("the journal %s has schema %q, this agent reads %q and %q: a newer agent has written it; run that one",
+			path, v, schemaOne, schemaTwo)
 	}
 	return entries.ForEach(func(k, raw []byte) error {
 		if _, err := decodeEntry(k, raw); err != nil {

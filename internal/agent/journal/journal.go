@@ -48,26 +48,21 @@ type Entry struct {
 	ID        seal.RequestID     `json:"id"`
 	Operation protocol.Operation `json:"op"`
 	// Header is the canonical header. The sealed secret is not kept, only the digest of the envelope.
-	Header       []byte            `json:"header,omitempty"`
-	Digest       [sha256.Size]byte `json:"digest"`
-	AcceptedAt   protocol.Milli    `json:"accepted"`
-	KeepUntil    protocol.Milli    `json:"keep"` // the entry answers repeated requests until then
-	State        State             `json:"state"`
-	Before       *Before           `json:"before,omitempty"`
-	Result       *protocol.Result  `json:"result,omitempty"`
-	Acknowledged bool              `json:"ack,omitempty"`
+	Header     []byte            `json:"header,omitempty"`
+	Digest     [sha256.Size]byte `json:"digest"`
+	AcceptedAt protocol.Milli    `json:"accepted"`
+	KeepUntil  protocol.Milli    `json:"keep"` // the entry answers repeated requests until then
+	State      State             `json:"state"`
+	Before     *Before           `json:"before,omitempty"`
+	// Confirmed: the directory has confirmed the new password of an AdminReset, whose second write may be outstanding.
+	Confirmed    bool             `json:"confirmed,omitempty"`
+	Result       *protocol.Result `json:"result,omitempty"`
+	Acknowledged bool             `json:"ack,omitempty"`
 }
 
 // Before is what the directory held just before the write: comparing it with what it holds later proves
 // what happened.
-type Before struct {
-	DC          string         `json:"dc"`           // DNS name of the controller the write went to
-	Invocation  string         `json:"invocation"`   // its database, 32 hex digits
-	Version     uint32         `json:"version"`      // writes of unicodePwd so far
-	PasswordSet protocol.Milli `json:"password_set"` // pwdLastSet
-	Locked      bool           `json:"locked,omitempty"`
-	At          protocol.Milli `json:"at"`
-}
+type Before = protocol.Mark
 
 // Journal is the open file. It is safe for concurrent use.
 type Journal struct {
@@ -82,7 +77,7 @@ type Journal struct {
 // Accept stores a new request durably. If its id is known already, nothing changes and the entry that is
 // there is returned: the caller compares digests.
 func (j *Journal) Accept(ctx context.Context, e Entry) (*Entry, error) {
-	e.State, e.Before, e.Result, e.Acknowledged = Accepted, nil, nil, false
+	e.State, e.Before, e.Confirmed, e.Result, e.Acknowledged = Accepted, nil, false, nil, false
 	return j.insert(ctx, e)
 }
 
@@ -111,14 +106,30 @@ func (j *Journal) insert(ctx context.Context, e Entry) (existing *Entry, err err
 	return existing, nil
 }
 
-// Sending stores what the directory held, durably, before the write is sent.
+// Sending stores what the directory held, durably, before the write is sent. It may be repeated for another
+// controller as long as nothing was sent to the one before.
 func (j *Journal) Sending(ctx context.Context, id seal.RequestID, before Before) error {
 	return j.change(ctx, id, func(e *Entry) error {
-		if e.State == Done {
+		if e.State == Done || e.Confirmed {
 			return ErrDone
 		}
 		e.State, e.Before = Sending, &before
 		return nil
+	})
+}
+
+// Confirm stores durably that the directory has confirmed the first of two writes.
+func (j *Journal) Confirm(ctx context.Context, id seal.RequestID) error {
+	return j.change(ctx, id, func(e *Entry) error {
+		switch e.State {
+		case Done:
+			return ErrDone
+		case Sending:
+			e.Confirmed = true
+			return nil
+		default:
+			return fmt.Errorf("%w: confirmed before it was sent", errEntry)
+		}
 	})
 }
 

@@ -288,7 +288,7 @@ func TestDamaged(t *testing.T) {
 
 func TestNewerSchema(t *testing.T) {
 	j := fresh(t)
-	must(t, j.db.Update(func(tx *bolt.Tx) error { return tx.Bucket(metaBucket()).Put(schemaKey(), []byte("2")) }))
+	must(t, j.db.Update(func(tx *bolt.Tx) error { return tx.Bucket(metaBucket()).Put(schemaKey(), []byte("3")) }))
 	must(t, j.Close())
 	if _, err := Open(j.path); err == nil || !strings.Contains(err.Error(), "newer agent") {
 		t.Errorf("got %v", err)

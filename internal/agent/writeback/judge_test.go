@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"homeward/internal/agent/activedirectory"
-	"homeward/internal/agent/journal"
 	"homeward/internal/protocol"
 )
 
@@ -39,16 +38,20 @@ func TestJudge(t *testing.T) {
 		{"nobody answers", activedirectory.Account{}, down, 50, false, ""},
 		{"a plain error", activedirectory.Account{}, errors.New("x"), 50, false, ""},
 		{"nobody answers for a day", activedirectory.Account{}, down, 24*720 + 1, true, protocol.Unknown},
-		{"deleted", activedirectory.Account{}, gone, 1, true, protocol.Failed},
+		{"not found, first look", activedirectory.Account{}, gone, 1, false, ""},
+		{"not found, settled", activedirectory.Account{}, gone, 4, true, protocol.Unknown},
+		{"went back", look(here, 6, here), nil, 1, true, protocol.Unknown},
+		{"elsewhere it lags far behind", look(there, 3, here), nil, 50, false, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			u := &unresolved{entry: journal.Entry{
-				Operation: protocol.Reset, AcceptedAt: protocol.MilliOf(start),
-				Before: &journal.Before{Invocation: here, Version: 7, PasswordSet: protocol.MilliOf(start)},
-			}}
+			u := &evidence{op: protocol.Reset, since: start, mark: protocol.Mark{Invocation: here, Version: 7, PasswordSet: protocol.MilliOf(start)}}
 			var v verdict
 			for i := range tt.looks {
-				v = u.judge(tt.a, tt.err, start.Add(time.Duration(i+1)*5*time.Second), 15*time.Second)
+				var seen []activedirectory.Account
+				if tt.err == nil {
+					seen = append(seen, tt.a)
+				}
+				v = u.judge(seen, tt.err, start.Add(time.Duration(i+1)*5*time.Second), 15*time.Second)
 				if v.decided && i < tt.looks-1 {
 					t.Fatalf("decided at look %d", i+1)
 				}
@@ -62,17 +65,71 @@ func TestJudge(t *testing.T) {
 
 func TestJudgeUnlock(t *testing.T) {
 	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	u := &unresolved{entry: journal.Entry{
-		Operation: protocol.Unlock, AcceptedAt: protocol.MilliOf(start),
-		Before: &journal.Before{Invocation: guid{}.Hex(), Locked: true},
-	}}
-	locked := activedirectory.Account{Computed: 0x10}
+	u := &evidence{op: protocol.Unlock, since: start, mark: protocol.Mark{Invocation: guid{}.Hex(), Locked: true}}
+	locked := []activedirectory.Account{{Computed: 0x10}}
 	for i, want := range []bool{false, false, false, true} {
 		if v := u.judge(locked, nil, start.Add(time.Duration(i)*5*time.Second), 15*time.Second); v.decided != want {
 			t.Errorf("look %d: %+v", i, v)
 		}
 	}
-	if v := u.judge(activedirectory.Account{}, nil, start, time.Second); v.outcome != protocol.Changed {
+	if v := u.judge([]activedirectory.Account{{}}, nil, start, time.Second); v.outcome != protocol.Changed {
 		t.Errorf("not locked any more: %+v", v)
+	}
+}
+
+// Two witnesses: the controller that was written, and the PDC emulator.
+func TestJudgeTwoWitnesses(t *testing.T) {
+	const here, there = "11111111111111111111111111111111", "22222222222222222222222222222222"
+	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	look := func(at string, version uint32, origin string) activedirectory.Account {
+		var a activedirectory.Account
+		a.DC.Invocation, a.Password.Number, a.Password.Origin = mustGUID(t, at), version, mustGUID(t, origin)
+		return a
+	}
+	for _, tt := range []struct {
+		name      string
+		home, pdc activedirectory.Account
+		outcome   protocol.Outcome
+	}{
+		{"both show it", look(here, 8, here), look(there, 8, here), protocol.Changed},
+		{"the emulator has not heard of it", look(here, 8, here), look(there, 7, here), protocol.Changed},
+		{"it lands between the two looks", look(here, 7, here), look(there, 8, here), protocol.Changed},
+		{"set again at the emulator", look(here, 8, here), look(there, 9, there), protocol.Unknown},
+		{"set at both at once", look(here, 8, here), look(there, 8, there), protocol.Unknown},
+		{"set at the emulator only", look(here, 7, here), look(there, 8, there), protocol.Unknown},
+		{"the written one was put back", look(here, 5, here), look(there, 8, here), protocol.Unknown},
+		{"neither", look(here, 7, here), look(there, 7, here), ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, seen := range [][]activedirectory.Account{{tt.home, tt.pdc}, {tt.pdc, tt.home}} {
+				e := &evidence{op: protocol.Reset, since: start, mark: protocol.Mark{Invocation: here, Version: 7}}
+				if v := e.judge(seen, nil, start, time.Minute); v.outcome != tt.outcome {
+					t.Errorf("got %+v", v)
+				}
+			}
+		})
+	}
+}
+
+// Looks too far apart prove nothing: the controller may have slept in between. And none counts while the write may
+// still be on its way.
+func TestJudgeWaits(t *testing.T) {
+	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	same := []activedirectory.Account{{}}
+	mark := protocol.Mark{Invocation: guid{}.Hex()}
+	apart := &evidence{op: protocol.Reset, mark: mark, since: start}
+	for i := range 5 {
+		if v := apart.judge(same, nil, start.Add(time.Duration(i)*(maxGap+time.Second)), 15*time.Second); v.decided {
+			t.Errorf("look %d decided: %+v", i, v)
+		}
+	}
+	quiet := &evidence{op: protocol.Reset, mark: mark, since: start, quiet: start.Add(time.Minute)}
+	for s := range 75 {
+		if v := quiet.judge(same, nil, start.Add(time.Duration(s)*time.Second), 15*time.Second); v.decided {
+			t.Errorf("decided after %d s: %+v", s, v)
+		}
+	}
+	if v := quiet.judge(same, nil, start.Add(75*time.Second), 15*time.Second); v.reason != protocol.ReasonNotWritten {
+		t.Errorf("got %+v", v)
 	}
 }

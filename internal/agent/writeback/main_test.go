@@ -101,7 +101,7 @@ func (b *bench) start(t testing.TB, dc *dctest.DC, opts ...benchOption) {
 	}
 	deps := Deps{
 		Keys: keyring{b.key}, CommandKey: b.command.Public().(ed25519.PublicKey), Tenant: tenant, Agent: agent, Logger: logger,
-		Publish: b.publish, Settle: 300 * time.Millisecond,
+		Publish: b.publish, Settle: 300 * time.Millisecond, Late: 100 * time.Millisecond,
 	}
 	for _, opt := range opts {
 		opt(b, &config, &deps)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"homeward/internal/agent/activedirectory"
 	"homeward/internal/agent/journal"
 	"homeward/internal/directory"
 	"homeward/internal/event"
@@ -15,18 +14,17 @@ import (
 	"homeward/internal/seal"
 )
 
-// giveUpAfter is how long an open outcome is looked into before it is reported as unknown for good: a
-// controller that has not come back by then may never do.
-const giveUpAfter = 24 * time.Hour
+// secondWithin is how long after its reset's confirmation an AdminReset's second write is tried: an operator waits
+// to hear of it.
+const secondWithin = 25 * time.Second
 
 // unresolved is a request whose write was sent, or may have been, without an answer.
 type unresolved struct {
-	entry     journal.Entry
+	evidence
 	guid      directory.GUID
-	reason    protocol.Reason // why it is open
+	confirmed bool // an AdminReset whose first write was answered: only the second is open
 	hops      []protocol.Hop
-	unchanged time.Time // when "not written" was first seen on the write's own controller
-	busy      bool      // somebody is looking at this moment
+	busy      bool // somebody is looking at this moment
 }
 
 // Recover takes up what an earlier run of the agent left unfinished. A request that was accepted only has
@@ -46,8 +44,11 @@ func (w *Writeback) Recover(ctx context.Context) error {
 				return fmt.Errorf("recover request %s: %w", e.ID, err)
 			}
 			w.unresolved[e.ID] = &unresolved{
-				entry: e, guid: guid, reason: protocol.ReasonAgentLost,
-				hops: []protocol.Hop{{Name: "accepted", At: e.AcceptedAt}},
+				evidence: evidence{
+					op: e.Operation, mark: *e.Before, since: e.AcceptedAt.Time(), reason: protocol.ReasonAgentLost,
+					quiet: w.d.Now().Add(w.d.Late),
+				},
+				guid: guid, confirmed: e.Confirmed, hops: []protocol.Hop{{Name: "accepted", At: e.AcceptedAt}},
 			}
 			w.log(ctx, slog.LevelWarn, event.OutcomeUnknown, e.Operation, e.ID)
 		}
@@ -68,12 +69,12 @@ func (w *Writeback) neverSent(ctx context.Context, e journal.Entry) error {
 }
 
 // leaveOpen hands a request whose write got no answer to Run.
-func (w *Writeback) leaveOpen(ctx context.Context, r *request, before journal.Before, hops *hops) {
+func (w *Writeback) leaveOpen(ctx context.Context, r *request, o open, hops *hops) {
 	id := r.header.Request
 	w.log(ctx, slog.LevelWarn, event.OutcomeUnknown, r.op, id)
 	w.open(id, &unresolved{
-		guid: r.guid, reason: protocol.ReasonTimeout, hops: hops.list,
-		entry: journal.Entry{ID: id, Operation: r.op, AcceptedAt: protocol.MilliOf(r.received), State: journal.Sending, Before: &before},
+		evidence: evidence{op: r.op, mark: o.before, since: r.received, reason: protocol.ReasonTimeout},
+		guid:     r.guid, confirmed: o.confirmed, hops: hops.list,
 	})
 }
 
@@ -117,7 +118,7 @@ func (w *Writeback) openRequests() []seal.RequestID {
 	return ids
 }
 
-// lookAgain reads the account once and finishes the request if that decides it.
+// lookAgain asks the directory once and finishes the request if that decides it.
 func (w *Writeback) lookAgain(ctx context.Context, id seal.RequestID) (protocol.Result, bool) {
 	u := w.take(id)
 	if u == nil {
@@ -126,71 +127,64 @@ func (w *Writeback) lookAgain(ctx context.Context, id seal.RequestID) (protocol.
 	decided := false
 	defer func() { w.put(id, decided) }()
 	start := w.d.Now()
-	account, err := w.d.Directory.Account(ctx, u.guid)
-	v := u.judge(account, err, w.d.Now(), w.d.Settle)
-	if decided = v.decided; !decided {
+	seen, err := w.d.Directory.Witnesses(ctx, u.guid, u.mark.Invocation)
+	v := u.judge(seen, err, w.d.Now(), w.d.Settle)
+	result, decided := w.proven(ctx, id, u, v)
+	if !decided {
 		return protocol.Result{}, false
 	}
-	code := failEvent(u.entry.Operation, v.reason)
+	proven := protocol.Hop{Name: "proven", At: protocol.MilliOf(start), Micros: w.d.Now().Sub(start).Microseconds()}
+	result.Hops = append(slices.Clone(u.hops), proven)
+	w.log(ctx, slog.LevelInfo, event.OutcomeProven, u.op, id, slog.String("outcome", string(result.Outcome)))
+	w.finish(ctx, u.op, id, result)
+	return result, true
+}
+
+// proven turns a verdict into a result. An AdminReset is decided once its second write is as well.
+func (w *Writeback) proven(ctx context.Context, id seal.RequestID, u *unresolved, v verdict) (protocol.Result, bool) {
+	if !u.confirmed {
+		result := w.verdictResult(u.op, id, v)
+		if v.outcome == protocol.Changed && u.op == protocol.AdminReset {
+			return result, w.complete(ctx, id, u, v, &result)
+		}
+		return result, v.decided
+	}
+	// The directory said yes to the new password: whatever became of the account since, that stays true.
+	result := w.verdictResult(u.op, id, verdict{outcome: protocol.Changed, detail: v.detail})
+	if v.decided && v.outcome != protocol.Changed {
+		w.setMustChange(ctx, id, &result, protocol.MustChangeUnknown)
+		return result, true
+	}
+	return result, w.complete(ctx, id, u, v, &result)
+}
+
+// complete finds out whether the second write of an AdminReset arrived, and makes it if not. That does no harm
+// when it arrived after all, and the verdict shows that nobody else has set the password since. v may be undecided.
+func (w *Writeback) complete(ctx context.Context, id seal.RequestID, u *unresolved, v verdict, result *protocol.Result) bool {
+	switch {
+	case v.decided && v.account.MustChange:
+		w.setMustChange(ctx, id, result, protocol.MustChangeSet)
+		return true
+	case v.decided && w.mustChange(ctx, id, v.account, result):
+		return true
+	case ctx.Err() == nil && w.d.Now().Sub(u.since) > secondWithin:
+		w.setMustChange(ctx, id, result, protocol.MustChangeUnknown)
+		return true
+	}
+	return false
+}
+
+// verdictResult is the result of a request whose fate the directory told.
+func (w *Writeback) verdictResult(op protocol.Operation, id seal.RequestID, v verdict) protocol.Result {
+	code := failEvent(op, v.reason)
 	switch v.outcome {
 	case protocol.Changed:
-		code = successEvent(u.entry.Operation)
+		code = eventsOf(op).success
 	case protocol.Unknown:
 		code = event.OutcomeUnknown
 	default:
 	}
-	result := w.result(u.entry.Operation, id, v.outcome, v.reason, code)
+	result := w.result(op, id, v.outcome, v.reason, code)
 	result.Detail = v.detail
-	proven := protocol.Hop{Name: "proven", At: protocol.MilliOf(start), Micros: w.d.Now().Sub(start).Microseconds()}
-	result.Hops = append(slices.Clone(u.hops), proven)
-	w.log(ctx, slog.LevelInfo, event.OutcomeProven, u.entry.Operation, id, slog.String("outcome", string(v.outcome)))
-	w.finish(ctx, u.entry.Operation, id, result)
-	return result, true
-}
-
-// verdict is what one look at the account tells.
-type verdict struct {
-	decided bool
-	outcome protocol.Outcome
-	reason  protocol.Reason
-	detail  string
-}
-
-// judge compares the account with what it was before the write; see the package documentation.
-func (u *unresolved) judge(a activedirectory.Account, err error, now time.Time, settle time.Duration) verdict {
-	switch {
-	case activedirectory.ReasonOf(err) == protocol.ReasonNotFound:
-		return verdict{true, protocol.Failed, protocol.ReasonNotFound, "the account has been deleted since"}
-	case err == nil && u.entry.Operation == protocol.Unlock && !a.Locked():
-		return verdict{true, protocol.Changed, protocol.ReasonNone, "the account is not locked"}
-	case err == nil && u.entry.Operation != protocol.Unlock && a.Password.Number != u.entry.Before.Version:
-		return u.whose(a)
-	case now.Sub(u.entry.AcceptedAt.Time()) > giveUpAfter:
-		return verdict{true, protocol.Unknown, u.reason, "the controller the write went to has not answered for a day"}
-	case err != nil || a.DC.Invocation.Hex() != u.entry.Before.Invocation:
-		// Another controller may simply not have heard of the write yet.
-		u.unchanged = time.Time{}
-		return verdict{}
-	case u.unchanged.IsZero():
-		u.unchanged = now
-		return verdict{}
-	case now.Sub(u.unchanged) < settle:
-		return verdict{}
-	}
-	return verdict{
-		true, protocol.Failed, protocol.ReasonNotWritten,
-		fmt.Sprintf("%s still holds what it held before the write, version %d", a.DC.Host, a.Password.Number),
-	}
-}
-
-// whose tells this request's write from somebody else's.
-func (u *unresolved) whose(a activedirectory.Account) verdict {
-	b := u.entry.Before
-	if a.Password.Number == b.Version+1 && a.Password.Origin.Hex() == b.Invocation {
-		return verdict{true, protocol.Changed, protocol.ReasonNone, fmt.Sprintf("unicodePwd went from version %d to %d on %s at %s",
-			b.Version, a.Password.Number, b.DC, a.Password.At.Format(time.RFC3339))}
-	}
-	return verdict{true, protocol.Unknown, u.reason, fmt.Sprintf(
-		"unicodePwd went from version %d to %d, last set at %s: somebody else has set the password as well",
-		b.Version, a.Password.Number, a.Password.At.Format(time.RFC3339))}
+	return result
 }

@@ -8,6 +8,7 @@ import (
 
 	"homeward/internal/agent/activedirectory"
 	"homeward/internal/agent/journal"
+	"homeward/internal/directory"
 	"homeward/internal/event"
 	"homeward/internal/protocol"
 )
@@ -21,11 +22,36 @@ func (w *Writeback) question(ctx context.Context, r *request) {
 		w.refuse(ctx, r, protocol.ReasonOverloaded)
 		return
 	}
-	if r.op == protocol.Prove {
+	switch r.op {
+	case protocol.Prove:
 		w.answer(ctx, r, w.prove(ctx, r))
-		return
+	case protocol.Test:
+		w.answer(ctx, r, w.testWrite(ctx, r))
+	default:
+		w.answer(ctx, r, w.personPolicy(ctx, r))
 	}
-	w.answer(ctx, r, w.personPolicy(ctx, r))
+}
+
+// testWrite has the test account of a domain written, one at a time.
+func (w *Writeback) testWrite(ctx context.Context, r *request) protocol.TestResult {
+	select {
+	case w.tests <- struct{}{}:
+		defer func() { <-w.tests }()
+	default:
+		return w.testResult(r, protocol.TestResult{Outcome: protocol.Failed, Reason: protocol.ReasonOverloaded})
+	}
+	if w.d.Test == nil {
+		return w.testResult(r, protocol.TestResult{Outcome: protocol.Failed, Reason: protocol.ReasonNotFound})
+	}
+	return w.testResult(r, w.d.Test(ctx, r.test.Domain))
+}
+
+// testResult fills in what every answer to a Test says.
+func (w *Writeback) testResult(r *request, t protocol.TestResult) protocol.TestResult {
+	t.Version, t.Request = protocol.Version, r.header.Request.String()
+	t.Domain = cmp.Or(t.Domain, r.test.Domain)
+	t.At = cmp.Or(t.At, protocol.MilliOf(w.d.Now()))
+	return t
 }
 
 // personPolicy answers Policy and Probe: what holds for the person, and why the person cannot be written,
@@ -40,6 +66,13 @@ func (w *Writeback) personPolicy(ctx context.Context, r *request) protocol.Perso
 	out.Found = true
 	out.Locked, out.PasswordSet = a.Locked(), protocol.MilliOf(a.PasswordSet)
 	out.DisplayName, out.SAM = a.DisplayName, a.SAM
+	out.MustChange, out.ExpiresAt = a.MustChange, protocol.MilliOf(a.PasswordExpires)
+	// A password that must be changed counts as expired in the computed attribute too.
+	out.Expired = a.Computed.Has(directory.PasswordExpired) && !a.MustChange
+	out.NeverExpires, out.CannotChange = a.Control.Has(directory.DontExpirePassword), a.CannotChange
+	if dn, err := directory.ParseDN(a.DN); err == nil {
+		out.Domain = dn.DNSDomain()
+	}
 	p, err := w.d.Directory.Policy(ctx, a)
 	if err != nil {
 		w.withReason(ctx, r, &out, err)
@@ -47,9 +80,12 @@ func (w *Writeback) personPolicy(ctx context.Context, r *request) protocol.Perso
 		out.MinLength, out.Complexity, out.History, out.Source = p.MinLength, p.Complexity, p.History, p.Source
 		out.MinAge, out.MaxAge = p.MinAge.Milliseconds(), p.MaxAge.Milliseconds()
 		out.ChangeableAt = protocol.MilliOf(a.Changeable(p))
+		if left, limited := a.TriesLeft(p); limited {
+			out.TriesLeft = &left
+		}
 	}
 	// Why this person is not written matters more than that the policy could not be read.
-	if err := cmp.Or(a.Refusal(r.op), a.Missing()); err != nil {
+	if err := cmp.Or(a.Refusal(protocol.Reset), a.Missing()); err != nil {
 		w.withReason(ctx, r, &out, err)
 	}
 	return out
@@ -69,6 +105,9 @@ func (w *Writeback) withReason(ctx context.Context, r *request, out *protocol.Pe
 // which stays true, because the id is refused from now on.
 func (w *Writeback) prove(ctx context.Context, r *request) protocol.Result {
 	known, err := w.d.Journal.Get(r.asked)
+	if r.about != nil && w.foreign(known, err, r.about) {
+		return w.proveCase(ctx, r.asked, r.about)
+	}
 	if errors.Is(err, journal.ErrUnknown) {
 		never := w.result(protocol.Prove, r.asked, protocol.Failed, protocol.ReasonNeverArrived, event.OutcomeProven)
 		found, denyErr := w.d.Journal.Deny(ctx, r.asked, never, w.d.Now(), r.header.Expires.Add(keepAfter))
@@ -84,11 +123,27 @@ func (w *Writeback) prove(ctx context.Context, r *request) protocol.Result {
 		w.log(ctx, slog.LevelError, event.StateError, protocol.Prove, r.asked, slog.Any("error", err))
 		return w.result(protocol.Prove, r.asked, protocol.Unknown, protocol.ReasonAgentState, event.StateError)
 	}
-	if known.Result == nil {
-		if result, ok := w.lookAgain(ctx, r.asked); ok {
-			return result
-		}
-		return w.result(known.Operation, r.asked, protocol.Unknown, protocol.ReasonNone, event.OutcomeUnknown)
+	if known.Result != nil {
+		return *known.Result
 	}
-	return *known.Result
+	if result, ok := w.kept(r.asked); ok {
+		return result
+	}
+	if result, ok := w.lookAgain(ctx, r.asked); ok {
+		return result
+	}
+	return w.result(known.Operation, r.asked, protocol.Unknown, protocol.ReasonNone, event.OutcomeUnknown)
+}
+
+// foreign reports whether the journal cannot answer for a case: another agent accepted it, or this one did, as the
+// mark shows, and has lost the journal since. An entry that only says "never arrived" is about this agent alone.
+func (w *Writeback) foreign(known journal.Entry, err error, c *protocol.Case) bool {
+	if err != nil && !errors.Is(err, journal.ErrUnknown) {
+		return false
+	}
+	carried := err == nil && known.Operation != protocol.Prove
+	if c.Agent == w.d.Agent {
+		return !carried && c.Mark.Invocation != ""
+	}
+	return !carried || known.Result == nil || known.Result.Outcome != protocol.Changed
 }

@@ -20,9 +20,8 @@ const (
 	pruneEvery              = time.Hour
 )
 
-// Run takes up what an earlier run left, finds out open outcomes, repeats results the server has not acknowledged and prunes the journal,
-// until ctx
-// ends. It returns ctx's error, or that of a journal that does not work.
+// Run takes up what an earlier run left, finds out open outcomes, repeats results the server has not acknowledged
+// and prunes the journal, until ctx ends. It returns ctx's error, or that of a journal that does not work.
 func (w *Writeback) Run(ctx context.Context) error {
 	if err := w.Recover(ctx); err != nil {
 		return err
@@ -73,6 +72,7 @@ func (w *Writeback) proveOpen(ctx context.Context) (left bool) {
 
 // resend publishes every result that is not acknowledged, and reports whether some are left.
 func (w *Writeback) resend(ctx context.Context) (left bool) {
+	left = w.store(ctx)
 	waiting, err := w.d.Journal.Unacknowledged()
 	if err != nil {
 		w.log(ctx, slog.LevelError, event.StateError, "", seal.RequestID{}, slog.Any("error", err))

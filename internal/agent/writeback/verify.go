@@ -18,10 +18,12 @@ type request struct {
 	op       protocol.Operation
 	header   seal.Header // zero until the envelope decodes
 	raw      []byte      // the header's canonical bytes
-	sealed   []byte
+	sealed   []byte      // or the plain body of a question
 	digest   [sha256.Size]byte
 	guid     directory.GUID // the person; zero for Prove
 	asked    seal.RequestID // Prove: the request asked about
+	about    *protocol.Case // Prove: what the server knows of it, if it is another agent's
+	test     protocol.TestRequest
 	key      seal.PrivateKey
 	received time.Time
 	reply    func([]byte) error
@@ -64,20 +66,39 @@ func decodeReason(err error) protocol.Reason {
 }
 
 // verifyContent tests what the operation needs. For Prove the header's anchor holds the id of the request
-// asked about, because the header has no other field for it.
+// asked about, because the header has no other field for it. What is not sealed travels in the sealed part's place:
+// the signature covers it just the same.
 func (w *Writeback) verifyContent(r *request) protocol.Reason {
+	if r.op == protocol.Test {
+		if len(r.header.Anchor) != 0 || protocol.Decode(r.sealed, &r.test) != nil || r.test.Domain == "" {
+			return protocol.ReasonMalformed
+		}
+		return protocol.ReasonNone
+	}
 	if len(r.header.Anchor) != len(directory.GUID{}) {
 		return protocol.ReasonMalformed
 	}
 	switch r.op {
-	case protocol.Reset, protocol.Unlock, protocol.Policy, protocol.Probe:
+	case protocol.Reset, protocol.Change, protocol.AdminReset, protocol.Unlock, protocol.Policy, protocol.Probe:
 		r.guid = directory.GUID(r.header.Anchor)
 	case protocol.Prove:
-		r.asked = seal.RequestID(r.header.Anchor)
+		return r.proveContent()
 	default:
 		return protocol.ReasonMalformed
 	}
-	if (r.op == protocol.Reset) != (len(r.sealed) > 0) {
+	if (r.op.Secrets() > 0) != (len(r.sealed) > 0) {
+		return protocol.ReasonMalformed
+	}
+	return protocol.ReasonNone
+}
+
+func (r *request) proveContent() protocol.Reason {
+	r.asked = seal.RequestID(r.header.Anchor)
+	if len(r.sealed) == 0 {
+		return protocol.ReasonNone
+	}
+	var ok bool
+	if r.about, ok = decodeCase(r.sealed, r.asked); !ok {
 		return protocol.ReasonMalformed
 	}
 	return protocol.ReasonNone
@@ -89,6 +110,8 @@ func (w *Writeback) refuse(ctx context.Context, r *request, reason protocol.Reas
 	switch r.op {
 	case protocol.Policy, protocol.Probe:
 		w.answer(ctx, r, protocol.PersonPolicy{Version: protocol.Version, Request: r.header.Request.String(), Agent: w.d.Agent, Reason: reason})
+	case protocol.Test:
+		w.answer(ctx, r, w.testResult(r, protocol.TestResult{Outcome: protocol.Failed, Reason: reason}))
 	case protocol.Prove:
 		w.answer(ctx, r, w.result(r.op, r.header.Request, protocol.Failed, reason, refusalEvent(reason)))
 	default:

@@ -94,3 +94,8 @@ func (h *hooked) Unlock(ctx context.Context, a activedirectory.Account) error {
 	h.do()
 	return h.Directory.Unlock(ctx, a)
 }
+
+func (h *hooked) Change(ctx context.Context, a activedirectory.Account, current, next []byte) error {
+	h.do()
+	return h.Directory.Change(ctx, a, current, next)
+}

@@ -66,6 +66,11 @@ type Deps struct {
 	// Settle is how long "not written" must have been seen before it is believed: a controller may still
 	// have an older write in hand. Zero is 15 s.
 	Settle time.Duration
+	// Late is how long after the end of whoever sent a write it may still arrive: the system delivers what a dead
+	// process left, and another agent's clock and deadlines are not ours. Zero is 10 s.
+	Late time.Duration
+	// Test writes a random password to the test account of a domain; nil when no domain has one.
+	Test func(ctx context.Context, domain string) protocol.TestResult
 }
 
 const (
@@ -79,6 +84,9 @@ const (
 	writers = 2
 
 	defaultSettle = 15 * time.Second
+	defaultLate   = 10 * time.Second
+	// markWithin is how long the acceptance waits for the mark: the server gives it eight seconds in all.
+	markWithin = 2 * time.Second
 )
 
 // Writeback carries out requests: Handle for every request, Run in the background. Only one at a time may
@@ -88,6 +96,7 @@ type Writeback struct {
 	writes chan struct{} // one per writing request in hand
 	reads  chan struct{} // one per question in hand
 	turns  chan struct{} // one per request at the directory
+	tests  chan struct{} // one for the test write
 
 	proveNow  chan struct{}
 	resendNow chan struct{}
@@ -96,6 +105,8 @@ type Writeback struct {
 	active     map[seal.RequestID]bool // being carried out by a Handle
 	leftover   []journal.Entry         // unfinished when this Writeback was made; until Recover
 	unresolved map[seal.RequestID]*unresolved
+	unstored   map[seal.RequestID]*unstored
+	cases      map[seal.RequestID]*foreign
 }
 
 // New checks deps and returns a Writeback. It notes what an earlier run left unfinished; Run, or Recover
@@ -118,15 +129,20 @@ func New(deps Deps) (*Writeback, error) {
 	if deps.Settle <= 0 {
 		deps.Settle = defaultSettle
 	}
+	if deps.Late <= 0 {
+		deps.Late = defaultLate
+	}
 	// Before the first Handle: what is pending now is certainly an earlier run's.
 	leftover, err := deps.Journal.Pending()
 	if err != nil {
 		return nil, fmt.Errorf("writeback: %w", err)
 	}
 	return &Writeback{
-		d: deps, leftover: leftover, writes: make(chan struct{}, maxRequests), reads: make(chan struct{}, maxRequests), turns: make(chan struct{}, writers),
+		d: deps, leftover: leftover, writes: make(chan struct{}, maxRequests), reads: make(chan struct{}, maxRequests),
+		turns: make(chan struct{}, writers), tests: make(chan struct{}, 1),
 		proveNow: make(chan struct{}, 1), resendNow: make(chan struct{}, 1),
 		active: map[seal.RequestID]bool{}, unresolved: map[seal.RequestID]*unresolved{},
+		unstored: map[seal.RequestID]*unstored{}, cases: map[seal.RequestID]*foreign{},
 	}, nil
 }
 

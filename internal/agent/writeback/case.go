@@ -1,0 +1,137 @@
+package writeback
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"homeward/internal/directory"
+	"homeward/internal/event"
+	"homeward/internal/protocol"
+	"homeward/internal/seal"
+)
+
+const (
+	// maxCases bounds the requests of others that are looked into.
+	maxCases = 256
+	// forgetCase is how long after the last question what was seen of a case is kept.
+	forgetCase = 10 * time.Minute
+)
+
+// foreign is another agent's request that the server asks about.
+type foreign struct {
+	evidence
+	guid    directory.GUID
+	asked   time.Time // last
+	busy    bool
+	verdict *protocol.Result // what was told, if decided: a second look does not change it
+}
+
+// decodeCase reads the body of a Prove strictly. asked is the request its header names.
+func decodeCase(body []byte, asked seal.RequestID) (*protocol.Case, bool) {
+	var c protocol.Case
+	if protocol.Decode(body, &c) != nil {
+		return nil, false
+	}
+	ok := c.Version >= protocol.MinVersion && c.Request == asked.String() && c.Agent != "" && c.Operation.Writes() && c.Expires > 0
+	if _, err := directory.ParseGUIDHex(c.Anchor); err != nil {
+		ok = false
+	}
+	// A request whose acceptance was lost has no mark.
+	if c.Mark.Invocation != "" {
+		g, err := directory.ParseGUIDHex(c.Mark.Invocation)
+		ok = ok && err == nil && g.Hex() == c.Mark.Invocation
+	}
+	return &c, ok
+}
+
+// proveCase judges another agent's request from the directory alone. It answers Unknown without a reason while
+// it cannot tell, and never says that a request never arrived: that only its own agent knows.
+func (w *Writeback) proveCase(ctx context.Context, id seal.RequestID, c *protocol.Case) protocol.Result {
+	stillOpen := w.result(c.Operation, id, protocol.Unknown, protocol.ReasonNone, event.OutcomeUnknown)
+	f := w.takeCase(id, c)
+	if f == nil {
+		return stillOpen
+	}
+	if f.verdict != nil {
+		w.putCase(f, nil)
+		return *f.verdict
+	}
+	start := w.d.Now()
+	seen, err := w.d.Directory.Witnesses(ctx, f.guid, f.mark.Invocation)
+	v := f.judge(seen, err, w.d.Now(), w.d.Settle)
+	if !v.decided {
+		w.putCase(f, nil)
+		return stillOpen
+	}
+	result := w.verdictResult(c.Operation, id, v)
+	if v.outcome == protocol.Changed && c.Operation == protocol.AdminReset {
+		w.tellMustChange(ctx, id, v, &result)
+	}
+	result.Hops = []protocol.Hop{{Name: "proven", At: protocol.MilliOf(start), Micros: w.d.Now().Sub(start).Microseconds()}}
+	w.log(ctx, slog.LevelInfo, event.OutcomeProven, c.Operation, id, slog.String("outcome", string(v.outcome)), slog.String("accepted_by", c.Agent))
+	w.putCase(f, &result)
+	return result
+}
+
+// tellMustChange reads the second half of another agent's AdminReset. Only the agent that was asked to makes it:
+// this one was asked a question.
+func (w *Writeback) tellMustChange(ctx context.Context, id seal.RequestID, v verdict, result *protocol.Result) {
+	state := protocol.MustChangeUnknown
+	switch {
+	case v.account.Control.Has(directory.DontExpirePassword):
+		state = protocol.MustChangeNeverExpires
+	case v.account.CannotChange:
+		state = protocol.MustChangeCannot
+	case v.account.MustChange:
+		state = protocol.MustChangeSet
+	default:
+		result.Detail += "; it need not be changed at the next sign-in as " + v.account.DC.Host + " sees it now"
+	}
+	w.setMustChange(ctx, id, result, state)
+}
+
+// takeCase returns what is known of a case so far; nil while somebody else looks at it, when too many are open, or
+// when it has no mark.
+func (w *Writeback) takeCase(id seal.RequestID, c *protocol.Case) *foreign {
+	if c.Mark.Invocation == "" {
+		return nil
+	}
+	now := w.d.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for k, f := range w.cases {
+		if !f.busy && now.Sub(f.asked) > forgetCase {
+			delete(w.cases, k)
+		}
+	}
+	f := w.cases[id]
+	if f == nil || f.mark != c.Mark || f.op != c.Operation || f.guid.Hex() != c.Anchor {
+		if f == nil && len(w.cases) >= maxCases {
+			return nil
+		}
+		guid, err := directory.ParseGUIDHex(c.Anchor)
+		if err != nil {
+			return nil // decodeCase has seen to it
+		}
+		f = &foreign{guid: guid, evidence: evidence{
+			op: c.Operation, mark: c.Mark, since: c.Mark.At.Time(), reason: protocol.ReasonAgentLost,
+			quiet: c.Expires.Time().Add(w.d.Late),
+		}}
+		w.cases[id] = f
+	}
+	if f.busy {
+		return nil
+	}
+	f.busy, f.asked = true, now
+	return f
+}
+
+func (w *Writeback) putCase(f *foreign, verdict *protocol.Result) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f.busy = false
+	if verdict != nil {
+		f.verdict = verdict
+	}
+}

@@ -1,0 +1,137 @@
+package writeback
+
+import (
+	"fmt"
+	"time"
+
+	"homeward/internal/agent/activedirectory"
+	"homeward/internal/protocol"
+)
+
+const (
+	// giveUpAfter is how long an open outcome is looked into before it is reported as unknown for good: a
+	// controller that has not come back by then may never do.
+	giveUpAfter = 24 * time.Hour
+	// maxGap is how far apart two looks may be that see the same: longer, and the controller may have slept
+	// in between with the write still before it.
+	maxGap = 90 * time.Second
+)
+
+// evidence is what a proof starts from, and what it has seen so far.
+type evidence struct {
+	op     protocol.Operation
+	mark   protocol.Mark
+	since  time.Time       // when the request was accepted
+	reason protocol.Reason // why it is open; the reason of an outcome that stays unknown
+	quiet  time.Time       // until then whoever wrote may still be sending
+
+	unchanged, missing sighted
+}
+
+// sighted is since when, and when last, every look has seen the same.
+type sighted struct{ first, last time.Time }
+
+// again notes one more look that saw it, and reports whether it has been so for at least settle.
+func (s *sighted) again(now time.Time, settle time.Duration) bool {
+	if s.first.IsZero() || now.Sub(s.last) > maxGap {
+		s.first = now
+	}
+	s.last = now
+	return now.Sub(s.first) >= settle
+}
+
+// verdict is what a look at the directory tells. account is the one that shows the write, when Changed.
+type verdict struct {
+	decided bool
+	outcome protocol.Outcome
+	reason  protocol.Reason
+	detail  string
+	account activedirectory.Account
+}
+
+// judge compares what the witnesses hold with what the written controller held before; see the package
+// documentation. err is that of asking them.
+func (e *evidence) judge(seen []activedirectory.Account, err error, now time.Time, settle time.Duration) verdict {
+	if activedirectory.ReasonOf(err) == protocol.ReasonNotFound {
+		e.unchanged = sighted{}
+		if e.missing.again(now, settle) {
+			return verdict{decided: true, outcome: protocol.Unknown, reason: protocol.ReasonNotFound, detail: "the account can't be found any more: it was deleted, or the agent may not read it"}
+		}
+		return verdict{}
+	}
+	e.missing = sighted{}
+	v := e.compare(seen)
+	if v.decided {
+		return v
+	}
+	if now.Sub(e.since) > giveUpAfter {
+		return verdict{decided: true, outcome: protocol.Unknown, reason: e.reason, detail: "the controller the write went to has not answered for a day"}
+	}
+	// Another controller may simply not have heard of the write yet.
+	home, ok := e.home(seen)
+	if !ok || now.Before(e.quiet) {
+		e.unchanged = sighted{}
+		return verdict{}
+	}
+	if !e.unchanged.again(now, settle) {
+		return verdict{}
+	}
+	detail := fmt.Sprintf("%s still holds what it held before the write, version %d", home.DC.Host, home.Password.Number)
+	if e.op == protocol.Unlock {
+		detail = "the account is still locked on " + home.DC.Host
+	}
+	return verdict{decided: true, outcome: protocol.Failed, reason: protocol.ReasonNotWritten, detail: detail}
+}
+
+// home returns the account as the controller that was to be written holds it.
+func (e *evidence) home(seen []activedirectory.Account) (activedirectory.Account, bool) {
+	for _, a := range seen {
+		if a.DC.Invocation.Hex() == e.mark.Invocation {
+			return a, true
+		}
+	}
+	return activedirectory.Account{}, false
+}
+
+// compare decides where one look is enough.
+func (e *evidence) compare(seen []activedirectory.Account) verdict {
+	if e.op == protocol.Unlock {
+		return e.compareLock(seen)
+	}
+	var ours verdict
+	for _, a := range seen {
+		n, here := a.Password.Number, a.DC.Invocation.Hex() == e.mark.Invocation
+		switch {
+		case n == e.mark.Version+1 && a.Password.Origin.Hex() == e.mark.Invocation:
+			if !ours.decided || here {
+				ours = verdict{decided: true, outcome: protocol.Changed, account: a, detail: fmt.Sprintf("unicodePwd went from version %d to %d on %s at %s",
+					e.mark.Version, n, e.mark.DC, a.Password.At.Format(time.RFC3339))}
+			}
+		case n > e.mark.Version:
+			return verdict{decided: true, outcome: protocol.Unknown, reason: e.reason, detail: fmt.Sprintf(
+				"unicodePwd went from version %d to %d, last set at %s: somebody else has set the password as well",
+				e.mark.Version, n, a.Password.At.Format(time.RFC3339))}
+		case n < e.mark.Version && here:
+			return verdict{decided: true, outcome: protocol.Unknown, reason: e.reason, detail: fmt.Sprintf(
+				"unicodePwd went back from version %d to %d on %s: the controller was restored from a backup",
+				e.mark.Version, n, a.DC.Host)}
+		}
+	}
+	return ours
+}
+
+// compareLock believes the controller that was written; without it, all that answered.
+func (e *evidence) compareLock(seen []activedirectory.Account) verdict {
+	if a, ok := e.home(seen); ok {
+		seen = []activedirectory.Account{a}
+	}
+	for _, a := range seen {
+		if a.Locked() {
+			return verdict{}
+		}
+	}
+	if len(seen) == 0 {
+		return verdict{}
+	}
+	return verdict{decided: true, outcome: protocol.Changed, account: seen[0], detail: "the account is not locked on " + seen[0].DC.Host}
+}

@@ -1,0 +1,144 @@
+package protocol
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+	"time"
+)
+
+// samplesOfTwo holds one of each message of version 2, every field set.
+func samplesOfTwo() []any {
+	at := MilliOf(time.UnixMilli(1_790_000_000_000))
+	mark := Mark{DC: "dc1.corp.contoso.test", Invocation: "000102030405060708090a0b0c0d0e0f", Version: 7, PasswordSet: at, Locked: true, At: at}
+	test := TestResult{Version: 2, Request: "00ff", Domain: "corp.contoso.test", Outcome: Failed, Reason: ReasonRights, Detail: "detail", Micros: 26000, At: at}
+	var out []any
+	for _, m := range samples() {
+		switch m := m.(type) {
+		case Accepted:
+			m.Version, m.Mark = 2, &mark
+			result := *m.Result
+			result.Version, result.Operation, result.MustChange = 2, AdminReset, MustChangeRefused
+			m.Result = &result
+			out = append(out, m, result)
+		case Result: // with Accepted
+		case PersonPolicy:
+			tries := 2
+			m.Version, m.Domain, m.MustChange, m.Expired, m.NeverExpires, m.CannotChange, m.ExpiresAt, m.TriesLeft = 2, "corp.contoso.test", true, true, true, true, at, &tries
+			out = append(out, m)
+		case Hello:
+			m.Version, m.CommandKey = 2, "0304"
+			m.Domains = []Domain{{Name: "corp.contoso.test", NetBIOS: "CONTOSO", Directory: m.Directory, Test: &test, Testable: true}}
+			out = append(out, m)
+		case HelloAnswer:
+			m.Version, m.CommandKeys = 2, []KeyLink{{Key: []byte{5}, Signature: []byte{6}}}
+			out = append(out, m)
+		case Beat:
+			m.Version, m.CommandKey = 2, "0304"
+			m.Domains = []Domain{{Name: "corp.contoso.test", NetBIOS: "CONTOSO", Directory: m.Directory, Test: &test, Testable: true}}
+			out = append(out, m)
+		default:
+			out = append(out, withVersion(m, 2))
+		}
+	}
+	return append(out,
+		Case{Version: 2, Request: "00ff", Agent: "UAGENT", Operation: AdminReset, Anchor: "0102030405060708090a0b0c0d0e0f10", Mark: mark, Expires: at},
+		TestRequest{Version: 2, Domain: "corp.contoso.test"}, test,
+		KeyOffer{Version: 2, Agent: "UAGENT", SealKey: []byte{7}, KeyID: "0102"},
+	)
+}
+
+// withVersion returns m with its field Version, if it has one, set.
+func withVersion(m any, version int64) any {
+	v := reflect.New(reflect.TypeOf(m)).Elem()
+	v.Set(reflect.ValueOf(m))
+	if f := v.FieldByName("Version"); f.IsValid() {
+		f.SetInt(version)
+	}
+	return v.Interface()
+}
+
+// TestEveryFieldIsInTheGoldens fails when somebody adds a field to a message and not to the samples.
+func TestEveryFieldIsInTheGoldens(t *testing.T) {
+	for _, m := range samplesOfTwo() {
+		if missing := unset(reflect.ValueOf(m), reflect.TypeOf(m).Name()); missing != "" {
+			t.Errorf("%s is not set in the sample", missing)
+		}
+	}
+}
+
+func unset(v reflect.Value, path string) string {
+	if v.IsZero() {
+		return path
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		return unset(v.Elem(), path)
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Struct {
+			return unset(v.Index(0), path)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if missing := unset(v.Field(i), path+"."+v.Type().Field(i).Name); missing != "" {
+				return missing
+			}
+		}
+	}
+	return ""
+}
+
+// What a server sends to agents of version 1 besides envelopes, as those agents decode it: strictly.
+type (
+	helloAnswerOfOne struct {
+		Version int    `json:"v"`
+		OK      bool   `json:"ok"`
+		Reason  Reason `json:"reason,omitempty"`
+		Message string `json:"message,omitempty"`
+		At      Milli  `json:"at"`
+		Import  bool   `json:"import"`
+	}
+	ackOfOne struct {
+		OK     bool   `json:"ok"`
+		Reason Reason `json:"reason,omitempty"`
+	}
+	renewalOfOne struct {
+		OK      bool   `json:"ok"`
+		JWT     string `json:"jwt,omitempty"`
+		Expires Milli  `json:"expires,omitempty"`
+		Reason  Reason `json:"reason,omitempty"`
+	}
+)
+
+// TestAgentOfVersionOneReadsAServerOfVersionTwo: as long as the server leaves out what is new.
+func TestAgentOfVersionOneReadsAServerOfVersionTwo(t *testing.T) {
+	at := MilliOf(time.UnixMilli(1_790_000_000_000))
+	for _, tt := range []struct {
+		sent any
+		read any
+		ok   bool
+	}{
+		{HelloAnswer{Version: 2, OK: true, Reason: ReasonVersion, Message: "update", At: at, Import: true}, &helloAnswerOfOne{}, true},
+		{HelloAnswer{Version: 2, OK: true, At: at, CommandKeys: []KeyLink{{Key: []byte{1}}}}, &helloAnswerOfOne{}, false},
+		{Ack{OK: true, Reason: ReasonInternal}, &ackOfOne{}, true},
+		{Renewal{OK: true, JWT: "jwt", Expires: at, Reason: ReasonNotFound}, &renewalOfOne{}, true},
+	} {
+		b, err := json.Marshal(tt.sent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Decode(b, tt.read); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", b, err)
+		}
+	}
+}
+
+// Operations of version 2 are known as such, so that a server asks no older agent for them.
+func TestSince(t *testing.T) {
+	two := map[Operation]bool{Change: true, AdminReset: true, Test: true}
+	for _, op := range Operations() {
+		if want := map[bool]int{false: 1, true: 2}[two[op]]; op.Since() != want {
+			t.Errorf("%s is of version %d, want %d", op, op.Since(), want)
+		}
+	}
+}
