@@ -104,6 +104,8 @@ func requestReasons() map[protocol.Reason]meaning {
 		protocol.ReasonNoAgent:       {event.FlowNoAgent, false},
 		protocol.ReasonAgentOutdated: {event.FlowNoAgent, false},
 		protocol.ReasonAgentLost:     {event.OutcomeUnknown, false},
+		protocol.ReasonAgentCloned:   {event.AgentCloned, false},
+		protocol.ReasonAgentMoved:    {event.AgentRefused, false},
 	}
 }
 

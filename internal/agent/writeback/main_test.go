@@ -325,6 +325,24 @@ func (b *bench) wantNoSecret(t testing.TB, secrets ...string) {
 	}
 }
 
+// wantLogged looks for a word in one of the lines about a request; none wanted: neither 31035 nor 31036 is there.
+func (b *bench) wantLogged(t testing.TB, id seal.RequestID, word string) {
+	t.Helper()
+	found := false
+	for line := range strings.Lines(b.log.String()) {
+		if !strings.Contains(line, id.String()) {
+			continue
+		}
+		found = found || (word != "" && strings.Contains(line, word))
+		if word == "" && (strings.Contains(line, "event=31035") || strings.Contains(line, "event=31036")) {
+			t.Errorf("logged: %s", line)
+		}
+	}
+	if word != "" && !found {
+		t.Errorf("%s was not logged", word)
+	}
+}
+
 type (
 	guid   = directory.GUID
 	policy = directory.PasswordPolicy
