@@ -48,6 +48,9 @@ const (
 	OutcomeProven     Code = 31033
 	MustChangeVoid    Code = 31035
 	MustChangeFail    Code = 31036
+	AgentDraining     Code = 31037
+	AgentResumed      Code = 31038
+	AgentMoved        Code = 31039
 
 	RelayError      Code = 32002
 	InputError      Code = 32003
@@ -134,6 +137,9 @@ func agentEvents() []Event {
 		{AgentRetired, "AgentRetired", "An agent was revoked or replaced; its connection was ended and it can't return.", ""},
 		{MustChangeVoid, "MustChangeVoid", "The new password was written, but the person isn't made to change it: the account has a setting that forbids or voids it.", "Tell the person to change it; look at \"password never expires\" and \"user cannot change password\"."},
 		{MustChangeFail, "MustChangeFail", "The new password was written, but Active Directory didn't take \"must change at next sign-in\".", "Grant the service account write pwdLastSet, and set the flag by hand for this person."},
+		{AgentDraining, "AgentDraining", "An agent takes no new requests; it finishes those it has.", "After the upgrade: homeward agent resume."},
+		{AgentResumed, "AgentResumed", "A drained agent takes requests again.", ""},
+		{AgentMoved, "AgentMoved", "An operator approved that an agent serves from another machine. The one before can't return with this identity.", ""},
 		{AgentStarted, "WriteBackServiceStarted", "The agent is running.", ""},
 		{AgentStopped, "WriteBackServiceStopped", "The agent stopped; requests can't reach this directory through it.", "Start the agent."},
 		{KeyPairCreated, "KeyPairCreationSuccess", "The agent made its identity and sealing keys.", ""},
@@ -194,6 +200,6 @@ func portalEvents() []Event {
 		{FlowNotified, "FlowNotified", "The person was told by mail.", ""},
 		{AgentEnrolled, "AgentEnrolled", "An agent traded a one-time code for its identity.", ""},
 		{AgentRefused, "AgentRefused", "An agent's connection was refused.", "Enrol the agent again, or update it."},
-		{AgentCloned, "AgentCloned", "Two machines use one agent's identity; the older connection was ended.", "Enrol the copy with a code of its own."},
+		{AgentCloned, "AgentCloned", "A second machine came with an agent's identity and was refused; the one that serves goes on.", "On the copy: remove the state folder and enrol it with a code of its own. If the agent moved on purpose: homeward agent accept-move."},
 	}
 }

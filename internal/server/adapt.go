@@ -83,7 +83,7 @@ func (s agents) Agent(ctx context.Context, id string) (enrol.Agent, error) {
 }
 
 func (s agents) TouchAgent(ctx context.Context, a enrol.Agent) error {
-	return enrolError(s.Store.TouchAgent(ctx, a.ID, a.Seen, a.DirectoryOK, a.Reason, a.Since, a.Build, a.Protocol))
+	return enrolError(s.Store.TouchAgent(ctx, a))
 }
 
 // people fits reset.People. The domains of the tenant's mail addresses are looked up once a minute.

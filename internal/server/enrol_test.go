@@ -66,7 +66,7 @@ func (a applicant) renew(t *testing.T, at time.Time) protocol.RenewRequest {
 func newEnrolment(t *testing.T, b *bench) *enrol.Service {
 	t.Helper()
 	return &enrol.Service{
-		Store: agents{b.store}, Now: b.clock, Command: make(ed25519.PublicKey, ed25519.PublicKeySize),
+		Store: agents{b.store}, Now: b.clock, Command: func() ed25519.PublicKey { return make(ed25519.PublicKey, ed25519.PublicKeySize) },
 		Tenant: func(context.Context, string) (tenant.Tenant, error) { return b.tenant, nil },
 		Mint: func(_ context.Context, _, agent, _ string, life time.Duration) (string, time.Time, error) {
 			return "jwt of " + agent, b.clock().Add(life), nil
@@ -86,7 +86,7 @@ func refused(t *testing.T, err error, reason protocol.Reason) {
 func TestEnrolmentWorksOncePerCodeAndPerKey(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		s := newEnrolment(t, b)
-		code, _, err := s.NewCode(t.Context(), "contoso", enrol.CodeLife)
+		code, _, err := s.NewCode(t.Context(), "contoso", "", enrol.CodeLife)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +102,7 @@ func TestEnrolmentWorksOncePerCodeAndPerKey(t *testing.T) {
 		}
 		_, err = s.Enrol(t.Context(), second.enrol(t, code))
 		refused(t, err, protocol.ReasonNotFound)
-		next, _, err := s.NewCode(t.Context(), "contoso", enrol.CodeLife)
+		next, _, err := s.NewCode(t.Context(), "contoso", "", enrol.CodeLife)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +118,7 @@ func TestEnrolmentWorksOncePerCodeAndPerKey(t *testing.T) {
 func TestLateRenewal(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		s := newEnrolment(t, b)
-		code, _, err := s.NewCode(t.Context(), "contoso", enrol.CodeLife)
+		code, _, err := s.NewCode(t.Context(), "contoso", "", enrol.CodeLife)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,12 +140,12 @@ func TestLateRenewal(t *testing.T) {
 		stolen.Agent = a.id
 		_, err = s.RenewSigned(t.Context(), stolen)
 		refused(t, err, protocol.ReasonBadSignature)
-		if err := b.store.RevokeAgent(t.Context(), "contoso", a.id); err != nil {
+		if err := b.store.RevokeAgent(t.Context(), "contoso", a.id, b.clock()); err != nil {
 			t.Fatal(err)
 		}
 		_, err = s.RenewSigned(t.Context(), a.renew(t, b.clock()))
 		refused(t, err, protocol.ReasonNotFound)
-		code, _, err = s.NewCode(t.Context(), "contoso", enrol.CodeLife)
+		code, _, err = s.NewCode(t.Context(), "contoso", "", enrol.CodeLife)
 		if err != nil {
 			t.Fatal(err)
 		}

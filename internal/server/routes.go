@@ -15,6 +15,7 @@ import (
 	"homeward/internal/server/audit"
 	"homeward/internal/server/broker"
 	"homeward/internal/server/enrol"
+	"homeward/internal/server/fleet"
 	"homeward/internal/server/limit"
 )
 
@@ -126,24 +127,26 @@ func remote(r *http.Request) netip.Addr {
 }
 
 // admit decides whether an agent may connect at all. Its key is proven by then.
-func (s *Server) admit(agent string, _ netip.Addr) error {
+func (s *Server) admit(v broker.Visit) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second) //nolint:forbidigo // the relay's hook has no context
 	defer cancel()
-	a, err := s.store.Agent(ctx, agent)
-	if err != nil || a.Status != enrol.Approved {
-		return &broker.Refusal{
-			Status: http.StatusForbidden, Reason: protocol.ReasonNotFound,
-			Message: "This agent isn't enrolled here, or was revoked. Remove its state folder and enrol it again.",
-		}
-	}
-	until, err := s.limits.take(ctx, limit.Claim{Rule: s.limits.relays(), Key: agent})
+	until, err := s.limits.take(ctx, limit.Claim{Rule: s.limits.relays(), Key: v.Agent})
 	if err != nil || !until.IsZero() {
 		return &broker.Refusal{
 			Status: http.StatusTooManyRequests, Reason: protocol.ReasonOverloaded,
 			Message: "This agent connects too often. It tries again by itself.", RetryAfter: time.Minute,
 		}
 	}
-	return nil
+	err = s.fleet.Admit(ctx, fleet.Arrival{Agent: v.Agent, Machine: v.Machine, Upgrade: v.Upgrade})
+	turned, ok := errors.AsType[*fleet.Turned](err)
+	if !ok {
+		return err
+	}
+	status := http.StatusConflict // may be over soon, so the agent goes on trying
+	if turned.Reason == protocol.ReasonNotFound {
+		status = http.StatusForbidden
+	}
+	return &broker.Refusal{Status: status, Reason: turned.Reason, Message: turned.Message}
 }
 
 // watch writes presence to the audit log.
@@ -159,6 +162,7 @@ func (s *Server) watch(e broker.Event) {
 		r.Event = int(event.AgentConnected)
 	case broker.Offline:
 		r.Event = int(event.AgentDisconnected)
+		s.fleet.Left(e.Agent)
 	case broker.Duplicate:
 		r.Event = int(event.AgentCloned)
 		s.log.Warn("one agent's identity connected twice", "event", r.Event, "agent", e.Agent, "repeats", e.Repeats)

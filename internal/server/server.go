@@ -138,6 +138,15 @@ type presence struct {
 	*broker.Broker
 }
 
+// Kick implements fleet.Relay.
+func (p presence) Kick(account, agent string) { p.KickAgent(account, agent) }
+
+// Revoke implements fleet.Relay. The store keeps the revocation; the relay is told again at each start.
+func (p presence) Revoke(ctx context.Context, account, agent string) error {
+	_, err := p.RevokeAgent(ctx, account, agent)
+	return err
+}
+
 func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	catalog, err := locale.New()
 	if err != nil {
@@ -159,12 +168,15 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		return err
 	}
 	s.mails = notify.NewQueue(s.store, key, sender, s.now, s.log)
-	s.fleet = fleet.New(agents{s.store}, presence{s.broker.Presence(), s.broker}, relay.Caller{Begin: s.broker.Begin}, s.tenants.tenant, s.now, s.log)
+	s.fleet = fleet.New(fleet.Deps{
+		Store: agents{s.store}, Relay: presence{s.broker.Presence(), s.broker}, Caller: relay.Caller{Begin: s.broker.Begin},
+		Tenants: s.tenants.tenant, Record: s.record, Now: s.now, Log: s.log,
+	})
 	public, ok := command.Public().(ed25519.PublicKey)
 	if !ok {
 		return errors.New("command key has no public half")
 	}
-	s.enrols = &enrol.Service{Store: agents{s.store}, Mint: s.tenants.mint, Tenant: s.tenants.tenant, Command: public, Now: s.now}
+	s.enrols = &enrol.Service{Store: agents{s.store}, Mint: s.tenants.mint, Tenant: s.tenants.tenant, Command: func() ed25519.PublicKey { return public }, Now: s.now}
 	s.resets = reset.New(reset.Deps{
 		Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
 		Codes:   verify.NewCodes(codes{s.store}, sub["codes"], s.now),
@@ -264,6 +276,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		daemon.Part{Name: "outcomes", Run: s.resets.Run},
 		daemon.Part{Name: "mail", Run: s.mails.Run},
 		daemon.Part{Name: "tenants", Run: s.tenants.run},
+		daemon.Part{Name: "fleet", Run: func(ctx context.Context) error { return s.fleet.Run(ctx, s.store.Tenants) }},
 		daemon.Part{Name: "upkeep", Run: s.upkeep})
 	s.resets.Close() // the portal has stopped: nobody submits any more
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)

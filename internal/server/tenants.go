@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"homeward/internal/server/broker"
+	"homeward/internal/server/enrol"
 	"homeward/internal/server/store"
 	"homeward/internal/server/tenant"
 )
@@ -97,7 +98,11 @@ func (ts *tenants) take(ctx context.Context, t tenant.Tenant) error {
 		if keys, err = broker.UnmarshalTenantKeys(raw); err != nil {
 			return err
 		}
-		if err := ts.broker.AddTenant(ctx, broker.TenantAccount{Keys: keys, Name: t.ID}); err != nil {
+		revoked, err := ts.revoked(ctx, t.ID)
+		if err != nil {
+			return err
+		}
+		if err := ts.broker.AddTenant(ctx, broker.TenantAccount{Keys: keys, Name: t.ID, Revocations: revoked}); err != nil {
 			return err
 		}
 	}
@@ -111,6 +116,21 @@ func (ts *tenants) take(ctx context.Context, t tenant.Tenant) error {
 		ts.first = t.ID
 	}
 	return nil
+}
+
+// revoked tells the relay anew what the store knows: its own folder is a cache that may be gone.
+func (ts *tenants) revoked(ctx context.Context, id string) (broker.Revocations, error) {
+	agents, err := ts.store.Agents(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	list := broker.Revocations{}
+	for _, a := range agents {
+		if a.Status == enrol.Revoked {
+			list[a.ID] = a.RevokedAt
+		}
+	}
+	return list, nil
 }
 
 func (ts *tenants) tenant(_ context.Context, id string) (tenant.Tenant, error) {

@@ -44,6 +44,14 @@ const (
 // ErrClosing reports that the relay is stopping.
 var ErrClosing = errors.New("relay is stopping")
 
+// Visit is an agent at the door. Its key is proven.
+type Visit struct {
+	Agent   string
+	Machine protocol.Machine // zero: it does not say, as protocol 1 does not
+	IP      netip.Addr
+	Upgrade bool // it wants to connect; false: it only asks whether it may
+}
+
 // Config is what a relay needs.
 type Config struct {
 	Dir       string // directory for account JWTs, nothing else in it; made if missing
@@ -56,7 +64,7 @@ type Config struct {
 	// Admit decides, before an agent costs anything, whether it may come in: known, approved, not too
 	// often. The agent's key is proven by then. A *Refusal is told to the agent as it is; any other
 	// error as a fault of the server. nil admits all.
-	Admit func(agent string, ip netip.Addr) error
+	Admit func(Visit) error
 	// ClientIP tells an agent's address when a proxy stands before the portal. nil: the connection's.
 	ClientIP func(*http.Request) netip.Addr
 }
@@ -75,7 +83,7 @@ func (c Config) withDefaults() Config {
 		c.Clock = time.Now
 	}
 	if c.Admit == nil {
-		c.Admit = func(string, netip.Addr) error { return nil }
+		c.Admit = func(Visit) error { return nil }
 	}
 	if c.ClientIP == nil {
 		c.ClientIP = remoteIP

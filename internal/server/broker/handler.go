@@ -60,7 +60,15 @@ func (b *Broker) check(r *http.Request) *Refusal {
 	if refusal != nil {
 		return refusal
 	}
-	if err := b.cfg.Admit(agent, b.cfg.ClientIP(r)); err != nil {
+	upgrade := checkUpgrade(r)
+	machine, err := relay.ParseMachine(r.Header.Get(relay.MachineHeader))
+	if err != nil {
+		return &Refusal{
+			Status: http.StatusUnauthorized, Reason: protocol.ReasonMalformed,
+			Message: "The agent's description of its machine is not readable. Update the agent; if a proxy changes headers, exempt this address.",
+		}
+	}
+	if err := b.cfg.Admit(Visit{Agent: agent, Machine: machine, IP: b.cfg.ClientIP(r), Upgrade: upgrade == nil}); err != nil {
 		if errors.As(err, &refusal) {
 			return refusal
 		}
@@ -70,7 +78,7 @@ func (b *Broker) check(r *http.Request) *Refusal {
 			Message: "The server cannot check this agent at the moment. The agent tries again by itself.",
 		}
 	}
-	return checkUpgrade(r)
+	return upgrade
 }
 
 // identify proves which agent asks.

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -21,11 +20,11 @@ func TestHandlerRefusesReadably(t *testing.T) {
 	admit := &broker.Refusal{Status: http.StatusForbidden, Reason: protocol.ReasonUnknownKey, Message: "This agent is not approved. Approve it under Agents."}
 	var blocked string
 	r := newRig(t, func(c *broker.Config) {
-		c.Admit = func(agent string, ip netip.Addr) error {
-			if !ip.IsLoopback() {
-				t.Errorf("agent's address %s", ip)
+		c.Admit = func(v broker.Visit) error {
+			if !v.IP.IsLoopback() {
+				t.Errorf("agent's address %s", v.IP)
 			}
-			if agent == blocked {
+			if v.Agent == blocked {
 				return admit
 			}
 			return nil

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -89,7 +88,7 @@ func TestPrecheck(t *testing.T) {
 	blocked := false
 	now := time.Now()
 	r := newRig(t, func(c *broker.Config) {
-		c.Admit = func(string, netip.Addr) error {
+		c.Admit = func(broker.Visit) error {
 			if blocked {
 				return &broker.Refusal{Status: 403, Reason: protocol.ReasonUnknownKey, Message: "Not approved."}
 			}
@@ -157,7 +156,7 @@ func TestLinkKeepsTrying(t *testing.T) {
 	var blocked atomic.Bool
 	blocked.Store(true)
 	r := newRig(t, func(c *broker.Config) {
-		c.Admit = func(string, netip.Addr) error {
+		c.Admit = func(broker.Visit) error {
 			if blocked.Load() {
 				return &broker.Refusal{Status: 403, Reason: protocol.ReasonUnknownKey, Message: "Not approved."}
 			}

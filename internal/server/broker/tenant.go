@@ -136,6 +136,12 @@ func (b *Broker) change(ctx context.Context, account string, edit func(*TenantAc
 	return b.put(ctx, t)
 }
 
+// Revoked lists a tenant's revocations that are in force.
+func (b *Broker) Revoked(account string) Revocations {
+	t, _ := b.tenant(account)
+	return t.Revocations.merge(nil)
+}
+
 // put signs, checks, pushes and probes a tenant's account, then remembers it. control is held.
 func (b *Broker) put(ctx context.Context, t TenantAccount) error {
 	ctx, cancel := context.WithTimeout(ctx, pushTimeout)

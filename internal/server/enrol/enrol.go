@@ -49,16 +49,20 @@ type Mint func(ctx context.Context, tenantID, agent, name string, life time.Dura
 
 // Service enrols.
 type Service struct {
-	Store   Store
-	Mint    Mint
-	Tenant  func(ctx context.Context, id string) (tenant.Tenant, error)
-	Command ed25519.PublicKey
+	Store  Store
+	Mint   Mint
+	Tenant func(ctx context.Context, id string) (tenant.Tenant, error)
+	// Command returns the newest command key, which agents pin.
+	Command func() ed25519.PublicKey
 	Now     func() time.Time
 }
 
 // NewCode makes a one-time code for an agent of the tenant: XXXX-XXXX, letters and digits that are not
 // mistaken for each other. The returned text is the only copy.
-func (s *Service) NewCode(ctx context.Context, tenantID string, life time.Duration) (string, time.Time, error) {
+//
+// An agent that enrols stands beside the others; with replaces it takes the place of that one, which is drained and
+// revoked as soon as the new one works for the same domains.
+func (s *Service) NewCode(ctx context.Context, tenantID, replaces string, life time.Duration) (string, time.Time, error) {
 	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	var b [12]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
@@ -67,7 +71,7 @@ func (s *Service) NewCode(ctx context.Context, tenantID string, life time.Durati
 	}
 	now := s.Now()
 	code := string(b[:4]) + "-" + string(b[4:8]) + "-" + string(b[8:])
-	c := Code{Tenant: tenantID, Hash: hashCode(code), Created: now, Expires: now.Add(life)}
+	c := Code{Tenant: tenantID, Hash: hashCode(code), Created: now, Expires: now.Add(life), Replaces: replaces}
 	if err := s.Store.CreateCode(ctx, c); err != nil {
 		return "", time.Time{}, fmt.Errorf("store enrolment code: %w", err)
 	}
@@ -103,9 +107,11 @@ func (s *Service) Enrol(ctx context.Context, r protocol.EnrolRequest) (protocol.
 	if err != nil {
 		return none, fmt.Errorf("tenant of enrolment code: %w", err)
 	}
+	command := s.Command()
 	a := Agent{
 		Tenant: t.ID, ID: r.Agent, Machine: r.Machine, Domain: strings.ToLower(r.Domain), SealKey: r.SealKey, KeyID: key.ID().String(),
 		Build: r.Build, Protocol: r.Version, Status: Approved, Created: now, ImportWanted: true,
+		CommandKey: protocol.CommandKeyID(command), Replaces: code.Replaces,
 	}
 	if err := s.Store.SaveAgent(ctx, a); err != nil {
 		return none, fmt.Errorf("store agent: %w", err)
@@ -115,7 +121,7 @@ func (s *Service) Enrol(ctx context.Context, r protocol.EnrolRequest) (protocol.
 		return none, fmt.Errorf("relay credential: %w", err)
 	}
 	return protocol.EnrolAnswer{
-		Version: protocol.Version, Tenant: t.ID, TenantName: t.Name, CommandKey: s.Command,
+		Version: protocol.Version, Tenant: t.ID, TenantName: t.Name, CommandKey: command,
 		JWT: jwt, Expires: protocol.MilliOf(expires), RelayPath: "/relay",
 	}, nil
 }

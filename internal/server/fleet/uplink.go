@@ -1,13 +1,20 @@
 package fleet
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
 
+	"homeward/internal/event"
 	"homeward/internal/protocol"
+	"homeward/internal/seal"
+	"homeward/internal/server/audit"
 	"homeward/internal/server/enrol"
 )
+
+// maxDomains bounds how many domains one agent may name.
+const maxDomains = 64
 
 // Results takes what agents report about requests.
 type Results interface {
@@ -24,6 +31,12 @@ type Renewals interface {
 	Renew(ctx context.Context, tenantID, agent string) protocol.Renewal
 }
 
+// Commands knows the keys that sign commands.
+type Commands interface {
+	// Links lead from the key with that id to the newest one; none when it is the newest.
+	Links(ctx context.Context, tenantID, after string) []protocol.KeyLink
+}
+
 // Uplink answers what agents send up. The relay has proven the account and the agent of every message; what
 // the message says of itself must agree.
 type Uplink struct {
@@ -31,6 +44,7 @@ type Uplink struct {
 	Results  Results
 	Imports  Imports
 	Renewals Renewals
+	Commands Commands
 	// TenantOf finds the tenant of a relay account.
 	TenantOf func(ctx context.Context, account string) (tenantID string, err error)
 }
@@ -39,7 +53,7 @@ type Uplink struct {
 func (u *Uplink) Handle(ctx context.Context, up protocol.Uplink, data []byte) any {
 	a, err := u.sender(ctx, up)
 	if err != nil {
-		u.Fleet.log.Warn("message of an agent that isn't enrolled here", "agent", up.Agent, "kind", up.Kind, "error", err)
+		u.Fleet.Log.Warn("message of an agent that isn't enrolled here", "agent", up.Agent, "kind", up.Kind, "error", err)
 		return protocol.Ack{Reason: protocol.ReasonNotFound}
 	}
 	switch up.Kind {
@@ -53,6 +67,8 @@ func (u *Uplink) Handle(ctx context.Context, up protocol.Uplink, data []byte) an
 		return u.people(ctx, a, data)
 	case protocol.UpRenew:
 		return u.Renewals.Renew(ctx, a.Tenant, a.ID)
+	case protocol.UpKeys:
+		return u.keys(ctx, a, data)
 	}
 	return protocol.Ack{Reason: protocol.ReasonMalformed}
 }
@@ -62,7 +78,7 @@ func (u *Uplink) sender(ctx context.Context, up protocol.Uplink) (enrol.Agent, e
 	if err != nil {
 		return enrol.Agent{}, fmt.Errorf("tenant of account: %w", err)
 	}
-	a, err := u.Fleet.store.Agent(ctx, up.Agent)
+	a, err := u.Fleet.Store.Agent(ctx, up.Agent)
 	if err != nil {
 		return enrol.Agent{}, err
 	}
@@ -74,48 +90,111 @@ func (u *Uplink) sender(ctx context.Context, up protocol.Uplink) (enrol.Agent, e
 
 func (u *Uplink) hello(ctx context.Context, a enrol.Agent, data []byte) any {
 	var h protocol.Hello
-	if protocol.Decode(data, &h) != nil || h.Agent != a.ID {
+	if protocol.Decode(data, &h) != nil || h.Agent != a.ID || len(h.Domains) > maxDomains {
 		return u.refusal(protocol.ReasonMalformed, "The hello can't be read by this server. Update the older side.")
 	}
-	a.Seen, a.Build, a.Protocol = u.Fleet.now(), clip(h.Build), h.Version
-	if h.Domain != "" { // unknown while the agent has not reached its directory
-		a.Domain = strings.ToLower(clip(h.Domain))
+	a.Seen, a.Build, a.Protocol = u.Fleet.Now(), clip(h.Build), h.Version
+	if h.CommandKey != "" {
+		a.CommandKey = clip(h.CommandKey)
 	}
-	a.DirectoryOK, a.Reason, a.Since = h.Directory.OK, string(h.Directory.Reason), h.Directory.Since.Time()
+	said := h.Domains
+	if len(said) == 0 { // version 1 knows one domain, and not even that while it has not reached its directory
+		name := h.Domain
+		if name == "" {
+			name = a.Domain
+		}
+		said = []protocol.Domain{{Name: name, Directory: h.Directory}}
+	}
+	a = describe(a, said)
 	old := h.Version < protocol.MinVersion || h.MinVersion > protocol.Version
 	if old {
 		a.DirectoryOK, a.Reason = false, string(protocol.ReasonVersion)
 	}
-	if err := u.Fleet.store.TouchAgent(ctx, a); err != nil {
-		u.Fleet.log.Error("hello couldn't be stored", "agent", a.ID, "error", err)
+	if err := u.Fleet.Store.TouchAgent(ctx, a); err != nil {
+		u.Fleet.Log.Error("hello couldn't be stored", "agent", a.ID, "error", err)
 		return u.refusal(protocol.ReasonInternal, "The server couldn't store the hello; it tries again.")
 	}
 	if old {
 		return u.refusal(protocol.ReasonVersion, fmt.Sprintf(
 			"This server speaks protocol %d to %d, the agent %d to %d. Update the older side.", protocol.MinVersion, protocol.Version, h.MinVersion, h.Version))
 	}
-	return u.welcome(a)
+	u.tests(ctx, a, said)
+	return u.welcome(ctx, a)
 }
 
 func (u *Uplink) beat(ctx context.Context, a enrol.Agent, data []byte) any {
 	var b protocol.Beat
-	if protocol.Decode(data, &b) != nil || b.Agent != a.ID || a.Reason == string(protocol.ReasonVersion) {
+	if protocol.Decode(data, &b) != nil || b.Agent != a.ID || len(b.Domains) > maxDomains || a.Reason == string(protocol.ReasonVersion) {
 		return u.refusal(protocol.ReasonVersion, "The heartbeat can't be read by this server. Update the older side.")
 	}
-	a.Seen = u.Fleet.now()
-	a.DirectoryOK, a.Reason, a.Since = b.Directory.OK, string(b.Directory.Reason), b.Directory.Since.Time()
-	if err := u.Fleet.store.TouchAgent(ctx, a); err != nil {
-		u.Fleet.log.Error("heartbeat couldn't be stored", "agent", a.ID, "error", err)
+	a.Seen, a.Pending = u.Fleet.Now(), min(max(b.Pending, 0), 1<<20)
+	if b.CommandKey != "" {
+		a.CommandKey = clip(b.CommandKey)
 	}
-	return u.welcome(a)
+	said := b.Domains
+	if len(said) == 0 {
+		said = []protocol.Domain{{Name: a.Domain, Directory: b.Directory}}
+	}
+	a = describe(a, said)
+	if err := u.Fleet.Store.TouchAgent(ctx, a); err != nil {
+		u.Fleet.Log.Error("heartbeat couldn't be stored", "agent", a.ID, "error", err)
+	}
+	u.tests(ctx, a, said)
+	return u.welcome(ctx, a)
 }
 
-func (u *Uplink) welcome(a enrol.Agent) protocol.HelloAnswer {
-	return protocol.HelloAnswer{Version: protocol.Version, OK: true, At: protocol.MilliOf(u.Fleet.now()), Import: a.ImportWanted}
+// describe takes over what an agent says of its domains. One without a name yet, because its directory was never
+// reached, counts for the agent's state only; so does one named twice.
+func describe(a enrol.Agent, said []protocol.Domain) enrol.Agent {
+	before := a.Domains
+	a.Domains, a.DirectoryOK, a.Reason = nil, false, ""
+	for i, d := range said {
+		known := enrol.Agent{Domains: before}
+		next := enrol.Domain{
+			Name: strings.ToLower(clip(d.Name)), NetBIOS: clip(d.NetBIOS), OK: d.Directory.OK, Reason: protocol.Reason(clip(string(d.Directory.Reason))),
+			DC: clip(d.Directory.DC), Since: d.Directory.Since.Time(), Testable: d.Testable,
+		}
+		if last, ok := known.Serves(next.Name); ok {
+			next.Imported = last.Imported
+		}
+		if i == 0 {
+			a.Since = next.Since
+		}
+		switch {
+		case next.OK:
+			a.DirectoryOK = a.DirectoryOK || next.Name != ""
+		case a.Reason == "":
+			a.Reason, a.Since = string(next.Reason), next.Since
+		}
+		if _, twice := a.Serves(next.Name); next.Name != "" && !twice {
+			a.Domains = append(a.Domains, next)
+		}
+	}
+	if len(a.Domains) == 0 {
+		a.Domains = before // nothing new is known
+		for i := range a.Domains {
+			a.Domains[i].OK, a.Domains[i].Reason, a.Domains[i].Since = false, protocol.Reason(a.Reason), a.Since
+		}
+	}
+	if len(a.Domains) > 0 {
+		a.Domain = a.Domains[0].Name
+	}
+	return a
+}
+
+func (u *Uplink) welcome(ctx context.Context, a enrol.Agent) protocol.HelloAnswer {
+	answer := protocol.HelloAnswer{
+		Version: protocol.Version, OK: true, At: protocol.MilliOf(u.Fleet.Now()),
+		Import: u.Fleet.importNow(a),
+	}
+	if a.Protocol >= 2 && u.Commands != nil {
+		answer.CommandKeys = u.Commands.Links(ctx, a.Tenant, a.CommandKey)
+	}
+	return answer
 }
 
 func (u *Uplink) refusal(reason protocol.Reason, message string) protocol.HelloAnswer {
-	return protocol.HelloAnswer{Version: protocol.Version, Reason: reason, Message: message, At: protocol.MilliOf(u.Fleet.now())}
+	return protocol.HelloAnswer{Version: protocol.Version, Reason: reason, Message: message, At: protocol.MilliOf(u.Fleet.Now())}
 }
 
 func (u *Uplink) result(ctx context.Context, a enrol.Agent, request string, data []byte) any {
@@ -124,27 +203,52 @@ func (u *Uplink) result(ctx context.Context, a enrol.Agent, request string, data
 		return protocol.Ack{Reason: protocol.ReasonMalformed}
 	}
 	if err := u.Results.Result(ctx, a.Tenant, a.ID, r); err != nil {
-		u.Fleet.log.Error("result couldn't be taken; the agent repeats it", "agent", a.ID, "request", request, "error", err)
+		u.Fleet.Log.Error("result couldn't be taken; the agent repeats it", "agent", a.ID, "request", request, "error", err)
 		return protocol.Ack{Reason: protocol.ReasonInternal}
+	}
+	if r.Outcome != protocol.Unknown {
+		u.Fleet.work.ended(a.ID, request)
 	}
 	return protocol.Ack{OK: true}
 }
 
-func (u *Uplink) people(ctx context.Context, a enrol.Agent, data []byte) any {
-	var p protocol.People
-	// An agent answers for its own domain only: the end of an import removes people of the domain it names.
-	if protocol.Decode(data, &p) != nil || p.Agent != a.ID || !strings.EqualFold(p.Domain, a.Domain) {
+// keys takes an agent's next sealing key. Browsers seal to it from now on; the agent still opens what was sealed to
+// the one before.
+func (u *Uplink) keys(ctx context.Context, a enrol.Agent, data []byte) any {
+	var o protocol.KeyOffer
+	if protocol.Decode(data, &o) != nil || o.Agent != a.ID {
 		return protocol.Ack{Reason: protocol.ReasonMalformed}
 	}
-	done, err := u.Imports.Page(ctx, a.Tenant, a.ID, p)
-	if err == nil && done {
-		err = u.Fleet.store.ImportDone(ctx, a.ID, u.Fleet.now())
-	}
-	if err != nil {
-		u.Fleet.log.Warn("page of an import wasn't taken", "agent", a.ID, "error", err)
+	key, err := seal.NewPublicKey(o.SealKey)
+	if err != nil || key.ID().String() != o.KeyID {
 		return protocol.Ack{Reason: protocol.ReasonMalformed}
 	}
+	if bytes.Equal(o.SealKey, a.SealKey) {
+		return protocol.Ack{OK: true} // the answer to an earlier offer was lost
+	}
+	if o.KeyID == a.OldKeyID {
+		return protocol.Ack{Reason: protocol.ReasonReplayed}
+	}
+	if err := u.Fleet.Store.RollSealKey(ctx, a.ID, o.SealKey, o.KeyID, u.Fleet.Now()); err != nil {
+		u.Fleet.Log.Error("an agent's next sealing key couldn't be stored", "agent", a.ID, "error", err)
+		return protocol.Ack{Reason: protocol.ReasonInternal}
+	}
+	u.Fleet.Record(ctx, a.Tenant, audit.Record{
+		Activity: "Replace sealing key", Hop: "agent", Event: int(event.KeyRolled), Result: "ok", Actor: a.ID, Detail: o.KeyID,
+	})
 	return protocol.Ack{OK: true}
+}
+
+// tests stores test writes whose answer was lost on its way and that the agent tells again.
+func (u *Uplink) tests(ctx context.Context, a enrol.Agent, said []protocol.Domain) {
+	for _, d := range said {
+		if d.Test == nil || d.Test.At == 0 || !strings.EqualFold(d.Test.Domain, d.Name) {
+			continue
+		}
+		if err := u.Fleet.Tested(ctx, a, *d.Test); err != nil {
+			u.Fleet.Log.Error("a test write couldn't be stored", "agent", a.ID, "error", err)
+		}
+	}
 }
 
 func clip(s string) string {

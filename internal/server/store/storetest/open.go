@@ -23,7 +23,7 @@ func openTests() []test {
 		{"refuses a newer schema", func(t *testing.T, e *env) {
 			e.do(t, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, TRUE)`)
 			_, err := store.Open(e.ctx, store.Config{DSN: e.dsn, Key: Key(t)})
-			if !errors.Is(err, store.ErrNewerSchema) || !strings.Contains(err.Error(), "version 9999 and this build knows up to 1") {
+			if !errors.Is(err, store.ErrNewerSchema) || !strings.Contains(err.Error(), "version 9999 and this build knows up to ") {
 				t.Errorf("opened a newer database: %v", err)
 			}
 			if err := e.Ready(e.ctx); err == nil {
