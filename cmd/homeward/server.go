@@ -68,7 +68,7 @@ type codeVerb struct {
 // Run implements the verb.
 func (v *codeVerb) Run(ctx context.Context, s command.Streams) error {
 	return v.with(ctx, s, func(st *store.Store, id string) error {
-		code, until, err := (&enrol.Service{Store: st, Now: time.Now}).NewCode(ctx, id, "", v.Life)
+		code, until, err := (&enrol.Service{Store: st, Now: time.Now}).NewCode(ctx, id, v.Life)
 		if err != nil {
 			return err
 		}

@@ -330,7 +330,7 @@ func (s *Stack) prepare(ctx context.Context) (string, error) {
 	if err := server.CreateTenant(ctx, st, t); err != nil {
 		return "", err
 	}
-	code, _, err := (&enrol.Service{Store: st, Now: time.Now}).NewCode(ctx, TenantID, "", enrol.CodeLife)
+	code, _, err := (&enrol.Service{Store: st, Now: time.Now}).NewCode(ctx, TenantID, enrol.CodeLife)
 	return code, err
 }
 

@@ -86,7 +86,7 @@ func refused(t *testing.T, err error, reason protocol.Reason) {
 func TestEnrolmentWorksOncePerCodeAndPerKey(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		s := newEnrolment(t, b)
-		code, _, err := s.NewCode(t.Context(), "contoso", "", enrol.CodeLife)
+		code, _, err := s.NewCode(t.Context(), "contoso", enrol.CodeLife)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +102,7 @@ func TestEnrolmentWorksOncePerCodeAndPerKey(t *testing.T) {
 		}
 		_, err = s.Enrol(t.Context(), second.enrol(t, code))
 		refused(t, err, protocol.ReasonNotFound)
-		next, _, err := s.NewCode(t.Context(), "contoso", "", enrol.CodeLife)
+		next, _, err := s.NewCode(t.Context(), "contoso", enrol.CodeLife)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +118,7 @@ func TestEnrolmentWorksOncePerCodeAndPerKey(t *testing.T) {
 func TestLateRenewal(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		s := newEnrolment(t, b)
-		code, _, err := s.NewCode(t.Context(), "contoso", "", enrol.CodeLife)
+		code, _, err := s.NewCode(t.Context(), "contoso", enrol.CodeLife)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func TestLateRenewal(t *testing.T) {
 		}
 		_, err = s.RenewSigned(t.Context(), a.renew(t, b.clock()))
 		refused(t, err, protocol.ReasonNotFound)
-		code, _, err = s.NewCode(t.Context(), "contoso", "", enrol.CodeLife)
+		code, _, err = s.NewCode(t.Context(), "contoso", enrol.CodeLife)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -59,10 +59,14 @@ type Service struct {
 
 // NewCode makes a one-time code for an agent of the tenant: XXXX-XXXX, letters and digits that are not
 // mistaken for each other. The returned text is the only copy.
-//
-// An agent that enrols stands beside the others; with replaces it takes the place of that one, which is drained and
-// revoked as soon as the new one works for the same domains.
-func (s *Service) NewCode(ctx context.Context, tenantID, replaces string, life time.Duration) (string, time.Time, error) {
+// An agent that enrols with it stands beside the others.
+func (s *Service) NewCode(ctx context.Context, tenantID string, life time.Duration) (string, time.Time, error) {
+	return s.NewCodeReplacing(ctx, tenantID, "", life)
+}
+
+// NewCodeReplacing is NewCode for an agent that takes the place of another, which is drained and revoked as soon as
+// the new one works for the same domains.
+func (s *Service) NewCodeReplacing(ctx context.Context, tenantID, replaces string, life time.Duration) (string, time.Time, error) {
 	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	var b [12]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
