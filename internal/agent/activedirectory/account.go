@@ -49,8 +49,9 @@ type Account struct {
 	DC Controller // who answered
 	At time.Time  // when, by the agent's clock
 
-	grants grants
-	home   *Directory
+	grants    grants
+	mayChange bool // the DACL gives Change Password to everybody or to the person
+	home      *Directory
 }
 
 // Locked reports whether the account is locked out now, lockout duration considered.
@@ -107,7 +108,7 @@ func newAccount(e *ldap.Entry) (Account, error) {
 	if a.SID, err = directory.SIDFromBytes(attribute(e, "objectSid")); err != nil {
 		f.fail("objectSid", err)
 	}
-	a.CannotChange = changeDenied(attribute(e, "nTSecurityDescriptor"), a.SID.String())
+	a.mayChange, a.CannotChange = ownChange(attribute(e, "nTSecurityDescriptor"), a.SID.String())
 	versions, err := parseMetadata(attribute(e, "replPropertyMetaData"))
 	if err != nil {
 		f.fail("replPropertyMetaData", err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"homeward/internal/directory"
 	"homeward/internal/lab"
 	"homeward/internal/protocol"
 	"homeward/test/dctest"
@@ -125,4 +126,192 @@ func lastAudit(t *testing.T, dc *dctest.DC, p lab.Person, action string) string 
 		return nil
 	})
 	return last
+}
+
+func TestChangesThatAreRefused(t *testing.T) {
+	dc := dctest.Start(t)
+	d := open(t, configFor(t, dc))
+	own := func(p lab.Person) string { return p.Password }
+	fixed := func(s string) func(lab.Person) string { return func(lab.Person) string { return s } }
+	fresh := func(lab.Person) string { return lab.RandomPassword() }
+	for _, tt := range []struct {
+		name          string
+		person        []dctest.PersonOption
+		before, after func(*testing.T, lab.Person) // the account is read
+		current, next func(lab.Person) string
+		reason        protocol.Reason
+		unsent        bool
+	}{
+		{name: "the same again", current: own, next: own, reason: protocol.ReasonUsedBefore, unsent: true},
+		{name: "too short", current: own, next: fixed("aB3-xyz"), reason: protocol.ReasonTooShort, unsent: true},
+		{name: "too simple", current: own, next: fixed("correcthorsebattery"), reason: protocol.ReasonTooSimple, unsent: true},
+		{
+			name: "own name", person: []dctest.PersonOption{dctest.Named("Ingrid Solheim")}, current: own,
+			next: fixed("xx-SOLHEIM-2024"), reason: protocol.ReasonContainsName, unsent: true,
+		},
+		{name: "too young", person: []dctest.PersonOption{dctest.PasswordSetNow()}, current: own, next: fresh, reason: protocol.ReasonTooYoung, unsent: true},
+		{name: "no current password", current: fixed(""), next: fresh, reason: protocol.ReasonWrongPassword, unsent: true},
+		{name: "current password over 256", current: fixed(strings.Repeat("x", 257)), next: fresh, reason: protocol.ReasonWrongPassword, unsent: true},
+		{name: "current password not UTF-8", current: fixed("abc\xff"), next: fresh, reason: protocol.ReasonMalformed, unsent: true},
+		{
+			name: "locked", current: own, next: fresh, reason: protocol.ReasonLocked, unsent: true,
+			before: func(t *testing.T, p lab.Person) { dc.Lock(t, p) },
+		},
+		{
+			name: "locked a moment ago", current: own, next: fresh, reason: protocol.ReasonLocked, unsent: true,
+			after: func(t *testing.T, p lab.Person) { dc.Lock(t, p) },
+		},
+		{
+			name: "disabled", current: own, next: fresh, reason: protocol.ReasonDisabled, unsent: true,
+			before: func(t *testing.T, p lab.Person) { dc.Disable(t, p) },
+		},
+		{
+			name: "account expired", current: own, next: fresh, reason: protocol.ReasonAccountExpired, unsent: true,
+			before: func(t *testing.T, p lab.Person) { expireAccount(t, dc, p) },
+		},
+		{
+			name: "cannot change", current: own, next: fresh, reason: protocol.ReasonCannotChange, unsent: true,
+			before: func(t *testing.T, p lab.Person) { dc.Grant(t, p.DN, denyChange) },
+		},
+		{
+			name: "cannot change since a moment ago", current: own, next: fresh, reason: protocol.ReasonCannotChange,
+			after: func(t *testing.T, p lab.Person) {
+				dc.ApplyPSO(t, p, dctest.Policy{}) // no lockout: nothing is read again before sending
+				dc.Grant(t, p.DN, denyChange)
+			},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := dc.NewPerson(t, tt.person...)
+			if tt.before != nil {
+				tt.before(t, p)
+			}
+			before := account(t, d, p)
+			if tt.after != nil {
+				tt.after(t, p)
+				before.PSO = account(t, d, p).PSO
+			}
+			counted := badPasswords(t, dc, p)
+			current, next := tt.current(p), tt.next(p)
+			err := d.Change(t.Context(), before, []byte(current), []byte(next))
+			e := wantReason(t, err, tt.reason)
+			if e.Sent || (e.Detail == "") != tt.unsent {
+				t.Errorf("sent %v, detail %q, want it refused before sending: %v", e.Sent, e.Detail, tt.unsent)
+			}
+			wantNoSecret(t, err, current, next, p.Password)
+			if n := badPasswords(t, dc, p); n != counted {
+				t.Errorf("%d wrong passwords counted, before %d", n, counted)
+			}
+			if after := account(t, d, p); after.Password != before.Password {
+				t.Errorf("the password was written: before %+v, after %+v", before.Password, after.Password)
+			}
+		})
+	}
+}
+
+// "User cannot change password" as Active Directory Users and Computers writes it.
+const denyChange = "(OD;;CR;" + changePasswordRight + ";;WD)(OD;;CR;" + changePasswordRight + ";;PS)"
+
+func expireAccount(t *testing.T, dc *dctest.DC, p lab.Person) {
+	t.Helper()
+	dc.Set(t, p.DN, "accountExpires", "132539328000000000") // 2021
+}
+
+// What the sign-in alone can tell: the account was read before.
+func TestSignInTellsWhatChangedSince(t *testing.T) {
+	dc := dctest.Start(t)
+	d := open(t, configFor(t, dc))
+	for _, tt := range []struct {
+		name   string
+		make   func(*testing.T, lab.Person)
+		reason protocol.Reason
+	}{
+		{"disabled", func(t *testing.T, p lab.Person) { dc.Disable(t, p) }, protocol.ReasonDisabled},
+		{"account expired", func(t *testing.T, p lab.Person) { expireAccount(t, dc, p) }, protocol.ReasonAccountExpired},
+		{"locked", func(t *testing.T, p lab.Person) { dc.Lock(t, p) }, protocol.ReasonLocked},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := dc.NewPerson(t)
+			a, next := account(t, d, p), lab.RandomPassword()
+			tt.make(t, p)
+			err := d.change(t.Context(), a, []byte(p.Password), []byte(next))
+			if e := wantReason(t, err, tt.reason); e.Sent || !strings.Contains(e.Detail, "data ") {
+				t.Errorf("sent %v, detail %q", e.Sent, e.Detail)
+			}
+			wantNoSecret(t, err, p.Password, next)
+			if after := account(t, d, p); after.Password != a.Password {
+				t.Error("the password was written")
+			}
+		})
+	}
+}
+
+// The controller says the same as the tests before sending.
+func TestControllerRefusesAChangeAlike(t *testing.T) {
+	dc := dctest.Start(t)
+	d := open(t, configFor(t, dc))
+	for _, tt := range []struct {
+		name   string
+		person []dctest.PersonOption
+		next   func(lab.Person) string
+		reason protocol.Reason
+	}{
+		{"the same again", nil, func(p lab.Person) string { return p.Password }, protocol.ReasonUsedBefore},
+		{"too short", nil, func(lab.Person) string { return "aB3-xyz" }, protocol.ReasonTooShort},
+		{"too simple", nil, func(lab.Person) string { return "correcthorsebattery" }, protocol.ReasonTooSimple},
+		{"too young", []dctest.PersonOption{dctest.PasswordSetNow()}, func(lab.Person) string { return lab.RandomPassword() }, protocol.ReasonTooYoung},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := dc.NewPerson(t, tt.person...)
+			a, next := account(t, d, p), tt.next(p)
+			err := d.change(t.Context(), a, []byte(p.Password), []byte(next))
+			if e := wantReason(t, err, tt.reason); !strings.HasPrefix(e.Detail, "0000052D") {
+				t.Errorf("detail %q", e.Detail)
+			}
+			wantNoSecret(t, err, p.Password, next)
+			if n := badPasswords(t, dc, p); n != 0 {
+				t.Errorf("%d wrong passwords counted", n)
+			}
+			wantUntouched(t, d, p, a)
+		})
+	}
+}
+
+// Whoever is protected from resets may still change the password they know. Windows' AdminSDHolder lets them;
+// Samba's has no ACE for it, so that its protected people are told by the controller that they cannot.
+func TestProtectedPeopleChangeTheirPassword(t *testing.T) {
+	dc := dctest.Start(t)
+	d := open(t, configFor(t, dc))
+	p := dc.NewPerson(t)
+	dc.SetAdminCount(t, p)
+	a, next := account(t, d, p), lab.RandomPassword()
+	wantReason(t, d.Reset(t.Context(), a, []byte(next)), protocol.ReasonProtected)
+	wantReason(t, d.Unlock(t.Context(), a), protocol.ReasonProtected)
+	wantReason(t, d.Change(t.Context(), a, []byte(p.Password), []byte(next)), protocol.ReasonCannotChange)
+	if got, err := d.MustChange(t.Context(), a); got != protocol.MustChangeCannot || err != nil {
+		t.Errorf("must change: %s, %v", got, err)
+	}
+	dc.Grant(t, p.DN, strings.ReplaceAll(denyChange, "OD", "OA"))
+	wantReason(t, d.Change(t.Context(), a, []byte("wrong"), []byte(next)), protocol.ReasonWrongPassword)
+	if err := change(t, d, p, p.Password, next); err != nil {
+		t.Fatal(err)
+	}
+	wantBind(t, dc, p, next, "")
+}
+
+func TestChangeOfSystemAccountsIsRefused(t *testing.T) {
+	dc := dctest.Start(t)
+	d := open(t, configFor(t, dc))
+	for _, dn := range []string{dc.ServiceAccount().DN, "CN=krbtgt,CN=Users," + dc.BaseDN()} {
+		guid, err := directory.GUIDFromBytes([]byte(dc.Attr(t, dn, "objectGUID")[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := d.Account(t.Context(), guid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = d.Change(t.Context(), a, []byte(dc.ServiceAccount().Password), []byte(lab.RandomPassword()))
+		wantReason(t, err, protocol.ReasonProtected)
+	}
 }

@@ -37,11 +37,15 @@ func (d *Directory) spare(ctx context.Context, a Account, p directory.PasswordPo
 	if err != nil {
 		return err
 	}
+	return tryable(seen, p)
+}
+
+func tryable(seen []Account, p directory.PasswordPolicy) error {
 	for _, w := range seen {
-		if w.Locked() {
-			return w.Refusal(protocol.Change)
+		if err := w.Refusal(protocol.Change); err != nil {
+			return err
 		}
-		if n, _ := w.TriesLeft(p); n < 1 {
+		if n, limited := w.TriesLeft(p); limited && n < 1 {
 			return &Error{
 				Reason: protocol.ReasonLastTry, doing: "count the wrong passwords on " + w.DC.Host + ": one more could lock the account",
 			}

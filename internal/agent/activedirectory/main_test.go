@@ -3,9 +3,12 @@ package activedirectory
 import (
 	"context"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,3 +103,26 @@ func wantBind(t testing.TB, dc *dctest.DC, p lab.Person, password, code string) 
 }
 
 const soon = 20 * time.Second
+
+// wantNoSecret fails if a password, in the form it was typed or the one it is sent in, shows in anything an error gives.
+func wantNoSecret(t testing.TB, err error, secrets ...string) {
+	t.Helper()
+	var texts []string
+	var e *Error
+	if errors.As(err, &e) {
+		texts = append(texts, e.Detail, fmt.Sprintf("%+v", *e), fmt.Sprintf("%+v", e.Rule))
+	}
+	for at := err; at != nil; at = errors.Unwrap(at) {
+		texts = append(texts, at.Error(), fmt.Sprintf("%+v", at), fmt.Sprintf("%#v", at))
+	}
+	for _, secret := range secrets {
+		wire := string(quotedUTF16([]byte(secret)))
+		for _, form := range []string{secret, wire, wire[2 : len(wire)-2], strings.Trim(fmt.Sprintf("%q", secret), `"`), hex.EncodeToString([]byte(secret))} {
+			for _, text := range texts {
+				if len(secret) > 3 && strings.Contains(text, form) {
+					t.Errorf("%q holds a password", text)
+				}
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package activedirectory
 
 import (
+	"bytes"
 	"errors"
 	"time"
 	"unicode/utf8"
@@ -54,19 +55,19 @@ const (
 	sidSelf     = "S-1-5-10"
 )
 
-// changeDenied looks for the first ACE about the person's own right to change the password; without one, or
-// without a DACL, the controller has to say.
-func changeDenied(sd []byte, person string) bool {
+// ownChange says what the DACL holds about the person's own right to change the password: the first ACE about
+// it decides. Neither: there is none, or no DACL; a group of the person's may have the right.
+func ownChange(sd []byte, person string) (allowed, denied bool) {
 	aces, _ := parseDACL(sd)
 	for _, a := range aces {
 		if a.inheritOnly || a.mask&(rightControlAccess|rightGenericAll) == 0 || (a.object != "" && a.object != changePasswordRight) {
 			continue
 		}
 		if a.sid == sidEveryone || a.sid == sidSelf || a.sid == person {
-			return !a.allow
+			return a.allow, !a.allow
 		}
 	}
-	return false
+	return false, false
 }
 
 // clockSlack is how exactly the controller's clock is known (see Controller.Offset). A minimum age that is
@@ -82,7 +83,8 @@ func refusedUnsent(p directory.PasswordPolicy, a Account, password []byte) error
 		return &Error{Reason: reason, Rule: rule, doing: "test the password before sending it"}
 	}
 	switch n := directory.Length(password); {
-	case !utf8.Valid(password):
+	case !utf8.Valid(password), bytes.IndexByte(password, 0) >= 0:
+		// Half a surrogate pair is not UTF-8 either. NUL is: controllers store it, and then nobody can sign in with it.
 		return refuse(protocol.ReasonMalformed, protocol.Rule{})
 	case n == 0:
 		return refuse(protocol.ReasonTooShort, protocol.Rule{MinLength: max(p.MinLength, 1)})

@@ -27,12 +27,12 @@ func (d *Directory) Unlock(ctx context.Context, a Account) error {
 // of the same account that is known to have happened; a is the account as read before that.
 //
 // It is not written where it would do nothing ("password never expires") or shut the person out ("user
-// cannot change password"). From then on, the minimum age no longer keeps the person from changing it.
+// cannot change password", or no sign that they may). From then on, the minimum age no longer keeps the person from changing it.
 func (d *Directory) MustChange(ctx context.Context, a Account) (protocol.MustChange, error) {
 	switch {
 	case a.Control.Has(directory.DontExpirePassword):
 		return protocol.MustChangeNeverExpires, nil
-	case a.CannotChange:
+	case a.CannotChange, a.grants.known && !a.mayChange:
 		return protocol.MustChangeCannot, nil
 	}
 	m := ldap.NewModifyRequest(a.GUID.DN(), nil)
