@@ -13,26 +13,43 @@ import (
 
 // State is a directory that can be written.
 type State struct {
-	DC      string // DNS name of the controller
+	DC      string // DNS name of the controller that is used
 	Domain  string // DNS name of the domain
 	NetBIOS string // short name of the domain
 	BaseDN  string
 	Offset  time.Duration // controller's clock minus this machine's
+	PDC     string        // DNS name of the PDC emulator, whether it is among Controllers or not
+	// Controllers are all that are known, in the order of the list or of DNS.
+	Controllers []ControllerState
 }
 
-// Check tells whether resets can work now: a controller answers and accepts the service account, the domain
-// can be read, and the controller knows the policy-hints control. The error's reason says what to mend.
+// grace is how much longer than the first the other controllers may take to answer a look.
+const grace = 1500 * time.Millisecond
+
+// Check looks at every controller and tells whether resets can work now: a writable one answers and accepts the
+// service account, the domain can be read, and the controller knows the policy-hints control. The error's reason
+// says what to mend; the State then has Controllers only. To be called every few seconds while the directory is in
+// use: this is how a controller that was away, or has become the PDC emulator, is noticed.
 func (d *Directory) Check(ctx context.Context) (State, error) {
+	s, err := d.check(ctx)
+	if err != nil {
+		s = State{}
+	}
+	s.PDC, s.Controllers = d.fleet.emulatorHost(), d.fleet.states()
+	return s, wrap("check the directory", err)
+}
+
+func (d *Directory) check(ctx context.Context) (State, error) {
+	if err := d.lookAtAll(ctx); err != nil {
+		return State{}, err
+	}
 	var s State
 	err := d.read(ctx, func(c *conn) error {
 		root, err := c.rootDSE()
 		if err != nil {
 			return err
 		}
-		s.DC, s.BaseDN = c.dc.Host, c.base
-		if d.config.BaseDN != "" {
-			s.BaseDN = d.config.BaseDN
-		}
+		s.DC, s.BaseDN = c.dc.Host, d.base(c)
 		if s.Offset, err = offset(root, d.config.Clock()); err != nil {
 			return err
 		}
@@ -44,10 +61,28 @@ func (d *Directory) Check(ctx context.Context) (State, error) {
 		}
 		return c.names(&s)
 	})
-	if err != nil {
-		return State{}, wrap("check the directory", err)
+	return s, err
+}
+
+// lookAtAll refreshes the list when it is due, and what is known of every controller.
+func (d *Directory) lookAtAll(ctx context.Context) error {
+	select {
+	case d.surveying <- struct{}{}:
+		defer func() { <-d.surveying }()
+	case <-ctx.Done():
+		return aborted("waiting for a look at the controllers", context.Cause(ctx))
 	}
-	return s, nil
+	if d.fleet.due(d.config.Clock()) {
+		if err := d.refresh(ctx); err != nil {
+			return err
+		}
+	}
+	began := time.Now()
+	err := d.survey(ctx, grace, func() bool { return false })
+	if ctx.Err() == nil {
+		d.late(began)
+	}
+	return err
 }
 
 func baseError(base string, err error) error {

@@ -3,7 +3,6 @@ package activedirectory
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"slices"
 	"strconv"
@@ -24,8 +23,14 @@ type Controller struct {
 	Invocation directory.GUID
 	// Offset is the controller's clock minus this machine's when it was last asked, within a second.
 	Offset time.Duration
+	// PDC says that it is the PDC emulator, where a new password counts everywhere at once.
+	PDC bool
+	// Site is its Active Directory site.
+	Site string
+	// ReadOnly controllers are never used.
+	ReadOnly bool
 
-	url     int    // index in Config.URLs
+	name    string // the name its certificate is for
 	address string // IP address and port: a name can stand for several controllers
 }
 
@@ -41,6 +46,12 @@ type conn struct {
 	hints string
 	self  string          // SID of the account bound as; empty when the controller does not say
 	token map[string]bool // SIDs that count when rights are evaluated
+
+	used      time.Time // when it last went back to its pool
+	latency   time.Duration
+	service   string // DN of the controller's NTDS Settings object
+	owner     string // DN of the PDC emulator's NTDS Settings object
+	ownerHost string // DNS name of the PDC emulator, or empty
 }
 
 // kill ends the connection at once. Without lingering, so that bytes the controller has not received yet
@@ -74,15 +85,6 @@ type pool struct {
 
 func newPool(size int) *pool { return &pool{turns: make(chan struct{}, size)} }
 
-func (p *pool) enter(ctx context.Context) error {
-	select {
-	case p.turns <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
 func (p *pool) leave() { <-p.turns }
 
 // take returns an idle connection that fits, and ends those that are dead or too old.
@@ -105,117 +107,40 @@ func (p *pool) take(now time.Time, fits func(*conn) bool) *conn {
 	return nil
 }
 
-// put takes back a connection that works. One that idles too many is ended, oldest first.
-func (p *pool) put(c *conn) {
+// put takes back a connection that works. Of each controller as many stay as there are turns.
+func (p *pool) put(c *conn, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	c.used = now
 	p.idle = append(p.idle, c)
-	if len(p.idle) > cap(p.turns) {
-		p.idle[0].kill()
-		p.idle = slices.Delete(p.idle, 0, 1)
+	same := 0
+	for _, other := range p.idle {
+		if other.dc.address == c.dc.address {
+			same++
+		}
+	}
+	if same > cap(p.turns) {
+		oldest := slices.IndexFunc(p.idle, func(o *conn) bool { return o.dc.address == c.dc.address })
+		p.idle[oldest].kill()
+		p.idle = slices.Delete(p.idle, oldest, oldest+1)
 	}
 }
 
-func (p *pool) drain() {
+// drop ends the idle connections to one address; to all when it is empty.
+func (p *pool) drop(address string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, c := range p.idle {
-		c.kill()
-	}
-	p.idle = nil
+	p.idle = slices.DeleteFunc(p.idle, func(c *conn) bool {
+		drop := address == "" || c.dc.address == address
+		if drop {
+			c.kill()
+		}
+		return drop
+	})
 }
 
-// read runs f on a connection to whichever controller works. A lost connection is tried once more on a new
-// one: searches may be repeated.
-func (d *Directory) read(ctx context.Context, f func(*conn) error) error {
-	if err := d.reads.enter(ctx); err != nil {
-		return aborted("waiting for a connection", err)
-	}
-	defer d.reads.leave()
-	for again := true; ; again = false {
-		c := d.reads.take(d.config.Clock(), func(*conn) bool { return true })
-		if c == nil {
-			var err error
-			if c, err = d.dialAny(ctx); err != nil {
-				return err
-			}
-		}
-		err := c.use(ctx, d.config.ReadTimeout, f)
-		if !lost(err) {
-			d.reads.put(c)
-			return err
-		}
-		c.kill()
-		d.failed(c.dc.url)
-		if !again || ctx.Err() != nil {
-			return &Error{Reason: protocol.ReasonDirectoryDown, doing: "read from " + c.dc.Host, err: errors.Join(err, ctx.Err())}
-		}
-	}
-}
-
-// write runs f once on a connection to exactly the controller dc.
-func (d *Directory) write(ctx context.Context, dc Controller, f func(*conn) error) error {
-	if err := d.writes.enter(ctx); err != nil {
-		return aborted("waiting for a connection", err)
-	}
-	defer d.writes.leave()
-	c := d.writes.take(d.config.Clock(), func(c *conn) bool { return c.dc.Invocation == dc.Invocation })
-	if c == nil {
-		var err error
-		if c, err = d.dial(ctx, dc.url, dc.address); err != nil {
-			return err
-		}
-	}
-	if c.dc.Invocation != dc.Invocation {
-		c.kill()
-		return &Error{
-			Reason: protocol.ReasonDirectoryDown, doing: "connect again to " + dc.Host,
-			err: fmt.Errorf("%s answers there now, with another database", c.dc.Host),
-		}
-	}
-	err := c.use(ctx, d.config.WriteTimeout, f)
-	if lost(err) {
-		c.kill()
-		d.failed(dc.url)
-		return err
-	}
-	d.writes.put(c)
-	return err
-}
-
-// failed makes the next connection start with the URL after the one that failed.
-func (d *Directory) failed(index int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.current == index {
-		d.current = (index + 1) % len(d.urls)
-	}
-}
-
-// dialAny tries every URL, beginning with the one that worked last.
-func (d *Directory) dialAny(ctx context.Context) (*conn, error) {
-	d.mu.Lock()
-	start := d.current
-	d.mu.Unlock()
-	var first error
-	for i := range d.urls {
-		index := (start + i) % len(d.urls)
-		c, err := d.dial(ctx, index, d.urls[index].Host)
-		if err == nil {
-			d.mu.Lock()
-			d.current = index
-			d.mu.Unlock()
-			return c, nil
-		}
-		if first == nil {
-			first = err
-		}
-		// A refused password would be refused by the next controller too, and count there as well.
-		if ReasonOf(err) == protocol.ReasonServiceAccount || ctx.Err() != nil {
-			return nil, err
-		}
-	}
-	return nil, first
+func at(address string) func(*conn) bool {
+	return func(c *conn) bool { return c.dc.address == address }
 }
 
 // lost reports whether err leaves the connection in a state nobody knows.

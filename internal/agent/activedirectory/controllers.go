@@ -39,6 +39,7 @@ type target struct {
 	failedAt time.Time
 	rest     time.Time // passed over until then
 	err      error     // of the last contact; nil when it worked
+	looked   time.Time // when the last contact ended
 }
 
 func (t target) resting(now time.Time) bool { return now.Before(t.rest) }
@@ -98,7 +99,6 @@ func (f *fleet) replace(found []target, now time.Time) {
 			list = append(list, old)
 			continue
 		}
-		f.surveyed = f.surveyed && len(f.list) > 0
 		list = append(list, &n)
 	}
 	f.list, f.made, f.stale = list, now, false
@@ -135,9 +135,9 @@ func (f *fleet) learn(c *conn) {
 		return
 	}
 	t.known, t.dc, t.service, t.owner, t.hints = true, c.dc, c.service, c.owner, c.hints != ""
-	t.latency, t.err = c.latency, nil
-	if t.failures == 0 || t.rest.Sub(t.failedAt) > pause(t.failures) {
-		t.rest = time.Time{} // it was a look that failed, not a call
+	t.latency, t.err, t.looked = c.latency, nil, time.Now()
+	if t.failures == 0 {
+		t.rest = time.Time{} // looks had failed, not calls
 	}
 	if c.ownerHost != "" {
 		f.emulator = c.ownerHost
@@ -156,7 +156,7 @@ func (f *fleet) fail(address string, err error, now time.Time) {
 		t.failures = 0
 	}
 	t.failures++
-	t.failedAt, t.err = now, err
+	t.failedAt, t.err, t.looked = now, err, time.Now()
 	t.rest = now.Add(pause(t.failures))
 	f.stale = true
 }
@@ -175,9 +175,18 @@ func (f *fleet) missing(address string, err error, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if t := f.find(address); t != nil {
-		t.err, t.failures = err, 0
+		t.err, t.looked, t.failures = err, time.Now(), 0
 		t.rest = now.Add(longestRest)
 		f.stale = true
+	}
+}
+
+// note keeps what came of the last contact.
+func (f *fleet) note(address string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t := f.find(address); t != nil {
+		t.err, t.looked = err, time.Now()
 	}
 }
 

@@ -84,13 +84,17 @@ const (
 
 // Directory is one domain, through one of its controllers at a time. It is safe for concurrent use.
 type Directory struct {
-	config Config
-	urls   []*url.URL
-	reads  *pool
-	writes *pool
+	config    Config
+	urls      []*url.URL
+	resolver  *net.Resolver
+	fleet     *fleet
+	reads     *pool
+	writes    *pool
+	asides    chan struct{} // turns of those who look at one certain controller
+	surveying chan struct{} // one at a time
+	work      background
 
 	mu       sync.Mutex
-	current  int // index of the URL that worked last
 	policies map[string]rememberedPolicy
 	refusal  bindRefusal
 
@@ -101,8 +105,8 @@ type Directory struct {
 // the controller does, so that an agent starts while its directory is down.
 func Open(config Config) (*Directory, error) {
 	d := &Directory{config: config, policies: map[string]rememberedPolicy{}}
-	if len(config.URLs) == 0 {
-		return nil, errors.New("directory: no URL of a domain controller, for example ldaps://dc1.corp.example")
+	if len(config.URLs) == 0 && config.Domain == "" {
+		return nil, errors.New("directory: no URL of a domain controller, for example ldaps://dc1.corp.example, and no domain to find them in DNS")
 	}
 	if d.config.Security == "" {
 		d.config.Security = LDAPS
@@ -126,6 +130,8 @@ func Open(config Config) (*Directory, error) {
 			d.config.Conns, maxConns)
 	}
 	d.reads, d.writes = newPool(d.config.Conns), newPool(d.config.Conns)
+	d.asides, d.surveying = make(chan struct{}, maxAsides), make(chan struct{}, 1)
+	d.resolver, d.fleet = newResolver(d.config.Resolver), &fleet{site: d.config.Site}
 	return d, nil
 }
 
@@ -152,8 +158,9 @@ func (d *Directory) defaults() {
 
 // Close ends the idle connections. Calls under way finish; a later call connects again.
 func (d *Directory) Close() error {
-	d.reads.drain()
-	d.writes.drain()
+	d.work.end()
+	d.reads.drop("")
+	d.writes.drop("")
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -117,9 +118,9 @@ func (d *Directory) services(ctx context.Context, name string) ([]place, error) 
 	}
 	places := make([]place, len(records))
 	for i, r := range records {
-		port := fmt.Sprint(r.Port)
+		port := strconv.FormatUint(uint64(r.Port), 10)
 		if d.config.Security == LDAPS {
-			port = ldapsPort // SRV records name the port of plain LDAP
+			_, port = LDAPS.endpoint() // SRV records name the port of plain LDAP
 		}
 		places[i] = place{host: strings.TrimSuffix(r.Target, "."), port: port, priority: int(r.Priority), draw: i}
 	}

@@ -62,8 +62,14 @@ func TestCheck(t *testing.T) {
 		if s.Offset.Abs() > 2*time.Second {
 			t.Errorf("clock offset %v on the same machine", s.Offset)
 		}
-		s.Offset = 0
-		want := State{DC: dc.Host(), Domain: dc.Domain(), NetBIOS: dc.NetBIOSName(), BaseDN: dc.BaseDN()}
+		if len(s.Controllers) != 1 || s.Controllers[0].Latency <= 0 {
+			t.Fatalf("controllers %+v", s.Controllers)
+		}
+		s.Offset, s.Controllers[0].Latency = 0, 0
+		want := State{
+			DC: dc.Host(), Domain: dc.Domain(), NetBIOS: dc.NetBIOSName(), BaseDN: dc.BaseDN(), PDC: dc.Host(),
+			Controllers: []ControllerState{{Host: dc.Host(), Site: "Default-First-Site-Name", PDC: true, Hints: true, OK: true}},
+		}
 		if diff := cmp.Diff(want, s); diff != "" {
 			t.Errorf("state (-want +got):\n%s", diff)
 		}
