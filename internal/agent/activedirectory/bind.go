@@ -81,6 +81,32 @@ func (d *Directory) remember(who identity, err error) {
 	d.refusal = next
 }
 
+// bindTurn is how long a sign-in waits for the one before it.
+const bindTurn = time.Second
+
+// inTurn lets the service account sign in to one controller after the other: several are connected to side by side,
+// and each would count a wrong password. Whoever comes second finds the refusal remembered.
+func (d *Directory) inTurn(ctx context.Context, who identity, bind func() error) error {
+	if who.person {
+		return bind()
+	}
+	patient := time.NewTimer(bindTurn)
+	defer patient.Stop()
+	select {
+	case d.binding <- struct{}{}:
+		defer func() { <-d.binding }()
+	case <-patient.C: // the one before hangs; it must not keep everybody from a controller that works
+	case <-ctx.Done():
+		return down("wait for another sign-in", context.Cause(ctx))
+	}
+	if err := d.refused(who); err != nil {
+		return err
+	}
+	err := bind()
+	d.remember(who, err)
+	return err
+}
+
 // simpleBind proves the identity by sending its password over TLS (RFC 4511 4.2).
 func (d *Directory) simpleBind(secure io.ReadWriter, host string, who identity) error {
 	a, err := (&handshake{conn: secure}).ask(simpleBindRequest(who.user, who.password), ldap.ApplicationBindResponse)

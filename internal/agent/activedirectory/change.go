@@ -102,7 +102,7 @@ func (d *Directory) asPerson(ctx context.Context, a Account, current []byte) (*c
 	if bytes.IndexByte(current, 0) >= 0 {
 		return nil, nil // not every controller takes NUL in a simple bind: it would count as a wrong password
 	}
-	l, raw, err := d.openAs(ctx, d.urls[a.DC.url].Hostname(), a.DC.address, d.signInName(a), current)
+	l, raw, err := d.openAs(ctx, a.DC.name, a.DC.address, d.signInName(a), current)
 	if err == nil {
 		return &conn{ldap: l, raw: raw, born: d.config.Clock(), dc: a.DC}, nil
 	}

@@ -114,7 +114,7 @@ func (d *Directory) secured(ctx context.Context, host string, tcp net.Conn, who 
 	if err != nil {
 		return nil, 0, err
 	}
-	return secure, bits, d.simpleBind(secure, host, who)
+	return secure, bits, d.inTurn(ctx, who, func() error { return d.simpleBind(secure, host, who) })
 }
 
 // encrypted brings up TLS, at once or after StartTLS (RFC 4511 4.14).

@@ -92,6 +92,7 @@ type Directory struct {
 	writes    *pool
 	asides    chan struct{} // turns of those who look at one certain controller
 	surveying chan struct{} // one at a time
+	binding   chan struct{} // one at a time
 	work      background
 
 	mu       sync.Mutex
@@ -130,7 +131,7 @@ func Open(config Config) (*Directory, error) {
 			d.config.Conns, maxConns)
 	}
 	d.reads, d.writes = newPool(d.config.Conns), newPool(d.config.Conns)
-	d.asides, d.surveying = make(chan struct{}, maxAsides), make(chan struct{}, 1)
+	d.asides, d.surveying, d.binding = make(chan struct{}, maxAsides), make(chan struct{}, 1), make(chan struct{}, 1)
 	d.resolver, d.fleet = newResolver(d.config.Resolver), &fleet{site: d.config.Site}
 	return d, nil
 }
