@@ -150,7 +150,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	}
 	a.setClock(ctx)
 	a.link, err = relay.Dial(ctx, relay.AgentConfig{
-		URL: a.id.RelayURL(), Agent: a.id.Agent(), Sign: a.id.Sign, JWT: a.id.JWT,
+		URL: a.id.RelayURL(), Agent: a.id.Agent(), Sign: a.id.Sign, JWT: a.id.JWT, Machine: thisMachine(a.machine),
 		TLS: roots, Proxy: proxy, Status: a.status, Logger: a.log, Clock: a.now,
 	})
 	if err != nil {
