@@ -5,6 +5,7 @@ package agent
 import (
 	"cmp"
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -88,7 +89,7 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 		connected: make(chan struct{}, 1), nudge: make(chan struct{}, 1), wanted: make(chan struct{}, 1),
 	}
 	a.write, err = writeback.New(writeback.Deps{
-		Directory: dirs, Journal: j, Keys: id, CommandKey: id.CommandKeys(time.Now())[0], Tenant: id.Tenant(),
+		Directory: dirs, Journal: j, Keys: id, CommandKeys: func() []ed25519.PublicKey { return id.CommandKeys(a.now()) }, Tenant: id.Tenant(),
 		Agent: id.Agent(), Now: a.now, Logger: log, Publish: a.publish,
 	})
 	if err != nil {

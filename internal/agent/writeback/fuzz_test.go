@@ -2,6 +2,7 @@ package writeback
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"testing"
@@ -24,7 +25,7 @@ func FuzzHandle(f *testing.F) {
 	}
 	f.Cleanup(func() { _ = j.Close() })
 	w, err := New(Deps{
-		Directory: nobody{}, Journal: j, Keys: keyring{b.key}, CommandKey: make([]byte, 32), Tenant: tenant, Agent: agent,
+		Directory: nobody{}, Journal: j, Keys: keyring{b.key}, CommandKeys: func() []ed25519.PublicKey { return []ed25519.PublicKey{make([]byte, ed25519.PublicKeySize)} }, Tenant: tenant, Agent: agent,
 		Publish: func(context.Context, protocol.Result) error { return errors.New("a result was made") },
 	})
 	if err != nil {

@@ -100,7 +100,7 @@ func (b *bench) start(t testing.TB, dc *dctest.DC, opts ...benchOption) {
 		Password: func(context.Context) ([]byte, error) { return []byte(svc.Password), nil },
 	}
 	deps := Deps{
-		Keys: keyring{b.key}, CommandKey: b.command.Public().(ed25519.PublicKey), Tenant: tenant, Agent: agent, Logger: logger,
+		Keys: keyring{b.key}, CommandKeys: func() []ed25519.PublicKey { return []ed25519.PublicKey{b.command.Public().(ed25519.PublicKey)} }, Tenant: tenant, Agent: agent, Logger: logger,
 		Publish: b.publish, Settle: 300 * time.Millisecond, Late: 100 * time.Millisecond,
 	}
 	for _, opt := range opts {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"homeward/internal/directory"
@@ -46,7 +47,7 @@ func (w *Writeback) verify(op protocol.Operation, data []byte) (*request, protoc
 	}
 	r.header, r.raw, r.sealed, r.digest = h, envelope.Header, envelope.Sealed, sha256.Sum256(data)
 	switch {
-	case !envelope.Verify(w.d.CommandKey):
+	case !slices.ContainsFunc(w.d.CommandKeys(), envelope.Verify):
 		return r, protocol.ReasonBadSignature
 	case h.Tenant != w.d.Tenant:
 		return r, protocol.ReasonWrongTenant

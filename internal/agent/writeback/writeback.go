@@ -52,14 +52,15 @@ type Keyring interface {
 
 // Deps is what a Writeback works with. All fields without a default are needed.
 type Deps struct {
-	Directory  Directory
-	Journal    *journal.Journal
-	Keys       Keyring
-	CommandKey ed25519.PublicKey // pinned when the agent enrolled
-	Tenant     string
-	Agent      string           // the agent's public nkey, named in every answer
-	Now        func() time.Time // corrected to the server's clock; nil is time.Now
-	Logger     *slog.Logger
+	Directory Directory
+	Journal   *journal.Journal
+	Keys      Keyring
+	// CommandKeys gives the keys whose commands are obeyed now: the one pinned when the agent enrolled, or its heirs.
+	CommandKeys func() []ed25519.PublicKey
+	Tenant      string
+	Agent       string           // the agent's public nkey, named in every answer
+	Now         func() time.Time // corrected to the server's clock; nil is time.Now
+	Logger      *slog.Logger
 	// Publish sends a result to the server and returns nil once the server has acknowledged it.
 	Publish func(context.Context, protocol.Result) error
 
@@ -115,7 +116,7 @@ func New(deps Deps) (*Writeback, error) {
 	switch {
 	case deps.Directory == nil, deps.Journal == nil, deps.Keys == nil, deps.Publish == nil:
 		return nil, errors.New("writeback: directory, journal, keys and publish are all needed")
-	case len(deps.CommandKey) != ed25519.PublicKeySize:
+	case deps.CommandKeys == nil || len(deps.CommandKeys()) == 0:
 		return nil, errors.New("writeback: the server's command key is missing; enrol the agent again")
 	case deps.Tenant == "" || deps.Agent == "":
 		return nil, errors.New("writeback: tenant or agent id is missing; enrol the agent again")
