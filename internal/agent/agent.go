@@ -90,7 +90,7 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 	}
 	a.write, err = writeback.New(writeback.Deps{
 		Directory: dirs, Journal: j, Keys: id, CommandKeys: func() []ed25519.PublicKey { return id.CommandKeys(a.now()) }, Tenant: id.Tenant(),
-		Agent: id.Agent(), Now: a.now, Logger: log, Publish: a.publish,
+		Agent: id.Agent(), Now: a.now, Logger: log, Publish: a.publish, Test: a.testWrite,
 	})
 	if err != nil {
 		return nil, errors.Join(err, j.Close())
