@@ -24,23 +24,31 @@ const (
 // Final reports whether the state is never left.
 func (s State) Final() bool { return s == Changed || s == Failed }
 
-// Attempt is one person's try at a reset or an unlock, from the typed name to the proven outcome.
+// Mark is a protocol.Mark with the request it belongs to: a newer request makes it worthless.
+type Mark struct {
+	Request string `json:"request,omitempty"`
+	protocol.Mark
+}
+
+// Attempt is one try at a reset, a change or an unlock, from the typed name to the proven outcome.
 type Attempt struct {
 	Tenant  string
 	ID      string             // random; in the URL, proves nothing
 	Support string             // support code, HW-XXXX-XXXX
-	Kind    protocol.Operation // Reset or Unlock
-	Session []byte             // SHA-256 of the browser's session token
-	Person  string             // provision.Person id; empty when nobody has that name
-	Decoy   string             // masked address shown when there is nobody to write to
-	Shown   string             // once verified, the UPN for the page; before that a stand-in for the typed name, for counters only
-	Locale  string
-	State   State
-	Reason  protocol.Reason
-	Rule    protocol.Rule
-	Event   int    // catalogue code of the outcome
-	Detail  string // what the directory said: for the audit record only
-	Tries   int    // submissions so far
+	Kind    protocol.Operation // Reset, Change, Unlock or AdminReset
+	// Operator is who began it for the person, at the command line; empty: the person did, in a browser.
+	Operator string
+	Session  []byte // SHA-256 of the browser's session token
+	Person   string // provision.Person id; empty when nobody has that name
+	Decoy    string // masked address shown when there is nobody to write to
+	Shown    string // once verified, the UPN for the page; before that a stand-in for the typed name, for counters only
+	Locale   string
+	State    State
+	Reason   protocol.Reason
+	Rule     protocol.Rule
+	Event    int    // catalogue code of the outcome
+	Detail   string // what the directory said: for the audit record only
+	Tries    int    // submissions so far
 
 	// The current request. A new ticket replaces it, which is what makes an older one worthless.
 	Request  string // hex
@@ -48,6 +56,9 @@ type Attempt struct {
 	Header   []byte // canonical, as issued to the browser
 	Accepted time.Time
 	Hops     []protocol.Hop
+	Mark     Mark // what the directory held before the write; kept by KeepMark, never by Move
+	// MustChange is, after an AdminReset that changed the password, what became of the second half.
+	MustChange protocol.MustChange
 
 	Created     time.Time
 	VerifiedAt  time.Time
@@ -55,4 +66,9 @@ type Attempt struct {
 	Finished    time.Time
 	Expires     time.Time // the session is over then; the outcome stays readable
 	Revision    int64     // for compare-and-swap
+}
+
+// mark returns what the directory held before the write of the current request, when that is known.
+func (a Attempt) mark() (protocol.Mark, bool) {
+	return a.Mark.Mark, a.Mark.DC != "" && a.Mark.Request == a.Request
 }

@@ -10,14 +10,15 @@ import (
 )
 
 const (
-	attemptKey  = "tenant, id, support, created, revision"
+	attemptKey  = "tenant, id, support, created, revision, operator, mark" // Move leaves these as they are
 	attemptRest = "kind, session, person, decoy, shown, locale, state, reason, rule, event, detail, tries, " +
-		"request, agent, header, accepted, hops, verified, submitted, finished, expires"
+		"request, agent, header, accepted, hops, verified, submitted, finished, expires, must_change"
 	attemptColumns = attemptKey + ", " + attemptRest
 )
 
 func attemptFields(a *reset.Attempt) []any {
-	return append([]any{&a.Tenant, &a.ID, &a.Support, moment{&a.Created}, &a.Revision}, attemptRestFields(a)...)
+	key := []any{&a.Tenant, &a.ID, &a.Support, moment{&a.Created}, &a.Revision, &a.Operator, document{&a.Mark}}
+	return append(key, attemptRestFields(a)...)
 }
 
 func attemptRestFields(a *reset.Attempt) []any {
@@ -34,6 +35,7 @@ func attemptRestFields(a *reset.Attempt) []any {
 		moment{&a.SubmittedAt},
 		moment{&a.Finished},
 		moment{&a.Expires},
+		&a.MustChange,
 	}
 }
 
@@ -77,7 +79,8 @@ func (s *Store) attempt(ctx context.Context, where string, args ...any) (reset.A
 }
 
 // Move stores next if the attempt still has next.Revision and is in one of the states, and returns it with its
-// new revision. Otherwise somebody was faster: ErrConflict. Tenant, ID, Support and Created never change.
+// new revision. Otherwise somebody was faster: ErrConflict. Tenant, ID, Support, Created and Operator never change,
+// and the mark is KeepMark's.
 func (s *Store) Move(ctx context.Context, next reset.Attempt, from ...reset.State) (reset.Attempt, error) {
 	if len(from) == 0 {
 		return reset.Attempt{}, fmt.Errorf("move an attempt: no state to move from: %w", ErrConflict)
@@ -98,6 +101,16 @@ func (s *Store) Move(ctx context.Context, next reset.Attempt, from ...reset.Stat
 	}
 	next.Revision++
 	return next, nil
+}
+
+// KeepMark stores what the directory held before the write of a request. It moves nothing: the attempt keeps its
+// revision, and a request that has been replaced since is no error.
+func (s *Store) KeepMark(ctx context.Context, tenant, id string, m reset.Mark) error {
+	const text = `UPDATE attempts SET mark = ? WHERE tenant = ? AND id = ? AND request = ?`
+	if _, err := s.exec(ctx, text, document{&m}, tenant, id, m.Request); err != nil {
+		return fmt.Errorf("keep a mark: %w", err)
+	}
+	return nil
 }
 
 // OpenAttempts returns, of all tenants, the attempts whose request is on its way or unresolved, oldest first.

@@ -99,6 +99,7 @@ func fill(t *testing.T, s *store.Store) {
 			Tenant: "contoso", ID: "a1", Support: "HW-1", Kind: protocol.Reset, State: reset.Submitted, Request: "0a",
 			Hops: []protocol.Hop{{Name: "agent", At: 1}}, Created: at, Expires: expires,
 		}),
+		s.KeepMark(ctx, "contoso", "a1", reset.Mark{Request: "0a", Mark: protocol.Mark{DC: "dc1.corp.example", Version: 7}}),
 		s.PutCode(ctx, verify.Code{Tenant: "contoso", Attempt: "a1", Hash: []byte("right"), Sent: at, Expires: expires}),
 		s.Append(ctx, "contoso", audit.Record{At: at, Support: "HW-1", Hop: "portal"}, audit.Record{At: at, Hop: "relay"}),
 		s.Enqueue(ctx, notify.Mail{ID: "m1", Tenant: "contoso", Sealed: []byte{1}, Due: at, Expires: expires}),

@@ -31,6 +31,7 @@ func full(tenant, id string) reset.Attempt {
 	a.Request, a.Agent, a.Header, a.Accepted = "0011aa", "U1", []byte{0, 1, 2}, noon().Add(time.Second)
 	a.Hops = []protocol.Hop{{Name: "agent", At: 5, Micros: 6}, {Name: "directory", At: 7, Detail: "x"}}
 	a.VerifiedAt, a.SubmittedAt, a.Finished = noon().Add(2*time.Second), noon().Add(3*time.Second), noon().Add(4*time.Second)
+	a.MustChange = protocol.MustChangeNeverExpires
 	return a
 }
 
@@ -149,6 +150,43 @@ func attemptTests() []test {
 			}
 		}},
 		{"open ones are listed and kept", openAttempts},
+		{"mark is kept beside the moves", keepMark},
+		{"operator comes back", func(t *testing.T, e *env) {
+			want := attempt(TenantA, "a")
+			want.Operator = "cli:root"
+			ok(t, e.CreateAttempt(e.ctx, want))
+			moved := want
+			moved.Operator = "somebody else"
+			at[reset.Attempt](t)(e.Move(e.ctx, moved, reset.Started))
+			if got := read(t, e, TenantA, "a").Operator; got != want.Operator {
+				t.Errorf("operator is %q", got)
+			}
+		}},
+	}
+}
+
+// keepMark: a mark neither loses a move nor is lost by one, belongs to one request, and to one tenant.
+func keepMark(t *testing.T, e *env) {
+	stored := full(TenantA, "a")
+	ok(t, e.CreateAttempt(e.ctx, stored))
+	ok(t, e.CreateAttempt(e.ctx, full(TenantB, "a")))
+	mark := reset.Mark{Request: stored.Request, Mark: protocol.Mark{DC: "dc1.corp.example", Invocation: "0f", Version: 7, PasswordSet: 8, Locked: true, At: 9}}
+	ok(t, e.KeepMark(e.ctx, TenantA, "a", mark))
+	next := stored
+	next.State = reset.NotSure // as whoever has read it before the mark was stored
+	at[reset.Attempt](t)(e.Move(e.ctx, next, reset.Refused))
+	got := at[reset.Attempt](t)(e.Attempt(e.ctx, TenantA, "a"))
+	if diff := cmp.Diff(mark, got.Mark); diff != "" || got.State != reset.NotSure {
+		t.Errorf("state %s, mark: %s", got.State, diff)
+	}
+	other := mark
+	other.Request, other.DC = "0011bb", "dc2.corp.example"
+	ok(t, e.KeepMark(e.ctx, TenantA, "a", other))
+	if diff := cmp.Diff(mark, at[reset.Attempt](t)(e.Attempt(e.ctx, TenantA, "a")).Mark); diff != "" {
+		t.Errorf("another request's mark was taken: %s", diff)
+	}
+	if got := at[reset.Attempt](t)(e.Attempt(e.ctx, TenantB, "a")); got.Mark != (reset.Mark{}) {
+		t.Errorf("another tenant's attempt has it: %+v", got.Mark)
 	}
 }
 
