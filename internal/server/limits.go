@@ -33,6 +33,10 @@ func (limits) writes() limit.Rule {
 	return limit.Rule{Name: "submit/person", Burst: 10, Period: time.Hour}
 }
 
+func (limits) operators() limit.Rule {
+	return limit.Rule{Name: "write/operator", Burst: 60, Period: time.Hour}
+}
+
 func (limits) enrols() limit.Rule {
 	return limit.Rule{Name: "enrol/address", Burst: 20, Period: 10 * time.Minute}
 }
@@ -77,4 +81,9 @@ func (l limits) Answer(ctx context.Context, tenant, person string) (time.Time, e
 // Submit implements reset.Limits.
 func (l limits) Submit(ctx context.Context, tenant, person string) (time.Time, error) {
 	return l.take(ctx, limit.Claim{Rule: l.writes(), Key: tenant + "\x00" + person})
+}
+
+// Operate implements reset.Limits: an operator writes for many people, but not for everybody at once.
+func (l limits) Operate(ctx context.Context, tenant, operator string) (time.Time, error) {
+	return l.take(ctx, limit.Claim{Rule: l.operators(), Key: tenant + "\x00" + operator})
 }

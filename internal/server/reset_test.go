@@ -30,10 +30,15 @@ type fleetStub struct {
 	mu      sync.Mutex
 	key     []byte
 	writers int
+	version int      // of the protocol they speak
 	calls   []string // request ids, in order
+	sent    []seal.Envelope
 	answer  func(request string) (protocol.Accepted, error)
 	proof   func(request string) (protocol.Result, error)
 	lost    chan struct{}
+	// others answers Prove, from a case, in the place of agent UOTHER; nil: there is no such agent.
+	others func(c protocol.Case) (protocol.Result, error)
+	policy protocol.PersonPolicy
 }
 
 func (f *fleetStub) Writers(context.Context, string, string) ([]reset.Writer, error) {
@@ -41,7 +46,10 @@ func (f *fleetStub) Writers(context.Context, string, string) ([]reset.Writer, er
 	defer f.mu.Unlock()
 	out := make([]reset.Writer, f.writers)
 	for i := range out {
-		out[i] = reset.Writer{Agent: "UAGENT", SealKey: f.key}
+		out[i] = reset.Writer{Agent: "UAGENT", SealKey: f.key, Protocol: f.version}
+	}
+	if f.others != nil {
+		out = append(out, reset.Writer{Agent: "UOLD", SealKey: f.key, Protocol: 1}, reset.Writer{Agent: "UOTHER", SealKey: f.key, Protocol: 2})
 	}
 	return out, nil
 }
@@ -57,6 +65,7 @@ func (f *fleetStub) Call(_ context.Context, _, agent string, _ protocol.Operatio
 	}
 	f.mu.Lock()
 	f.calls = append(f.calls, h.Request.String())
+	f.sent = append(f.sent, e)
 	answer := f.answer
 	f.mu.Unlock()
 	if answer != nil {
@@ -65,7 +74,7 @@ func (f *fleetStub) Call(_ context.Context, _, agent string, _ protocol.Operatio
 	return protocol.Accepted{Version: 1, Request: h.Request.String(), Agent: agent, Accepted: true, At: protocol.MilliOf(time.Now())}, nil
 }
 
-func (f *fleetStub) Ask(_ context.Context, _, _ string, op protocol.Operation, envelope []byte, answer any) error {
+func (f *fleetStub) Ask(_ context.Context, _, agent string, op protocol.Operation, envelope []byte, answer any) error {
 	e, err := seal.UnmarshalEnvelope(envelope)
 	if err != nil {
 		return err
@@ -75,8 +84,25 @@ func (f *fleetStub) Ask(_ context.Context, _, _ string, op protocol.Operation, e
 		return err
 	}
 	f.mu.Lock()
-	proof := f.proof
+	proof, others := f.proof, f.others
+	if p, ok := answer.(*protocol.PersonPolicy); ok {
+		*p = f.policy
+		f.mu.Unlock()
+		return nil
+	}
 	f.mu.Unlock()
+	if agent == "UOTHER" && others != nil {
+		var c protocol.Case
+		if err := protocol.Decode(e.Sealed, &c); err != nil {
+			return err
+		}
+		r, ok := answer.(*protocol.Result)
+		if !ok || op != protocol.Prove || seal.RequestID(h.Anchor).String() != c.Request {
+			return errors.New("that was no case")
+		}
+		*r, err = others(c)
+		return err
+	}
 	r, ok := answer.(*protocol.Result)
 	if op != protocol.Prove || !ok || proof == nil {
 		return reset.ErrNoAgent
@@ -99,6 +125,7 @@ type letters struct {
 	codes []string
 	to    []string
 	done  int
+	told  []reset.Done
 }
 
 func (l *letters) Code(_ context.Context, _ tenant.Tenant, to, _, code string, _ time.Time) error {
@@ -108,10 +135,11 @@ func (l *letters) Code(_ context.Context, _ tenant.Tenant, to, _, code string, _
 	return nil
 }
 func (l *letters) Shared(context.Context, tenant.Tenant, string, string) error { return nil }
-func (l *letters) Done(context.Context, tenant.Tenant, string, string, protocol.Operation, time.Time) error {
+func (l *letters) Done(_ context.Context, _ tenant.Tenant, _, _ string, d reset.Done) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.done++
+	l.told = append(l.told, d)
 	return nil
 }
 
@@ -147,7 +175,7 @@ func newBench(t *testing.T, dsn string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, now: time.Now(), fleet: &fleetStub{writers: 1, lost: make(chan struct{})}, letters: &letters{}}
+	b := &bench{t: t, now: time.Now(), fleet: &fleetStub{writers: 1, version: 2, lost: make(chan struct{})}, letters: &letters{}}
 	if b.store, err = store.Open(t.Context(), store.Config{DSN: dsn, Key: key, Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Fatal(err)
 	}
@@ -192,10 +220,15 @@ func onBoth(t *testing.T, test func(t *testing.T, b *bench)) {
 	t.Run("PostgreSQL", func(t *testing.T) { test(t, newBench(t, pgtest.Start(t))) })
 }
 
-// verified goes through the check.
+// verified goes through the check of a reset.
 func (b *bench) verified() reset.Attempt {
 	b.t.Helper()
-	_, a, err := b.Start(b.t.Context(), b.tenant, reset.StartRequest{Typed: "Amara@Contoso.com ", Kind: protocol.Reset, Address: "192.0.2.1", Locale: "en"})
+	return b.verifiedFor(protocol.Reset)
+}
+
+func (b *bench) verifiedFor(kind protocol.Operation) reset.Attempt {
+	b.t.Helper()
+	_, a, err := b.Start(b.t.Context(), b.tenant, reset.StartRequest{Typed: "Amara@Contoso.com ", Kind: kind, Address: "192.0.2.1", Locale: "en"})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -223,7 +256,11 @@ var sealedBlank = make([]byte, seal.EncSize+seal.PlaintextSize+16) //nolint:goch
 // submitted goes on to a request in flight.
 func (b *bench) submitted() reset.Attempt {
 	b.t.Helper()
-	a := b.verified()
+	return b.submit(b.verified())
+}
+
+func (b *bench) submit(a reset.Attempt) reset.Attempt {
+	b.t.Helper()
 	ticket, err := b.Ticket(b.t.Context(), a)
 	if err != nil {
 		b.t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 
 	"homeward/internal/protocol"
 	"homeward/internal/server/locale"
+	"homeward/internal/server/reset"
 	"homeward/internal/server/tenant"
 )
 
@@ -46,19 +47,26 @@ func (l *Letters) Shared(ctx context.Context, t tenant.Tenant, to, lang string) 
 	}, l.now().Add(time.Hour))
 }
 
-// Done tells somebody that their password was changed, or their account unlocked.
-func (l *Letters) Done(ctx context.Context, t tenant.Tenant, to, lang string, kind protocol.Operation, at time.Time) error {
+// Done tells somebody that their password was changed, or their account unlocked, and by whom.
+func (l *Letters) Done(ctx context.Context, t tenant.Tenant, to, lang string, d reset.Done) error {
 	w := l.catalog.In(lang)
-	moment := w.Moment(at, t.Settings.Location())
-	m := Message{
-		To: to, Lang: w.Lang(), Subject: w.T("mail.changed.subject", "Name", t.Name),
-		Text: w.T("mail.changed.text", "Name", t.Name, "Moment", moment) + l.foot(w, t),
+	subject, text := done(w, d, "Name", t.Name, "Moment", w.Moment(d.At, t.Settings.Location()))
+	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(), Subject: subject, Text: text + l.foot(w, t)}, l.now().Add(doneLife))
+}
+
+// done is the letter's words. None holds a password: an operator tells the new one in person.
+func done(w locale.Localizer, d reset.Done, values ...any) (subject, text string) {
+	switch {
+	case d.Kind == protocol.Unlock && d.ByAdmin:
+		return w.T("mail.unlocked.subject", values...), w.T("mail.admin_unlocked.text", values...)
+	case d.Kind == protocol.Unlock:
+		return w.T("mail.unlocked.subject", values...), w.T("mail.unlocked.text", values...)
+	case d.ByAdmin && d.MustChange:
+		return w.T("mail.admin_reset.subject", values...), w.T("mail.admin_reset.text.must_change", values...)
+	case d.ByAdmin:
+		return w.T("mail.admin_reset.subject", values...), w.T("mail.admin_reset.text", values...)
 	}
-	if kind == protocol.Unlock {
-		m.Subject = w.T("mail.unlocked.subject", "Name", t.Name)
-		m.Text = w.T("mail.unlocked.text", "Name", t.Name, "Moment", moment) + l.foot(w, t)
-	}
-	return l.queue.Post(ctx, t.ID, m, l.now().Add(doneLife))
+	return w.T("mail.changed.subject", values...), w.T("mail.changed.text", values...)
 }
 
 // foot is the helpdesk line, where there is a helpdesk to name.

@@ -2,32 +2,32 @@ package reset
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"homeward/internal/event"
 	"homeward/internal/protocol"
-	"homeward/internal/seal"
 	"homeward/internal/server/audit"
-	"homeward/internal/server/provision"
 )
 
 const (
 	// answerWithin is how long a person is shown "writing" before "not sure".
 	answerWithin = 30 * time.Second
-	// resolveEvery is how often an open outcome is asked about.
-	resolveEvery  = 2 * time.Second
-	resolveFast   = 3 * time.Minute // after that only each resolveSlowly-th round
-	resolveSlowly = 15
+	// markAfter is how long a result may take before the mark of its request is stored.
+	markAfter = 100 * time.Millisecond
 	// recordWithin is how long recording an outcome may take before it counts as forgotten.
 	recordWithin = 10 * time.Second
-	resolveFor   = 25 * time.Hour // agents try to prove an outcome for a day
 )
 
-// hopResult names the record that holds an outcome; each submission has one in the end.
-const hopResult = "result"
+const (
+	// hopResult names the record that holds an outcome; each submission has one in the end.
+	hopResult = "result"
+	// hopContradiction names the record of a result that came after a proof and denies it.
+	hopContradiction = "contradiction"
+)
 
 // Result takes an agent's result. It is idempotent: results are repeated until acknowledged, also across
 // restarts, so one that is stored already, or belongs to a request replaced since, is fine.
@@ -43,9 +43,43 @@ func (s *Service) Result(ctx context.Context, tenantID, agent string, r protocol
 		return fmt.Errorf("result of request %s from an agent that was not asked: %w", r.Request, ErrState)
 	}
 	if a.State != Submitted && a.State != NotSure {
+		if contradicts(a, r) {
+			return s.contradicted(ctx, a, r)
+		}
 		return s.catchUp(ctx, a, r)
 	}
 	return s.settle(ctx, a, r)
+}
+
+// contradicts reports whether a late result denies what has been said already.
+func contradicts(a Attempt, r protocol.Result) bool {
+	said := a.State == Changed || a.State == Failed || a.State == Refused
+	return said && r.Outcome != protocol.Unknown && (a.State == Changed) != (r.Outcome == protocol.Changed)
+}
+
+// contradicted records that an agent denies the outcome that was proven without it. What was said stays: nobody can
+// know that the second word is truer. But it is said loudly, and once.
+func (s *Service) contradicted(ctx context.Context, a Attempt, r protocol.Result) error {
+	records, err := s.Audit.Records(ctx, a.Tenant, a.Support)
+	if err != nil {
+		return fmt.Errorf("records of an outcome: %w", err)
+	}
+	if slices.ContainsFunc(records, func(r audit.Record) bool { return r.Hop == hopContradiction }) {
+		return nil
+	}
+	s.Log.Error("an agent contradicts a proven outcome: look at this support code's audit record",
+		"support", a.Support, "agent", r.Agent, "said", string(a.State), "result", string(r.Outcome))
+	s.record(ctx, a, audit.Record{
+		Hop: hopContradiction, Event: r.Event, Result: string(r.Outcome), Reason: string(r.Reason), Actor: r.Agent,
+		Detail: strings.TrimSpace("contradicts the outcome " + string(a.State) + " that was recorded before; " + r.Detail),
+	})
+	if r.Outcome == protocol.Changed { // the page has said that nothing has changed
+		a.Finished = r.At.Time()
+		if _, err := s.tell(ctx, a); err != nil {
+			s.Log.Error("confirmation couldn't be queued", "support", a.Support, "error", err)
+		}
+	}
+	return nil
 }
 
 // catchUp writes what a server that died between storing an outcome and recording it left out. The agent never
@@ -99,9 +133,9 @@ func outcome(a Attempt, r protocol.Result, now, accepted time.Time) Attempt {
 	case protocol.Changed:
 		a.State = Changed
 	case protocol.Refused:
-		a.State = Refused
-		if a.Kind == protocol.Unlock {
-			a.State = Failed
+		a.State = Failed
+		if again(a, r.Reason) {
+			a.State = Refused
 		}
 	case protocol.Unknown:
 		a.State = NotSure
@@ -109,7 +143,7 @@ func outcome(a Attempt, r protocol.Result, now, accepted time.Time) Attempt {
 		a.State = Failed
 	}
 	a.Reason, a.Rule, a.Detail, a.Event, a.Hops = r.Reason, r.Rule, r.Detail, r.Event, r.Hops
-	a.Finished = now
+	a.MustChange, a.Finished = r.MustChange, now
 	if a.Accepted.IsZero() {
 		a.Accepted = accepted
 	}
@@ -118,6 +152,19 @@ func outcome(a Attempt, r protocol.Result, now, accepted time.Time) Attempt {
 		a.Expires = now.Add(passwordLife)
 	}
 	return a
+}
+
+// again reports whether the person can mend a refusal on the password page, with another password.
+func again(a Attempt, r protocol.Reason) bool {
+	if a.Kind == protocol.Unlock || a.Operator != "" {
+		return false
+	}
+	switch r {
+	case protocol.ReasonLocked, protocol.ReasonLastTry, protocol.ReasonCannotChange, protocol.ReasonDisabled, protocol.ReasonProtected,
+		protocol.ReasonNotFound, protocol.ReasonAccountExpired, protocol.ReasonAmbiguous:
+		return false
+	}
+	return true
 }
 
 // finished tells the person and records the hops. Both follow the stored outcome, never precede it.
@@ -130,6 +177,9 @@ func (s *Service) finished(ctx context.Context, a Attempt, r protocol.Result) {
 		Hop: hopResult, Event: r.Event, Result: string(r.Outcome), Reason: string(r.Reason),
 		Actor: r.Agent, Detail: r.Detail, Micros: a.Finished.Sub(a.SubmittedAt).Microseconds(),
 	})
+	if record, ok := mustChange(r); ok {
+		records = append(records, record)
+	}
 	if a.State == Changed {
 		told, err := s.tell(ctx, a)
 		if err != nil {
@@ -142,6 +192,21 @@ func (s *Service) finished(ctx context.Context, a Attempt, r protocol.Result) {
 	s.record(ctx, a, records...)
 }
 
+// mustChange is the record of an operator's reset's second half.
+func mustChange(r protocol.Result) (audit.Record, bool) {
+	code := event.MustChangeFail
+	switch r.MustChange {
+	case "":
+		return audit.Record{}, false
+	case protocol.MustChangeSet:
+		code = event.AdminResetSuccess
+	case protocol.MustChangeNeverExpires, protocol.MustChangeCannot:
+		code = event.MustChangeVoid
+	default:
+	}
+	return audit.Record{Hop: "must change at next sign-in", Event: int(code), Result: string(r.MustChange), Actor: r.Agent, Detail: r.Detail}, true
+}
+
 // tell queues the confirmation. false: there is no address to send it to.
 func (s *Service) tell(ctx context.Context, a Attempt) (bool, error) {
 	t, err := s.Tenants(ctx, a.Tenant)
@@ -152,7 +217,9 @@ func (s *Service) tell(ctx context.Context, a Attempt) (bool, error) {
 	if err != nil || to == "" {
 		return false, err
 	}
-	err = s.Notices.Done(ctx, t, to, a.Locale, a.Kind, a.Finished)
+	err = s.Notices.Done(ctx, t, to, a.Locale, Done{
+		Kind: a.Kind, ByAdmin: a.Operator != "", MustChange: a.MustChange == protocol.MustChangeSet, At: a.Finished,
+	})
 	return err == nil, err
 }
 
@@ -161,6 +228,9 @@ func (s *Service) await(ctx context.Context, a Attempt, w *waiter, lost <-chan s
 	defer s.waiters.forget(a.Request)
 	t := time.NewTimer(answerWithin)
 	defer t.Stop()
+	if !s.keepMark(ctx, a, w, lost) {
+		return
+	}
 	reason := protocol.ReasonTimeout
 	select {
 	case <-w.finished:
@@ -191,77 +261,25 @@ func (s *Service) doubt(ctx context.Context, a Attempt, reason protocol.Reason) 
 	s.record(ctx, a, audit.Record{Hop: "relay", Event: a.Event, Result: string(protocol.Unknown), Reason: string(reason), Actor: a.Agent})
 }
 
-// Run resolves open outcomes until ctx ends, beginning with those that a stopped server left.
-func (s *Service) Run(ctx context.Context) error {
-	tick := time.NewTicker(resolveEvery)
-	defer tick.Stop()
-	for round := 0; ; round++ {
-		if err := s.resolve(ctx, round%resolveSlowly == 0); err != nil && ctx.Err() == nil {
-			s.Log.Error("open outcomes can't be read", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
+// keepMark stores what the directory held before the write, for the case that its agent is never heard again. The
+// result is usually there sooner than a commit, so that is waited for first. false: nothing is left to watch.
+func (s *Service) keepMark(ctx context.Context, a Attempt, w *waiter, lost <-chan struct{}) bool {
+	if w.mark == nil {
+		return true
 	}
-}
-
-// Close ends the watchers of requests in flight and waits for them. Call it once, when no page is being served
-// any more: a page that submits begins a watcher. What they leave open, the next start resolves.
-func (s *Service) Close() { s.waiters.stop() }
-
-// resolve asks about open outcomes: often while a person may be waiting, in slow rounds about older ones, and
-// no more about those that even the agent has given up on.
-func (s *Service) resolve(ctx context.Context, slow bool) error {
-	open, err := s.Requests.OpenAttempts(ctx)
-	if err != nil {
-		return err
+	t := time.NewTimer(markAfter)
+	defer t.Stop()
+	select {
+	case <-w.finished:
+		return false
+	case <-s.waiters.stopping:
+	case <-lost:
+	case <-t.C:
 	}
-	for _, a := range open {
-		age := s.Now().Sub(a.SubmittedAt)
-		if a.State == Submitted && s.waiters.watched(a.Request) || age > resolveFast && !slow || age > resolveFor {
-			continue
-		}
-		s.resolveOne(ctx, a)
+	if err := s.Attempts.KeepMark(ctx, a.Tenant, a.ID, Mark{Request: a.Request, Mark: *w.mark}); err != nil {
+		s.Log.Error("mark of a request couldn't be stored: only its own agent can prove the outcome", "support", a.Support, "error", err)
 	}
-	return nil
-}
-
-// resolveOne asks the agent that got the request what became of it.
-func (s *Service) resolveOne(ctx context.Context, a Attempt) {
-	r, err := s.prove(ctx, a)
-	switch {
-	case err == nil && r.Outcome != protocol.Unknown:
-		if r.Reason == protocol.ReasonNeverArrived && s.Now().Before(a.SubmittedAt.Add(acceptWithin+skew)) {
-			return // it may still be on its way
-		}
-		if err := s.settle(ctx, a, r); err != nil {
-			s.Log.Error("outcome couldn't be stored", "support", a.Support, "error", err)
-		}
-	case a.State == Submitted && s.Now().After(a.SubmittedAt.Add(answerWithin)):
-		s.doubt(ctx, a, protocol.ReasonTimeout)
-	}
-}
-
-// prove asks for the outcome of the attempt's request. The request asked about travels as the anchor.
-func (s *Service) prove(ctx context.Context, a Attempt) (protocol.Result, error) {
-	var r protocol.Result
-	asked, err := hex.DecodeString(a.Request)
-	if err != nil || len(asked) != seal.RequestIDSize {
-		return r, fmt.Errorf("request id of an attempt: %w", seal.ErrMalformed)
-	}
-	envelope, err := s.command(ctx, a.Agent, a, provision.Person{}, seal.KeyID{}, protocol.Prove, asked)
-	if err != nil {
-		return r, err
-	}
-	if err := s.Fleet.Ask(ctx, a.Tenant, a.Agent, protocol.Prove, envelope, &r); err != nil {
-		return r, err
-	}
-	if r.Request != a.Request || r.Agent != a.Agent {
-		return r, fmt.Errorf("proof is about another request: %w", seal.ErrMalformed)
-	}
-	return r, nil
+	return true
 }
 
 // Status returns an attempt as it is now, waiting up to wait for it to leave the state the page shows.

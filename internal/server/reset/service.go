@@ -1,10 +1,11 @@
-// Package reset carries one person from a typed name to the proven outcome of a reset or an unlock.
+// Package reset carries one person from a typed name to the proven outcome of a reset, a change or an unlock, and
+// an operator's reset or unlock of somebody from their name to the same.
 //
 // It is a state machine over stored attempts, moved only by compare-and-swap: a reload, a double click, a
 // second tab or a second server process never leads to a second write. It guarantees that a visitor learns
 // nothing about whether an account exists before they have proven who they are, and that "changed" is said
-// only after an agent reported the directory's confirmation. It never sees a password: what it passes on is
-// sealed in the browser.
+// only after an agent reported the directory's confirmation. It never sees a person's password: what it passes on
+// is sealed in the browser. An operator's reset has no browser, so AdminReset seals, at once, and wipes.
 package reset
 
 import (
@@ -45,6 +46,8 @@ var (
 	ErrTooMany   = errors.New("too many tries")
 	// ErrConflict reports that somebody else moved the attempt first.
 	ErrConflict = errors.New("moved by somebody else")
+	// ErrOutdated reports that agents answer, but none is new enough for the operation.
+	ErrOutdated = errors.New("agent is too old for this operation")
 )
 
 // LimitError says until when no more tries are taken.
@@ -62,6 +65,8 @@ type Attempts interface {
 	Attempt(ctx context.Context, tenant, id string) (Attempt, error)
 	AttemptBySession(ctx context.Context, tenant string, session []byte) (Attempt, error)
 	Move(ctx context.Context, next Attempt, from ...State) (Attempt, error)
+	// KeepMark stores the mark of the attempt's request beside the moves; for a replaced request it does nothing.
+	KeepMark(ctx context.Context, tenant, id string, m Mark) error
 }
 
 // Requests finds attempts by what agents and restarts know of them. Missing rows are ErrNoSession.
@@ -100,7 +105,15 @@ var ErrNoAgent = errors.New("no agent")
 type Notices interface {
 	Code(ctx context.Context, t tenant.Tenant, to, lang, code string, until time.Time) error
 	Shared(ctx context.Context, t tenant.Tenant, to, lang string) error
-	Done(ctx context.Context, t tenant.Tenant, to, lang string, kind protocol.Operation, at time.Time) error
+	Done(ctx context.Context, t tenant.Tenant, to, lang string, d Done) error
+}
+
+// Done is what a person is told after their account was written.
+type Done struct {
+	Kind       protocol.Operation
+	ByAdmin    bool // an operator did it for them
+	MustChange bool // they have to choose another password at the next sign-in
+	At         time.Time
 }
 
 // Limits refuses more than a fair number of tries. A zero time means go on.
@@ -109,6 +122,7 @@ type Limits interface {
 	Send(ctx context.Context, tenant, person, destination string) (until time.Time, err error)
 	Answer(ctx context.Context, tenant, person string) (until time.Time, err error)
 	Submit(ctx context.Context, tenant, person string) (until time.Time, err error)
+	Operate(ctx context.Context, tenant, operator string) (until time.Time, err error)
 }
 
 // Audit appends records, and finds those of one attempt.
@@ -138,22 +152,23 @@ type Deps struct {
 // Service moves attempts.
 type Service struct {
 	Deps
-	waiters waiters
+	waiters  waiters
+	silences silences
 }
 
 // New returns a Service. Run resolves what was left open.
-func New(d Deps) *Service { return &Service{Deps: d, waiters: newWaiters()} }
+func New(d Deps) *Service { return &Service{Deps: d, waiters: newWaiters(), silences: newSilences()} }
 
 // StartRequest is what the first page posts.
 type StartRequest struct {
 	Typed   string
-	Kind    protocol.Operation // Reset or Unlock
+	Kind    protocol.Operation // Reset, Change or Unlock
 	Address string             // the visitor's, for limits only
 	Locale  string
 }
 
 // Start begins an attempt and returns the session token for the browser. When no agent can write, the
-// attempt is already Failed with ReasonNoAgent, for everybody alike. It returns *LimitError.
+// attempt is already Failed with ReasonNoAgent, or ReasonAgentOutdated, for everybody alike. It returns *LimitError.
 func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (token string, a Attempt, err error) {
 	until, err := s.Limits.Start(ctx, t.ID, fold(r.Typed), r.Address)
 	if err != nil {
@@ -179,8 +194,8 @@ func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (t
 		Tenant: t.ID, Kind: r.Kind, Person: person.ID, Decoy: decoy, Shown: s.standIn(t.ID, r.Typed), Locale: r.Locale,
 		State: Started, Created: now, Expires: now.Add(startLife),
 	}
-	if len(writers) == 0 {
-		a.State, a.Reason, a.Event, a.Finished = Failed, protocol.ReasonNoAgent, int(event.FlowNoAgent), now
+	if _, err := able(writers, r.Kind); err != nil {
+		a.State, a.Reason, a.Event, a.Finished = Failed, agentReason(err), int(event.FlowNoAgent), now
 		a.Expires = now.Add(outcomeLife)
 	}
 	token, err = s.create(ctx, &a)
@@ -305,13 +320,9 @@ func (s *Service) standIn(tenantID, typed string) string {
 // record appends to the audit log. A record that cannot be written is an operator's problem, not a reason
 // to tell somebody a wrong outcome, so it is logged as an error and the flow goes on.
 func (s *Service) record(ctx context.Context, a Attempt, records ...audit.Record) {
-	activity := "Reset password (self-service)"
-	if a.Kind == protocol.Unlock {
-		activity = "Unlock user account (self-service)"
-	}
 	for i := range records {
 		r := &records[i]
-		r.Tenant, r.Support, r.Activity, r.Target = a.Tenant, a.Support, activity, a.Person
+		r.Tenant, r.Support, r.Activity, r.Target = a.Tenant, a.Support, activity(a.Kind, a.Operator), a.Person
 		if r.At.IsZero() {
 			r.At = s.Now()
 		}
@@ -319,6 +330,21 @@ func (s *Service) record(ctx context.Context, a Attempt, records ...audit.Record
 	if err := s.Audit.Append(context.WithoutCancel(ctx), a.Tenant, records...); err != nil {
 		s.Log.Error("audit record couldn't be written", "support", a.Support, "error", err)
 	}
+}
+
+// activity is the operation's name in the audit record, as administrators know it.
+func activity(kind protocol.Operation, operator string) string {
+	by := " (self-service)"
+	if operator != "" {
+		by = " (by admin)"
+	}
+	switch kind {
+	case protocol.Unlock:
+		return "Unlock user account" + by
+	case protocol.Change:
+		return "Change password" + by
+	}
+	return "Reset password" + by
 }
 
 func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }

@@ -19,8 +19,11 @@ const (
 	// acceptWithin is how long a request may take from the ticket to an agent's acceptance: time to seal
 	// in a slow browser and to cross a slow network. An agent does not start later than that.
 	acceptWithin = 8 * time.Second
-	// requestLife is when a request is dead, whatever happened to it.
-	requestLife = 60 * time.Second
+	// requestLife is when a request is dead, whatever happened to it: no agent begins to write later. Eight seconds
+	// to arrive, a few to queue (64 requests at thirty a second) and the rest for a slow directory to be read from.
+	// Not longer, because "not written" can only be proven once nobody can begin any more: with the fifteen seconds
+	// that agents let a late write settle, that is 35 seconds after the request was made, plus a round of asking.
+	requestLife = 20 * time.Second
 	// skew is how far server and agent clocks may differ after the agent took the server's time.
 	skew = 2 * time.Second
 
@@ -28,7 +31,8 @@ const (
 )
 
 // Policy asks an agent for the person's effective policy, and whether they can be written at all. It
-// returns ErrNoAgent when nobody answers, and ErrTooMany when no ticket would be given any more.
+// returns ErrNoAgent when nobody answers, ErrOutdated when only agents do that don't know the attempt's operation,
+// and ErrTooMany when no ticket would be given any more.
 func (s *Service) Policy(ctx context.Context, a Attempt) (protocol.PersonPolicy, error) {
 	var out protocol.PersonPolicy
 	switch {
@@ -41,21 +45,65 @@ func (s *Service) Policy(ctx context.Context, a Attempt) (protocol.PersonPolicy,
 	if err != nil {
 		return out, fmt.Errorf("policy: %w", err)
 	}
-	writers, err := s.Fleet.Writers(ctx, a.Tenant, p.Domain)
+	writers, err := s.writers(ctx, a, p)
 	if err != nil {
-		return out, fmt.Errorf("policy: %w", err)
+		return out, err
+	}
+	return s.ask(ctx, a, p, writers, protocol.Policy)
+}
+
+// ask puts a question about a person to one writer after the other until one answers.
+func (s *Service) ask(ctx context.Context, a Attempt, p provision.Person, writers []Writer, op protocol.Operation) (protocol.PersonPolicy, error) {
+	anchor, err := hex.DecodeString(p.Anchor)
+	if err != nil {
+		return protocol.PersonPolicy{}, fmt.Errorf("anchor of a person: %w", seal.ErrMalformed)
 	}
 	for _, w := range writers {
-		envelope, err := s.command(ctx, w.Agent, a, p, seal.KeyID{}, protocol.Policy, nil)
+		var out protocol.PersonPolicy
+		envelope, err := s.command(ctx, a, w.Agent, op, anchor, nil)
 		if err != nil {
 			return out, err
 		}
-		if err := s.Fleet.Ask(ctx, a.Tenant, w.Agent, protocol.Policy, envelope, &out); err == nil {
+		if err := s.Fleet.Ask(ctx, a.Tenant, w.Agent, op, envelope, &out); err == nil {
 			return out, nil
 		}
-		s.Log.Warn("agent didn't answer a policy question", "agent", w.Agent, "support", a.Support)
+		s.Log.Warn("agent didn't answer a question about a person", "agent", w.Agent, "support", a.Support)
 	}
-	return out, ErrNoAgent
+	return protocol.PersonPolicy{}, ErrNoAgent
+}
+
+// writers lists the agents that can write this person in the attempt's way. It returns ErrNoAgent or ErrOutdated.
+func (s *Service) writers(ctx context.Context, a Attempt, p provision.Person) ([]Writer, error) {
+	writers, err := s.Fleet.Writers(ctx, a.Tenant, p.Domain)
+	if err != nil {
+		return nil, fmt.Errorf("writers: %w", err)
+	}
+	return able(writers, a.Kind)
+}
+
+// able keeps the writers that know an operation.
+func able(writers []Writer, op protocol.Operation) ([]Writer, error) {
+	if len(writers) == 0 {
+		return nil, ErrNoAgent
+	}
+	out := make([]Writer, 0, len(writers))
+	for _, w := range writers {
+		if max(w.Protocol, protocol.MinVersion) >= op.Since() {
+			out = append(out, w)
+		}
+	}
+	if len(out) == 0 {
+		return nil, ErrOutdated
+	}
+	return out, nil
+}
+
+// agentReason is the reason of able's errors.
+func agentReason(err error) protocol.Reason {
+	if errors.Is(err, ErrOutdated) {
+		return protocol.ReasonAgentOutdated
+	}
+	return protocol.ReasonNoAgent
 }
 
 // Ticket is what a browser seals to.
@@ -66,7 +114,7 @@ type Ticket struct {
 }
 
 // Ticket picks the agent and fixes the request that the browser may seal a password for. It replaces the
-// ticket before, in this tab or any other. It returns ErrNoAgent, ErrState, ErrTooMany or ErrExpired.
+// ticket before, in this tab or any other. It returns ErrNoAgent, ErrOutdated, ErrState, ErrTooMany or ErrExpired.
 func (s *Service) Ticket(ctx context.Context, a Attempt) (Ticket, error) {
 	allowed := make(chan error, 1) // counted while the agent is looked for: people wait for both
 	go func() { allowed <- s.allowed(ctx, a) }()
@@ -77,7 +125,7 @@ func (s *Service) Ticket(ctx context.Context, a Attempt) (Ticket, error) {
 	if err != nil {
 		return Ticket{}, err
 	}
-	header, request, err := s.header(a, p, w.KeyID, protocol.Reset)
+	header, request, err := s.header(a, p, w.KeyID)
 	if err != nil {
 		return Ticket{}, err
 	}
@@ -115,17 +163,14 @@ func (s *Service) writer(ctx context.Context, a Attempt) (Writer, provision.Pers
 	if err != nil {
 		return none, p, fmt.Errorf("writer: %w", err)
 	}
-	writers, err := s.Fleet.Writers(ctx, a.Tenant, p.Domain)
+	writers, err := s.writers(ctx, a, p)
 	if err != nil {
-		return none, p, fmt.Errorf("writer: %w", err)
-	}
-	if len(writers) == 0 {
-		return none, p, ErrNoAgent
+		return none, p, err
 	}
 	return writers[0], p, nil
 }
 
-// Submit sends a sealed password on its way. again asks the browser for a fresh ticket: the agent it was
+// Submit sends sealed passwords on their way: the new one, and for a change the current one with it. again asks the browser for a fresh ticket: the agent it was
 // sealed to is gone, and nothing has arrived anywhere. Of several submissions of one attempt one wins; the
 // others get ErrState or ErrConflict and belong on the status page.
 func (s *Service) Submit(ctx context.Context, a Attempt, request string, sealed []byte) (next Attempt, again bool, err error) {
@@ -137,7 +182,7 @@ func (s *Service) Submit(ctx context.Context, a Attempt, request string, sealed 
 	case len(sealed) != sealedSize:
 		return a, false, fmt.Errorf("submit: %d sealed bytes, not %d: %w", len(sealed), sealedSize, seal.ErrMalformed)
 	}
-	return s.dispatch(ctx, a, protocol.Reset, sealed)
+	return s.dispatch(ctx, a, sealed)
 }
 
 // Unlock clears the person's lockout. It carries no secret, so it needs no ticket.
@@ -145,20 +190,34 @@ func (s *Service) Unlock(ctx context.Context, a Attempt) (Attempt, error) {
 	if err := s.allowed(ctx, a); err != nil {
 		return a, err
 	}
+	return s.write(ctx, a, nil)
+}
+
+// write carries an attempt out that needs no browser: password is what the server itself seals, nil for an unlock.
+// It is repeated with another agent while the one that was chosen turns out to be gone.
+func (s *Service) write(ctx context.Context, a Attempt, password []byte) (Attempt, error) {
 	for range 3 {
 		w, p, err := s.writer(ctx, a)
-		if errors.Is(err, ErrNoAgent) {
-			return s.fail(ctx, a, protocol.ReasonNoAgent, event.FlowNoAgent)
+		if errors.Is(err, ErrNoAgent) || errors.Is(err, ErrOutdated) {
+			return s.fail(ctx, a, agentReason(err), event.FlowNoAgent)
 		}
 		if err != nil {
 			return a, err
 		}
-		header, request, err := s.header(a, p, seal.KeyID{}, protocol.Unlock)
+		key := seal.KeyID{}
+		if password != nil {
+			key = w.KeyID
+		}
+		header, request, err := s.header(a, p, key)
+		if err != nil {
+			return a, err
+		}
+		sealed, err := sealFor(w, header, password)
 		if err != nil {
 			return a, err
 		}
 		a.Request, a.Agent, a.Header = request, w.Agent, header
-		next, again, err := s.dispatch(ctx, a, protocol.Unlock, nil)
+		next, again, err := s.dispatch(ctx, a, sealed)
 		if err != nil || !again {
 			return next, err
 		}
@@ -167,8 +226,20 @@ func (s *Service) Unlock(ctx context.Context, a Attempt) (Attempt, error) {
 	return s.fail(ctx, a, protocol.ReasonNoAgent, event.FlowNoAgent)
 }
 
+// sealFor seals an operator's password to an agent; nothing when there is none.
+func sealFor(w Writer, header, password []byte) ([]byte, error) {
+	if password == nil {
+		return nil, nil
+	}
+	key, err := seal.NewPublicKey(w.SealKey)
+	if err != nil {
+		return nil, fmt.Errorf("sealing key of agent %s: %w", w.Agent, err)
+	}
+	return seal.Seal(key, header, password)
+}
+
 // dispatch moves the attempt to Submitted, and only who moved it sends.
-func (s *Service) dispatch(ctx context.Context, a Attempt, op protocol.Operation, sealed []byte) (Attempt, bool, error) {
+func (s *Service) dispatch(ctx context.Context, a Attempt, sealed []byte) (Attempt, bool, error) {
 	key, err := s.Command(ctx, a.Agent)
 	if err != nil {
 		return a, false, fmt.Errorf("submit: %w", err)
@@ -188,7 +259,7 @@ func (s *Service) dispatch(ctx context.Context, a Attempt, op protocol.Operation
 	}
 	w := s.waiters.expect(a.Request)
 	lost := s.Fleet.Lost(ctx, a.Tenant, a.Agent)
-	accepted, err := s.Fleet.Call(ctx, a.Tenant, a.Agent, op, envelope.Marshal())
+	accepted, err := s.Fleet.Call(ctx, a.Tenant, a.Agent, a.Kind, envelope.Marshal())
 	if errors.Is(err, ErrNoAgent) {
 		s.waiters.forget(a.Request)
 		return s.takeBack(ctx, a, from)
@@ -209,9 +280,7 @@ func (s *Service) takeBack(ctx context.Context, a Attempt, to State) (Attempt, b
 
 // afterCall hands over to the outcome's watcher, or takes an answer that settles it at once.
 func (s *Service) afterCall(ctx context.Context, a Attempt, accepted protocol.Accepted, err error, w *waiter, lost <-chan struct{}) {
-	s.waiters.owner.Go(func() {
-		s.record(ctx, a, audit.Record{Hop: "portal", At: a.SubmittedAt, Event: int(event.FlowSubmitted), Result: "ok", Actor: a.Person})
-	})
+	s.waiters.owner.Go(func() { s.record(ctx, a, submission(a, accepted)...) })
 	switch {
 	case err != nil:
 		// It may have arrived. Run asks the agent what became of it.
@@ -228,7 +297,7 @@ func (s *Service) afterCall(ctx context.Context, a Attempt, accepted protocol.Ac
 		s.answered(ctx, a, *accepted.Result)
 		return
 	default:
-		w.accept(accepted.At.Time(), s.Now())
+		w.accept(accepted, s.Now())
 	}
 	s.waiters.owner.Go(func() { s.await(ctx, a, w, lost) })
 }
@@ -241,35 +310,47 @@ func (s *Service) answered(ctx context.Context, a Attempt, r protocol.Result) {
 	}
 }
 
-// command builds a signed envelope of an operation without a ticket.
-func (s *Service) command(ctx context.Context, agent string, a Attempt, p provision.Person, key seal.KeyID, op protocol.Operation, anchor []byte) ([]byte, error) {
-	if anchor == nil {
-		var err error
-		if anchor, err = hex.DecodeString(p.Anchor); err != nil {
-			return nil, fmt.Errorf("anchor of a person: %w", seal.ErrMalformed)
+// submission is what is recorded of a request that has left.
+func submission(a Attempt, accepted protocol.Accepted) []audit.Record {
+	if a.Operator == "" {
+		return []audit.Record{{Hop: "portal", At: a.SubmittedAt, Event: int(event.FlowSubmitted), Result: "ok", Actor: a.Person}}
+	}
+	out := []audit.Record{{Hop: "operator", At: a.SubmittedAt, Event: int(event.FlowSubmitted), Result: "ok", Actor: a.Operator}}
+	if accepted.Accepted {
+		code := event.AdminResetStart
+		if a.Kind == protocol.Unlock {
+			code = event.UnlockStart
 		}
+		out = append(out, audit.Record{Hop: "agent", At: accepted.At.Time(), Event: int(code), Result: "ok", Actor: a.Agent})
 	}
-	header, _, err := s.rawHeader(a, anchor, key, op)
+	return out
+}
+
+// command builds a signed envelope of a question to an agent. The anchor is a person's, or for Prove the request asked
+// about; body is what stands in the place of a sealed secret.
+func (s *Service) command(ctx context.Context, a Attempt, agent string, op protocol.Operation, anchor, body []byte) ([]byte, error) {
+	header, _, err := s.rawHeader(a, anchor, seal.KeyID{}, op)
 	if err != nil {
 		return nil, err
 	}
-	signing, err := s.Command(ctx, agent)
+	key, err := s.Command(ctx, agent)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("sign command: %w", err)
 	}
-	e, err := seal.Sign(signing, header, nil)
+	e, err := seal.Sign(key, header, body)
 	if err != nil {
 		return nil, fmt.Errorf("sign command: %w", err)
 	}
 	return e.Marshal(), nil
 }
 
-func (s *Service) header(a Attempt, p provision.Person, key seal.KeyID, op protocol.Operation) ([]byte, string, error) {
+// header fixes a request of the attempt's own operation.
+func (s *Service) header(a Attempt, p provision.Person, key seal.KeyID) ([]byte, string, error) {
 	anchor, err := hex.DecodeString(p.Anchor)
 	if err != nil {
 		return nil, "", fmt.Errorf("anchor of a person: %w", seal.ErrMalformed)
 	}
-	return s.rawHeader(a, anchor, key, op)
+	return s.rawHeader(a, anchor, key, a.Kind)
 }
 
 func (s *Service) rawHeader(a Attempt, anchor []byte, key seal.KeyID, op protocol.Operation) ([]byte, string, error) {
@@ -295,7 +376,7 @@ func (s *Service) fail(ctx context.Context, a Attempt, reason protocol.Reason, c
 	if err != nil {
 		return a, fmt.Errorf("end attempt: %w", err)
 	}
-	s.record(ctx, a, audit.Record{Hop: "portal", Event: a.Event, Result: string(protocol.Failed), Reason: string(reason)})
+	s.record(ctx, a, audit.Record{Hop: "portal", Event: a.Event, Result: string(protocol.Failed), Reason: string(reason), Actor: a.Operator})
 	return a, nil
 }
 
@@ -312,14 +393,32 @@ func eventOf(r protocol.Reason) event.Code {
 		return event.AccountProtected
 	case protocol.ReasonNotFound:
 		return event.UserNotFound
+	case protocol.ReasonAmbiguous:
+		return event.UserAmbiguous
+	case protocol.ReasonAccountExpired:
+		return event.AccountExpired
+	case protocol.ReasonLocked:
+		return event.AccountLocked
+	case protocol.ReasonLastTry:
+		return event.LockoutImminent
+	case protocol.ReasonCannotChange:
+		return event.CannotChange
 	case protocol.ReasonRights:
 		return event.PermissionDenied
 	case protocol.ReasonNoPolicyHints:
 		return event.PolicyHintsMissing
-	case protocol.ReasonNoAgent:
+	case protocol.ReasonNoAgent, protocol.ReasonAgentOutdated:
 		return event.FlowNoAgent
 	case protocol.ReasonDirectoryDown:
 		return event.DirectoryDown
+	case protocol.ReasonDirectoryBusy:
+		return event.DirectoryBusy
+	case protocol.ReasonReadOnly:
+		return event.ReadOnlyController
+	case protocol.ReasonReferral:
+		return event.ReferralRefused
+	case protocol.ReasonReplication:
+		return event.ReplicationLag
 	}
 	return event.DirectoryUnknown
 }

@@ -3,6 +3,8 @@ package reset
 import (
 	"sync"
 	"time"
+
+	"homeward/internal/protocol"
 )
 
 // waiters holds what is only of interest while a request is in flight: who waits for it, and when it was
@@ -17,6 +19,7 @@ type waiters struct {
 type waiter struct {
 	mu         sync.Mutex
 	acceptedAt time.Time
+	mark       *protocol.Mark
 	finished   chan struct{}
 	once       sync.Once
 }
@@ -25,13 +28,13 @@ func newWaiters() waiters {
 	return waiters{mu: &sync.Mutex{}, byID: map[string]*waiter{}, owner: &sync.WaitGroup{}, stopping: make(chan struct{})}
 }
 
-func (w *waiter) accept(at, now time.Time) {
+func (w *waiter) accept(a protocol.Accepted, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if at.IsZero() {
-		at = now
+	w.acceptedAt, w.mark = a.At.Time(), a.Mark
+	if w.acceptedAt.IsZero() {
+		w.acceptedAt = now
 	}
-	w.acceptedAt = at
 }
 
 func (ws *waiters) expect(request string) *waiter {

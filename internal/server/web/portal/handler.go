@@ -46,8 +46,10 @@ func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+web.StaticPath, s.Assets)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/start", http.StatusSeeOther) })
-	mux.Handle("GET /start", s.page((*visit).getStart))
-	mux.Handle("POST /start", s.page((*visit).postStart))
+	mux.Handle("GET "+startPath, s.page((*visit).getStart))
+	mux.Handle("POST "+startPath, s.page((*visit).postStart))
+	mux.Handle("GET "+changePath, s.page((*visit).getChange))
+	mux.Handle("POST "+changePath, s.page((*visit).postChange))
 	mux.Handle("GET /verify/1", s.page((*visit).getMethod))
 	mux.Handle("POST /verify/1", s.page((*visit).postMethod))
 	mux.Handle("GET /verify/1/code", s.page((*visit).getCode))
@@ -226,7 +228,7 @@ func at(a reset.Attempt) string {
 	case reset.Started:
 		return "/verify/1"
 	case reset.Verified, reset.Refused:
-		if a.Kind == protocol.Reset {
+		if a.Kind != protocol.Unlock {
 			return "/password"
 		}
 	}

@@ -34,14 +34,49 @@ func (v *visit) getPassword() error {
 	switch {
 	case errors.Is(err, reset.ErrNoAgent), passing(policy.Reason):
 		return v.offline(a)
+	case errors.Is(err, reset.ErrOutdated):
+		return v.block(a, protocol.ReasonAgentOutdated)
 	case err != nil:
 		return err
-	case policy.Reason != protocol.ReasonNone:
-		return v.block(a, policy.Reason)
+	case obstacle(a.Kind, policy) != protocol.ReasonNone:
+		return v.block(a, obstacle(a.Kind, policy))
 	case !policy.Found:
 		return v.block(a, protocol.ReasonNotFound)
 	}
 	return v.render(http.StatusOK, v.password(a, policy))
+}
+
+// obstacle is why the person cannot be written in this way, known before they type. A change is made with the
+// person's own rights, so what the service account may not do is no obstacle to it; what holds the person back is.
+func obstacle(kind protocol.Operation, p protocol.PersonPolicy) protocol.Reason {
+	if kind != protocol.Change {
+		return p.Reason
+	}
+	switch {
+	case p.Reason != protocol.ReasonNone && p.Reason != protocol.ReasonRights && p.Reason != protocol.ReasonNoPolicyHints:
+		return p.Reason
+	case p.Found && p.CannotChange:
+		return protocol.ReasonCannotChange
+	case p.Found && p.Locked:
+		return protocol.ReasonLocked
+	case p.Found && p.TriesLeft != nil && *p.TriesLeft <= 0:
+		return protocol.ReasonLastTry
+	}
+	return protocol.ReasonNone
+}
+
+// fewTries is how many tries are few enough to speak of them.
+const fewTries = 2
+
+func changeOf(p protocol.PersonPolicy) *Change {
+	c := &Change{Expired: p.Expired, MustChange: p.MustChange}
+	if !p.NeverExpires {
+		c.ExpiresAt = p.ExpiresAt.Time()
+	}
+	if p.TriesLeft != nil && *p.TriesLeft <= fewTries {
+		c.TriesLeft = *p.TriesLeft
+	}
+	return c
 }
 
 func (v *visit) password(a reset.Attempt, p protocol.PersonPolicy) PasswordPage {
@@ -52,6 +87,12 @@ func (v *visit) password(a reset.Attempt, p protocol.PersonPolicy) PasswordPage 
 			NameParts: directory.NameParts(p.SAM, p.DisplayName),
 		},
 		Expires: a.Expires, NotBefore: p.ChangeableAt.Time(), Now: v.Now(), Location: v.tenant.Settings.Location(),
+	}
+	if p.MustChange { // who must change may change at once ([MS-SAMR] 3.1.1.7.1: pwdLastSet is 0)
+		page.NotBefore = time.Time{}
+	}
+	if a.Kind == protocol.Change {
+		page.Change = changeOf(p)
 	}
 	if a.State == reset.Refused {
 		page.Refused = Refusal{Reason: a.Reason, Rule: a.Rule}
@@ -109,7 +150,7 @@ func (v *visit) postTicket() error {
 		return v.away(a, err)
 	}
 	t, err := v.Resets.Ticket(v.ctx(), a)
-	if errors.Is(err, reset.ErrNoAgent) {
+	if errors.Is(err, reset.ErrNoAgent) || errors.Is(err, reset.ErrOutdated) {
 		return v.json(http.StatusOK, redirect{"/password"}) // which says so, and lets them try again
 	}
 	if err != nil {

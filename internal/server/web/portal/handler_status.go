@@ -56,7 +56,10 @@ func (v *visit) goTo(polling bool, to string) error {
 func (v *visit) status(a reset.Attempt) (StatusPage, error) {
 	p := StatusPage{
 		Frame: v.frame, ID: a.ID, State: shown(a), Unlock: a.Kind == protocol.Unlock, At: a.Finished, Now: v.Now(),
-		Location: v.tenant.Settings.Location(), Support: a.Support,
+		Location: v.tenant.Settings.Location(), Support: a.Support, Reason: a.Reason,
+	}
+	if a.Kind == protocol.Change {
+		p.RetryURL = changePath
 	}
 	switch p.State {
 	case NotSure:
@@ -102,5 +105,8 @@ func shown(a reset.Attempt) Outcome {
 	case protocol.ReasonProtected:
 		return Protected
 	}
-	return Failed
+	if e := explain(a.Reason); e.text == genericLead || e.remedy == another || e.remedy == unsure {
+		return Failed
+	}
+	return Stopped
 }

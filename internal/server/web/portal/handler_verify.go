@@ -14,6 +14,16 @@ const maxName = 256
 
 func (v *visit) getStart() error { return v.start(http.StatusOK, StartPage{}) }
 
+func (v *visit) getChange() error { return v.start(http.StatusOK, StartPage{Change: true}) }
+
+// postChange begins a change: the same page with nothing to choose.
+func (v *visit) postChange() error {
+	if err := v.form(); err != nil {
+		return err
+	}
+	return v.begin(StartPage{Change: true, Name: strings.TrimSpace(v.r.PostForm.Get(FieldName))}, protocol.Change)
+}
+
 func (v *visit) start(status int, p StartPage) error {
 	set := v.tenant.Settings
 	p.Frame, p.UnlockOffered, p.ExampleUPN, p.ExampleDown = v.frame, set.UnlockOnly, set.ExampleUPN, set.ExampleDown
@@ -34,6 +44,11 @@ func (v *visit) postStart() error {
 	default:
 		p.Choice, p.NoChoice = "", true
 	}
+	return v.begin(p, kind)
+}
+
+// begin starts an attempt for what was typed on a first page, or shows the page again.
+func (v *visit) begin(p StartPage, kind protocol.Operation) error {
 	p.NoName = p.Name == "" || len(p.Name) > maxName
 	if p.Problem() {
 		if len(p.Name) > maxName {

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"encoding/json"
+	"html/template"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -9,9 +10,12 @@ import (
 	"homeward/internal/protocol"
 )
 
-// FieldPassword is the id of the password field. It has no name on purpose: a form sent by any other way
-// than the script, which seals, cannot carry it.
-const FieldPassword = "password"
+// Ids of the password fields. They have no names on purpose: a form sent by any other way than the script, which
+// seals, cannot carry them.
+const (
+	FieldPassword = "password"
+	FieldCurrent  = "current"
+)
 
 // Policy is what Active Directory asks of this person's next password.
 type Policy struct {
@@ -28,19 +32,29 @@ type Refusal struct {
 	Rule   protocol.Rule
 }
 
-// PasswordPage asks for the new password and seals it: GET and POST /password, tickets at /password/ticket.
+// PasswordPage asks for the new password, and for a change for the current one, and seals them: GET and POST
+// /password, tickets at /password/ticket.
 type PasswordPage struct {
 	Frame
-	Checks    int    // how many checks came before, for the step bar
-	Flow      string // this flow's token, sent along with ticket and password
-	Shown     string // the UPN; for password managers and the person chip
-	FullName  string // for the initials in the chip
+	Change    *Change // nil for a reset
+	Checks    int     // how many checks came before, for the step bar
+	Flow      string  // this flow's token, sent along with ticket and password
+	Shown     string  // the UPN; for password managers and the person chip
+	FullName  string  // for the initials in the chip
 	Policy    Policy
 	Expires   time.Time // the page is over then; two minutes before, the script offers more time
 	NotBefore time.Time // the minimum age is not over until then: no form, only the sentence
 	Now       time.Time
 	Location  *time.Location
 	Refused   Refusal
+}
+
+// Change is what the page of a change shows beside that of a reset.
+type Change struct {
+	ExpiresAt  time.Time // when the password expires; zero: unknown or never
+	Expired    bool
+	MustChange bool // at the next sign-in
+	TriesLeft  int  // wrong current passwords that are left; 0: enough not to speak of it
 }
 
 // Template names the page's file.
@@ -50,6 +64,9 @@ func (PasswordPage) Template() string { return "password" }
 func (p PasswordPage) Title() string {
 	if p.Blocked() {
 		return p.T("password.title.blocked")
+	}
+	if p.Change != nil {
+		return p.T("change.title")
 	}
 	return p.T("password.title")
 }
@@ -106,7 +123,70 @@ func (p PasswordPage) Problems() Problems {
 	if !p.Problem() {
 		return nil
 	}
+	if p.Refused.Reason == protocol.ReasonWrongPassword {
+		return Problems{{FieldCurrent, p.refusal()}}
+	}
 	return Problems{{FieldPassword, p.refusal()}}
+}
+
+// expiresSoon is how many days before a password expires its page speaks up.
+const expiresSoon = 14
+
+// Expiry says when the password expires, as far as that is known.
+func (p PasswordPage) Expiry() template.HTML {
+	c := p.Change
+	switch {
+	case c == nil:
+		return ""
+	case c.MustChange:
+		return p.Rich("change.must")
+	case c.Expired:
+		return p.Rich("change.expired")
+	case !c.ExpiresAt.After(p.Now) || p.Location == nil:
+		return ""
+	}
+	day := p.Day(c.ExpiresAt, p.Location)
+	switch n := p.daysLeft(); {
+	case n == 0:
+		return p.Rich("change.expires.today")
+	case n <= expiresSoon:
+		return p.Rich("change.expires.soon", "N", n, "Day", day)
+	}
+	return p.Rich("change.expires", "Day", day)
+}
+
+// Urgent reports whether the password soon lets nobody in any more, or does so already.
+func (p PasswordPage) Urgent() bool {
+	c := p.Change
+	return c != nil && (c.MustChange || c.Expired || p.daysLeft() <= expiresSoon)
+}
+
+// daysLeft counts the midnights before the password expires.
+func (p PasswordPage) daysLeft() int {
+	if p.Location == nil {
+		return 0
+	}
+	midnight := func(t time.Time) time.Time {
+		y, m, d := t.In(p.Location).Date()
+		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	}
+	return int(midnight(p.Change.ExpiresAt).Sub(midnight(p.Now)) / (24 * time.Hour))
+}
+
+// Tries says how many tries are left, when they are few.
+func (p PasswordPage) Tries() string {
+	if p.Change == nil || p.Change.TriesLeft <= 0 {
+		return ""
+	}
+	return p.T("change.tries", "N", p.Change.TriesLeft)
+}
+
+// Forgotten is the link to a reset, in the words that fit what has happened.
+func (p PasswordPage) Forgotten() string {
+	if p.Refused.Reason == protocol.ReasonWrongPassword {
+		return p.T("change.reset")
+	}
+	return p.T("change.forgotten")
 }
 
 func (p PasswordPage) refusal() string {
@@ -128,6 +208,10 @@ func (p PasswordPage) refusal() string {
 		return p.T("password.error.used_some")
 	case protocol.ReasonTooLong:
 		return p.T("password.error.long")
+	case protocol.ReasonFilter:
+		return p.T("password.error.filter")
+	case protocol.ReasonWrongPassword:
+		return p.T("password.error.wrong")
 	}
 	return p.T("password.error.unknown")
 }

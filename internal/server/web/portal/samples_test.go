@@ -64,6 +64,9 @@ func formSamples(catalog *locale.Catalog, lang string) []sample {
 	}
 	empty := start
 	empty.Name, empty.Choice, empty.NoName, empty.NoChoice = "", "", true, true
+	change := portal.StartPage{Frame: sampleFrame(catalog, lang, "/change"), Change: true, ExampleUPN: "sam.berg@contoso.com", ExampleDown: `CORP\sberg`}
+	nameless := change
+	nameless.NoName = true
 	methods := portal.MethodPage{
 		Frame: sampleFrame(catalog, lang, "/verify/1"), Check: portal.Check{Number: 1, Of: 2},
 		Methods: []portal.Method{
@@ -90,6 +93,8 @@ func formSamples(catalog *locale.Catalog, lang string) []sample {
 	return []sample{
 		{"start", 200, start},
 		{"start-empty", 422, empty},
+		{"start-change", 200, change},
+		{"start-change-empty", 422, nameless},
 		{"method", 200, methods},
 		{"method-mail", 200, mailOnly},
 		{"code", 200, code},
@@ -115,14 +120,44 @@ func passwordSamples(catalog *locale.Catalog, lang string) []sample {
 	young := page
 	young.Refused = portal.Refusal{Reason: protocol.ReasonTooYoung}
 	young.NotBefore = time.Date(2027, 3, 11, 8, 10, 0, 0, time.UTC)
+	filter := page
+	filter.Refused = portal.Refusal{Reason: protocol.ReasonFilter}
 	ending := page
 	ending.Expires = now().Add(121 * time.Second)
-	return []sample{
+	out := changeSamples(page)
+	return append(out, []sample{
+		{"password-filter", 422, filter},
 		{"password-ending", 200, ending},
 		{"password", 200, page},
 		{"password-refused", 422, refused},
 		{"password-unknown", 422, unknown},
 		{"password-young", 200, young},
+	}...)
+}
+
+// changeSamples are the page of a change: the mock's, and what it says of expiry, tries and refusals.
+func changeSamples(page portal.PasswordPage) []sample {
+	with := func(c portal.Change, reason protocol.Reason) portal.PasswordPage {
+		p := page
+		p.Change = &c
+		p.Refused.Reason = reason
+		return p
+	}
+	days := func(n int) time.Time { return now().Add(time.Duration(n) * 24 * time.Hour) }
+	young := with(portal.Change{}, "")
+	young.NotBefore = now().Add(8 * time.Hour)
+	return []sample{
+		{"change", 200, with(portal.Change{ExpiresAt: days(5)}, "")},
+		{"change-tomorrow", 200, with(portal.Change{ExpiresAt: days(1)}, "")},
+		{"change-today", 200, with(portal.Change{ExpiresAt: now().Add(time.Hour)}, "")},
+		{"change-later", 200, with(portal.Change{ExpiresAt: days(40)}, "")},
+		{"change-never", 200, with(portal.Change{}, "")},
+		{"change-expired", 200, with(portal.Change{Expired: true, ExpiresAt: days(-3)}, "")},
+		{"change-must", 200, with(portal.Change{MustChange: true}, "")},
+		{"change-tries", 200, with(portal.Change{TriesLeft: 2, ExpiresAt: days(40)}, "")},
+		{"change-wrong", 422, with(portal.Change{TriesLeft: 1}, protocol.ReasonWrongPassword)},
+		{"change-used", 422, with(portal.Change{ExpiresAt: days(5)}, protocol.ReasonUsedBefore)},
+		{"change-young", 200, young},
 	}
 }
 
@@ -139,6 +174,9 @@ func statusSamples(catalog *locale.Catalog, lang string) []sample {
 		return p
 	}
 	unlock := func(p *portal.StatusPage) { p.Unlock = true }
+	stopped := func(name string, reason protocol.Reason) sample {
+		return sample{"status-" + name, 200, with(portal.Stopped, func(p *portal.StatusPage) { p.Reason = reason })}
+	}
 	mailed := func(p *portal.StatusPage) { p.Mailed = true }
 	return []sample{
 		{"status-writing", 200, with(portal.Writing, nil)},
@@ -158,6 +196,18 @@ func statusSamples(catalog *locale.Catalog, lang string) []sample {
 		{"status-disabled", 200, with(portal.Disabled, nil)},
 		{"status-protected", 200, with(portal.Protected, nil)},
 		{"status-not-set-up", 200, with(portal.NotSetUp, nil)},
+		stopped("locked", protocol.ReasonLocked),
+		stopped("last-try", protocol.ReasonLastTry),
+		stopped("cannot-change", protocol.ReasonCannotChange),
+		stopped("account-expired", protocol.ReasonAccountExpired),
+		stopped("outdated", protocol.ReasonAgentOutdated),
+		stopped("not-found", protocol.ReasonNotFound),
+		stopped("ambiguous", protocol.ReasonAmbiguous),
+		stopped("busy", protocol.ReasonDirectoryBusy),
+		stopped("late", protocol.ReasonNotWritten),
+		stopped("replication", protocol.ReasonReplication),
+		stopped("read-only", protocol.ReasonReadOnly),
+		stopped("referral", protocol.ReasonReferral),
 	}
 }
 

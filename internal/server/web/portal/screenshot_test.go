@@ -18,6 +18,10 @@ func before(name string) string {
 	switch name {
 	case "code":
 		return `const f = document.getElementById("code"); f.value = "4817"; f.focus()`
+	case "change":
+		return `const c = document.getElementById("current"); c.value = "Old-password-1";
+			const f = document.getElementById("password"); f.value = "Quiet harbour lamp 7";
+			f.dispatchEvent(new Event("input")); document.querySelector("[data-show=password]").click()`
 	case "password":
 		return `const f = document.getElementById("password"); f.value = "quiet-harbour-lamp";
 			f.dispatchEvent(new Event("input")); document.getElementById("show").click(); f.focus()`

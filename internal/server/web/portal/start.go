@@ -6,15 +6,23 @@ const (
 	FieldProblem = "problem"
 )
 
+// Addresses of the two first pages.
+const (
+	startPath  = "/start"
+	changePath = "/change"
+)
+
 // Answers to "What's the problem?".
 const (
 	ProblemForgot = "forgot"
 	ProblemLocked = "locked"
 )
 
-// StartPage asks for the account and the problem: GET and POST /start.
+// StartPage asks for the account and the problem: GET and POST /start. For a change, at /change, there is no problem
+// to choose.
 type StartPage struct {
 	Frame
+	Change        bool
 	Name          string // what was typed before, when the page is shown again
 	Choice        string // ProblemForgot, ProblemLocked or nothing yet
 	UnlockOffered bool   // people may unlock without a new password
@@ -29,7 +37,20 @@ type StartPage struct {
 func (StartPage) Template() string { return "start" }
 
 // Title is the page's one h1.
-func (p StartPage) Title() string { return p.T("start.title") }
+func (p StartPage) Title() string {
+	if p.Change {
+		return p.T("change.title")
+	}
+	return p.T("start.title")
+}
+
+// Action is where the form posts.
+func (p StartPage) Action() string {
+	if p.Change {
+		return changePath
+	}
+	return startPath
+}
 
 // Hills shows them on a small screen.
 func (StartPage) Hills() bool { return true }

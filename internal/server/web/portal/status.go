@@ -1,6 +1,10 @@
 package portal
 
-import "time"
+import (
+	"time"
+
+	"homeward/internal/protocol"
+)
 
 // Outcome is where a request stands, as the status page tells it.
 type Outcome string
@@ -17,6 +21,7 @@ const (
 	Disabled  Outcome = "disabled"  // the account is turned off
 	Protected Outcome = "protected" // adminCount=1
 	NotSetUp  Outcome = "not_set_up"
+	Stopped   Outcome = "stopped" // nothing changed, for a reason that has words and a way on of its own
 )
 
 // Progress is how far a request in state Writing is known to be.
@@ -39,11 +44,12 @@ type StatusPage struct {
 	At       time.Time // Changed, Unlocked: when Active Directory confirmed; Offline: since when
 	Now      time.Time
 	Location *time.Location
-	Support  string // HW-XXXX-XXXX
-	Told     bool   // Offline: the alert to IT was really sent
-	Mailed   bool   // Changed, Unlocked: the confirmation was really queued
-	Lost     bool   // NotSure: the connection to the agent broke, rather than thirty seconds passing
-	RetryURL string // empty is /start
+	Support  string          // HW-XXXX-XXXX
+	Told     bool            // Offline: the alert to IT was really sent
+	Mailed   bool            // Changed, Unlocked: the confirmation was really queued
+	Lost     bool            // NotSure: the connection to the agent broke, rather than thirty seconds passing
+	RetryURL string          // empty is /start
+	Reason   protocol.Reason // Stopped: why
 }
 
 // Template names the page's file.
@@ -70,6 +76,10 @@ func (p StatusPage) Title() string {
 		return p.T("status.protected.title")
 	case NotSetUp:
 		return p.T("status.not_set_up.title")
+	case Stopped:
+		if title := explain(p.Reason).title; title != "" {
+			return p.T(title)
+		}
 	case Failed:
 	}
 	return p.either("status.failed.title", p.T("status.failed.unlock.title"))
@@ -80,6 +90,27 @@ func (p StatusPage) either(reset, unlock string) string {
 		return unlock
 	}
 	return p.T(reset)
+}
+
+// Lead says what a page of one sentence says.
+func (p StatusPage) Lead() string {
+	switch p.State {
+	case Disabled:
+		return p.T("status.disabled.lead")
+	case Protected:
+		return p.T("status.protected.lead")
+	case Stopped:
+		return p.T(explain(p.Reason).text)
+	}
+	return p.T("status.not_set_up.lead")
+}
+
+// Again reports whether trying again is what the person can do.
+func (p StatusPage) Again() bool { return p.State == Stopped && explain(p.Reason).remedy == tryAgain }
+
+// ResetInstead reports whether a reset is what the person can do.
+func (p StatusPage) ResetInstead() bool {
+	return p.State == Stopped && explain(p.Reason).remedy == resetInstead
 }
 
 // Hills greets good news on a small screen.

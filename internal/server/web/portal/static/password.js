@@ -1,10 +1,13 @@
-// Checks, seals and sends the new password. Nothing but the sealed form ever leaves this page, and the typed
-// password is kept nowhere but in its field, which is emptied when it has been sent and when the page is left.
+// Checks, seals and sends the new password, and for a change the current one with it. Nothing but the sealed form
+// ever leaves this page, and what is typed is kept nowhere but in its field, which is emptied when it has been sent
+// and when the page is left.
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
   const form = byId("password-form");
   const field = byId("password");
+  const current = byId("current"); // only on the page of a change
+  const fields = current ? [current, field] : [field];
   const button = byId("change");
   const words = byId("words").dataset;
   const names = JSON.parse(words.names);
@@ -130,18 +133,22 @@
 
   function clearProblem() {
     byId("problems").replaceChildren();
-    byId("password-error").hidden = true;
-    field.removeAttribute("aria-invalid");
+    for (const input of fields) {
+      byId(`${input.id}-error`).hidden = true;
+      input.removeAttribute("aria-invalid");
+    }
   }
 
-  function problem({ rule, text }) {
+  function problem({ rule, text, at = field }) {
     const summary = byId("summary").content.cloneNode(true);
-    summary.querySelector("a").textContent = text;
+    const link = summary.querySelector("a");
+    link.textContent = text;
+    link.setAttribute("href", `#${at.id}`);
     byId("problems").replaceChildren(summary);
-    const wrong = byId("password-error");
+    const wrong = byId(`${at.id}-error`);
     wrong.querySelector("span").textContent = text;
     wrong.hidden = false;
-    field.setAttribute("aria-invalid", "true");
+    at.setAttribute("aria-invalid", "true");
     if (rule && row(rule)) {
       mark(rule, "bad");
       rules.prepend(row(rule));
@@ -170,12 +177,12 @@
   }
 
   // once asks for a ticket, seals to its key and sends; it returns what the server says to that.
-  async function once(password) {
+  async function once(secrets) {
     const ticket = await post(words.ticket, {});
     if (ticket.redirect) return ticket;
     const key = bytes(ticket.key);
     if (key.length !== homewardSeal.publicKeySize) throw new Error(`key has ${key.length} bytes`);
-    const sealed = await homewardSeal.seal(key, bytes(ticket.header), password);
+    const sealed = await homewardSeal.seal(key, bytes(ticket.header), ...secrets);
     try {
       return await post(form.getAttribute("action"), { request: ticket.request, sealed: base64(sealed) });
     } catch {
@@ -185,9 +192,9 @@
 
   // send repeats with a fresh ticket when the agent that was asked is gone: the key is then another one. It
   // returns the address of the outcome, or the sentence for having none.
-  async function send(password) {
+  async function send(secrets) {
     for (let i = 0; i < maxTries; i++) {
-      const answer = await once(password);
+      const answer = await once(secrets);
       if (answer.redirect) return { address: answer.redirect };
       if (!answer.again) return { text: words.lost };
     }
@@ -207,7 +214,7 @@
     if (busy) return;
     clearProblem();
     checklist();
-    const wrong = mistake(field.value);
+    const wrong = current?.value === "" ? { text: words.current, at: current } : mistake(field.value);
     if (wrong) {
       problem(wrong);
       return;
@@ -215,7 +222,7 @@
     busy = true;
     button.disabled = true;
     try {
-      const outcome = await send(field.value);
+      const outcome = await send(fields.map((input) => input.value)); // the current one first
       if (outcome.text) {
         ready();
         problem(outcome);
@@ -235,24 +242,28 @@
   }
 
   function empty() {
-    field.value = "";
+    for (const input of fields) input.value = "";
     conceal();
     checklist();
   }
 
   // --- show and hide -------------------------------------------------------------------------------------
 
-  const show = byId("show");
+  const shows = form.querySelectorAll("[data-show]");
 
-  function reveal(on) {
-    field.type = on ? "text" : "password";
+  function reveal(show, on) {
+    byId(show.dataset.show).type = on ? "text" : "password";
     show.querySelector("span").textContent = on ? words.hide : words.show;
     show.setAttribute("aria-label", on ? words.hideLong : words.showLong);
   }
 
-  const conceal = () => reveal(false);
+  function conceal() {
+    for (const show of shows) reveal(show, false);
+  }
 
-  show.addEventListener("click", () => reveal(field.type === "password"));
+  for (const show of shows) {
+    show.addEventListener("click", () => reveal(show, byId(show.dataset.show).type === "password"));
+  }
   field.addEventListener("input", checklist);
   form.addEventListener("submit", submit);
   addEventListener("pagehide", empty);
@@ -293,7 +304,7 @@
 
   if (!globalThis.crypto?.subtle || !globalThis.homewardSeal) return; // the note stays, the button too
   conceal();
-  show.hidden = false;
+  for (const show of shows) show.hidden = false;
   byId("no-script").hidden = true;
   ready();
 })();

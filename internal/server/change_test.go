@@ -1,0 +1,125 @@
+package server
+
+import (
+	"slices"
+	"testing"
+
+	"homeward/internal/protocol"
+	"homeward/internal/seal"
+	"homeward/internal/server/audit"
+	"homeward/internal/server/reset"
+)
+
+// sentHeader decodes the header of the last command.
+func (f *fleetStub) sentHeader(t *testing.T) seal.Header {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.sent) == 0 {
+		t.Fatal("no command was sent")
+	}
+	h, err := seal.UnmarshalHeader(f.sent[len(f.sent)-1].Header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func (b *bench) records(t *testing.T, a reset.Attempt) []audit.Record {
+	t.Helper()
+	records, err := b.store.Records(t.Context(), a.Tenant, a.Support)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return records
+}
+
+func TestOneChangeFromNameToOutcome(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		a := b.submit(b.verifiedFor(protocol.Change))
+		if op := b.fleet.sentHeader(t).Operation; op != string(protocol.Change) {
+			t.Fatalf("operation %s was sent", op)
+		}
+		r := b.result(a, protocol.Refused, protocol.ReasonWrongPassword)
+		if err := b.Result(t.Context(), "contoso", "UAGENT", r); err != nil {
+			t.Fatal(err)
+		}
+		if a = b.reload(a); a.State != reset.Refused || a.Reason != protocol.ReasonWrongPassword {
+			t.Fatalf("%s %s: a wrong current password can be typed again", a.State, a.Reason)
+		}
+		a = b.submit(a)
+		if err := b.Result(t.Context(), "contoso", "UAGENT", b.result(a, protocol.Changed, "")); err != nil {
+			t.Fatal(err)
+		}
+		if a = b.reload(a); a.State != reset.Changed || len(b.letters.told) != 1 || b.letters.told[0].Kind != protocol.Change || b.letters.told[0].ByAdmin {
+			t.Errorf("state %s, told %+v", a.State, b.letters.told)
+		}
+		for _, r := range b.records(t, a) {
+			if r.Activity != "Change password (self-service)" {
+				t.Errorf("activity %q", r.Activity)
+			}
+		}
+	})
+}
+
+// TestRefusalsNoPasswordMends end the attempt: the page offers another way instead of another try.
+func TestRefusalsNoPasswordMends(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		for _, reason := range []protocol.Reason{
+			protocol.ReasonLocked, protocol.ReasonLastTry, protocol.ReasonCannotChange, protocol.ReasonDisabled, protocol.ReasonAccountExpired,
+		} {
+			a := b.submit(b.verifiedFor(protocol.Change))
+			if err := b.Result(t.Context(), "contoso", "UAGENT", b.result(a, protocol.Refused, reason)); err != nil {
+				t.Fatal(err)
+			}
+			if a = b.reload(a); a.State != reset.Failed || a.Reason != reason {
+				t.Errorf("%s: %s %s", reason, a.State, a.Reason)
+			}
+		}
+	})
+}
+
+// TestOldAgentsGetNoChange: an agent of protocol 1 would not know what it is asked.
+func TestOldAgentsGetNoChange(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		b.fleet.version = 1
+		for _, typed := range []string{"amara@contoso.com", "nobody@contoso.com"} { // alike for everybody
+			_, a, err := b.Start(t.Context(), b.tenant, reset.StartRequest{Typed: typed, Kind: protocol.Change, Address: "192.0.2.1", Locale: "en"})
+			if err != nil || a.State != reset.Failed || a.Reason != protocol.ReasonAgentOutdated {
+				t.Errorf("%s: %s %s %v", typed, a.State, a.Reason, err)
+			}
+		}
+		if a := b.submitted(); a.State != reset.Submitted { // a reset still works
+			t.Errorf("reset: %s", a.State)
+		}
+		b.fleet.version = 2
+		a := b.verifiedFor(protocol.Change)
+		b.fleet.version = 1
+		if _, err := b.Ticket(t.Context(), a); err == nil {
+			t.Error("a ticket for an agent that is too old")
+		}
+		if _, err := b.Policy(t.Context(), a); err == nil {
+			t.Error("an agent that is too old was asked")
+		}
+	})
+}
+
+// TestChangePrefersAgentsThatKnowIt: of a mixed fleet only the new ones are chosen.
+func TestChangePrefersAgentsThatKnowIt(t *testing.T) {
+	b := newBench(t, sqliteDSN(t))
+	b.fleet.version = 1
+	b.fleet.others = func(protocol.Case) (protocol.Result, error) { return protocol.Result{}, nil }
+	a := b.submit(b.verifiedFor(protocol.Change))
+	if a.Agent != "UOTHER" {
+		t.Errorf("agent %s was chosen", a.Agent)
+	}
+}
+
+func events(records []audit.Record) []int {
+	var out []int
+	for _, r := range records {
+		out = append(out, r.Event)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,180 @@
+package reset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"homeward/internal/event"
+	"homeward/internal/protocol"
+	"homeward/internal/server/audit"
+	"homeward/internal/server/provision"
+	"homeward/internal/server/tenant"
+)
+
+// What an operator's name for somebody can be wrong with.
+var (
+	ErrNoPerson  = errors.New("nobody has this name")
+	ErrAmbiguous = errors.New("several people have this name: use the user principal name or DOMAIN\\name")
+	// ErrNoOperator reports a call that does not say who makes it.
+	ErrNoOperator = errors.New("no operator named")
+	// ErrNoPassword reports an empty password.
+	ErrNoPassword = errors.New("password is empty")
+)
+
+// adminWait is how long an operator waits for an outcome. It is longer than a person's page says "writing", so that
+// most of what is unsure at first is known.
+const (
+	adminWait = time.Minute
+	adminLook = 250 * time.Millisecond
+)
+
+// AdminReset sets somebody's password for an operator and makes them choose another at the next sign-in. It seals the
+// password at once and wipes it. It returns the attempt with its outcome, which is Failed with ReasonNoAgent or
+// ReasonAgentOutdated when nobody could write, and NotSure when it isn't known within a minute: it resolves by itself.
+// Errors are ErrNoPerson, ErrAmbiguous, ErrNoOperator, ErrNoPassword, *LimitError and what the server itself met.
+func (s *Service) AdminReset(ctx context.Context, t tenant.Tenant, operator, name string, password []byte) (Attempt, error) {
+	defer clear(password)
+	if len(password) == 0 {
+		return Attempt{}, ErrNoPassword
+	}
+	return s.operate(ctx, t, protocol.AdminReset, operator, name, password)
+}
+
+// AdminUnlock clears somebody's lockout for an operator. It answers as AdminReset does.
+func (s *Service) AdminUnlock(ctx context.Context, t tenant.Tenant, operator, name string) (Attempt, error) {
+	return s.operate(ctx, t, protocol.Unlock, operator, name, nil)
+}
+
+// Probe asks an agent whether somebody can be written right now, and what policy holds for them. It returns
+// ErrNoPerson, ErrAmbiguous or ErrNoAgent.
+func (s *Service) Probe(ctx context.Context, t tenant.Tenant, name string) (protocol.PersonPolicy, error) {
+	p, err := s.one(ctx, t.ID, name)
+	if err != nil {
+		return protocol.PersonPolicy{}, err
+	}
+	a := Attempt{Tenant: t.ID, Kind: protocol.Reset}
+	writers, err := s.writers(ctx, a, p)
+	if err != nil {
+		return protocol.PersonPolicy{}, err
+	}
+	return s.ask(ctx, a, p, writers, protocol.Probe)
+}
+
+func (s *Service) operate(ctx context.Context, t tenant.Tenant, kind protocol.Operation, operator, name string, password []byte) (Attempt, error) {
+	if operator == "" {
+		return Attempt{}, ErrNoOperator
+	}
+	p, err := s.admit(ctx, t.ID, kind, operator, name)
+	if err != nil {
+		return Attempt{}, err
+	}
+	now := s.Now()
+	a := Attempt{
+		Tenant: t.ID, Kind: kind, Operator: operator, Person: p.ID, Shown: p.UPN, Locale: t.Settings.Locale,
+		State: Verified, Created: now, VerifiedAt: now, Expires: now.Add(passwordLife),
+	}
+	if _, err := s.create(ctx, &a); err != nil { // nobody has the session's token
+		return a, err
+	}
+	s.record(ctx, a, audit.Record{Hop: "operator", Event: int(event.FlowStarted), Result: "ok", Actor: operator})
+	if a, err = s.write(ctx, a, password); err != nil {
+		return a, err
+	}
+	return s.outcomeOf(ctx, a)
+}
+
+// admit finds the person and counts the try, for the operator and for the person. What is refused is recorded too.
+func (s *Service) admit(ctx context.Context, tenantID string, kind protocol.Operation, operator, name string) (provision.Person, error) {
+	none := provision.Person{}
+	refuse := func(code event.Code, reason protocol.Reason, target string) {
+		r := audit.Record{
+			At: s.Now(), Activity: activity(kind, operator), Hop: "operator", Event: int(code), Result: string(protocol.Refused),
+			Reason: string(reason), Actor: operator, Target: target,
+		}
+		if err := s.Audit.Append(context.WithoutCancel(ctx), tenantID, r); err != nil {
+			s.Log.Error("audit record couldn't be written", "error", err)
+		}
+	}
+	until, err := s.Limits.Operate(ctx, tenantID, operator)
+	if err != nil {
+		return none, fmt.Errorf("limit of an operator: %w", err)
+	}
+	if !until.IsZero() {
+		refuse(event.FlowLimited, "", "")
+		return none, &LimitError{until}
+	}
+	p, err := s.one(ctx, tenantID, name)
+	switch {
+	case errors.Is(err, ErrNoPerson):
+		refuse(event.UserNotFound, protocol.ReasonNotFound, "")
+	case errors.Is(err, ErrAmbiguous):
+		refuse(event.UserAmbiguous, protocol.ReasonAmbiguous, "")
+	}
+	if err != nil {
+		return none, err
+	}
+	var limited *LimitError
+	if err := s.allowed(ctx, Attempt{Tenant: tenantID, Person: p.ID}); errors.As(err, &limited) {
+		refuse(event.FlowLimited, "", p.ID)
+		return none, err
+	} else if err != nil {
+		return none, err
+	}
+	return p, nil
+}
+
+// one returns the person an operator names. Of several, those turned off don't count.
+func (s *Service) one(ctx context.Context, tenantID, name string) (provision.Person, error) {
+	people, err := s.People.FindPeople(ctx, tenantID, name)
+	if err != nil {
+		return provision.Person{}, fmt.Errorf("find person: %w", err)
+	}
+	if len(people) == 0 {
+		return provision.Person{}, ErrNoPerson
+	}
+	found := people[0]
+	if len(people) > 1 {
+		enabled := 0
+		for _, p := range people {
+			if !p.Disabled {
+				found, enabled = p, enabled+1
+			}
+		}
+		if enabled != 1 {
+			return provision.Person{}, ErrAmbiguous
+		}
+	}
+	return found, nil
+}
+
+// outcomeOf waits for an attempt's outcome.
+func (s *Service) outcomeOf(ctx context.Context, a Attempt) (Attempt, error) {
+	ctx, cancel := context.WithTimeout(ctx, adminWait)
+	defer cancel()
+	tick := time.NewTicker(adminLook)
+	defer tick.Stop()
+	for {
+		next, err := s.Attempts.Attempt(context.WithoutCancel(ctx), a.Tenant, a.ID)
+		if err != nil {
+			return a, fmt.Errorf("outcome: %w", err)
+		}
+		if a = next; a.State != Submitted && a.State != NotSure {
+			return a, nil
+		}
+		finished := s.waiters.finish(a.Request)
+		if a.State == NotSure {
+			finished = nil // it is closed already: what is unsure is looked at again and again
+		}
+		select {
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return a, nil
+			}
+			return a, ctx.Err()
+		case <-finished:
+		case <-tick.C:
+		}
+	}
+}
