@@ -121,7 +121,9 @@ func TestWhatAnotherAgentMayNotDecide(t *testing.T) {
 		"refused to answer": func(c protocol.Case) (protocol.Result, error) {
 			return otherResult(c.Request, protocol.Failed, protocol.ReasonMalformed), nil
 		},
-		"does not know": func(c protocol.Case) (protocol.Result, error) { return otherResult(c.Request, protocol.Unknown, ""), nil },
+		"does not know": func(c protocol.Case) (protocol.Result, error) {
+			return otherResult(c.Request, protocol.Unknown, ""), nil
+		},
 		"does not answer": func(protocol.Case) (protocol.Result, error) { return protocol.Result{}, errors.New("timeout") },
 	} {
 		t.Run(name, func(t *testing.T) {
