@@ -46,7 +46,7 @@ func forIT() map[protocol.Reason]bool {
 	for _, r := range []protocol.Reason{
 		protocol.ReasonRights, protocol.ReasonNoPolicyHints, protocol.ReasonNotEncrypted, protocol.ReasonDirectoryError,
 		protocol.ReasonServiceAccount, protocol.ReasonAgentState, protocol.ReasonInternal, protocol.ReasonMalformed, protocol.ReasonVersion,
-		protocol.ReasonWrongTenant, protocol.ReasonBadSignature, protocol.ReasonUnknownKey, protocol.ReasonSeal, protocol.ReasonReplayed,
+		protocol.ReasonWrongTenant, protocol.ReasonBadSignature, protocol.ReasonUnknownKey, protocol.ReasonSeal, protocol.ReasonReplayed, protocol.ReasonAgentCloned, protocol.ReasonAgentMoved,
 	} {
 		out[r] = true
 	}
