@@ -97,7 +97,7 @@ CREATE TABLE attempts (
     verified  INTEGER NOT NULL,
     submitted INTEGER NOT NULL,
     finished  INTEGER NOT NULL,
-    expires   INTEGER NOT NULL,
+    expires   INTEGER NOT NULL, mark TEXT NOT NULL DEFAULT '{}', must_change TEXT NOT NULL DEFAULT '', operator TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (tenant, id)
 ) STRICT;
 CREATE TABLE codes (
@@ -184,16 +184,17 @@ CREATE INDEX attempts_created ON attempts (created);
 CREATE INDEX limits_tat ON limits (tat);
 CREATE INDEX audit_support ON audit (tenant, support, seq);
 CREATE INDEX mails_due ON mails (due);
-INSERT INTO goose_db_version VALUES (1, 0, 1, '2026-11-23 04:41:16');
-INSERT INTO goose_db_version VALUES (2, 1, 1, '2026-11-23 04:41:16');
-INSERT INTO goose_db_version VALUES (3, 3, 1, '2026-11-23 04:41:16');
-INSERT INTO meta VALUES ('master key check', X'48574D016F7C991E93E3575B15621EBA4DC3AEE214F5F2C56335EAF51A24BB744F08312CF2F9E6140B65BC9562412BAE98D9402864988211');
+INSERT INTO goose_db_version VALUES (1, 0, 1, '2026-11-23 04:50:02');
+INSERT INTO goose_db_version VALUES (2, 1, 1, '2026-11-23 04:50:02');
+INSERT INTO goose_db_version VALUES (3, 2, 1, '2026-11-23 04:50:02');
+INSERT INTO goose_db_version VALUES (4, 3, 1, '2026-11-23 04:50:02');
+INSERT INTO meta VALUES ('master key check', X'48574D016F7C991E93E3575B9A0F1C79C6259D2FDE9F3420949D406578A95F4E3AF95B5460F8171EFE3E8701755F3040CFFD774EF25186DE');
 INSERT INTO tenants VALUES ('contoso', 'Contoso', 'AC', '{"unlock_only":false}', 1795000000000);
-INSERT INTO secrets VALUES ('contoso', 'seed', X'48574D016F7C991E93E3575B35C278E33A4210EE26DB519F6A1D7C916BED7B08A1995FB78BD1B04A9E401F24FC914FC5', 1795408876246);
+INSERT INTO secrets VALUES ('contoso', 'seed', X'48574D016F7C991E93E3575BAD7B60166A844F9E19075337A80C5D689770D76144648F36AD77F12B1851BD1F11CB4C4D', 1795409402793);
 INSERT INTO people VALUES ('contoso', 'p1', '0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f', 'corp.example', 'CORP', 'Åsa@corp.example', 'asa', '', '', '', 0, 0, 'i1', 1795000000000, 'corp.example', 'åsa@corp.example', '', 'corp\asa', 'asa');
 INSERT INTO enrol_codes VALUES (X'68', 'contoso', 1795000000000, 1795003600000, '', '');
 INSERT INTO agents VALUES ('U1', 'contoso', 1795000000000, '', '', X'01', '', '', 0, 'approved', 0, 0, '', 0, 0, 0, '', 0, 0, 0, '', '', 0, '', '', '', '', 0);
-INSERT INTO attempts VALUES ('contoso', 'a1', 'HW-1', 1795000000000, 0, 'reset', X'', '', '', '', '', 'submitted', '', '{}', 0, '', 0, '0a', '', X'', 0, '[{"name":"agent","at":1}]', 0, 0, 0, 1795003600000);
+INSERT INTO attempts VALUES ('contoso', 'a1', 'HW-1', 1795000000000, 0, 'reset', X'', '', '', '', '', 'submitted', '', '{}', 0, '', 0, '0a', '', X'', 0, '[{"name":"agent","at":1}]', 0, 0, 0, 1795003600000, '{"request":"0a","dc":"dc1.corp.example","invocation":"","version":7,"password_set":0,"at":0}', '', '');
 INSERT INTO codes VALUES ('contoso', 'a1', X'7269676874', 1795000000000, 1795003600000, 0, 0);
 INSERT INTO audit VALUES ('contoso', 1, 1795000000000, 'HW-1', '', 'portal', 0, '', '', '', '', '', 0, X'', X'CD5A40B2B815F8BDB6B39247E0809CF99E51C4B95B36CA78E52C714BF2411DD5');
 INSERT INTO audit VALUES ('contoso', 2, 1795000000000, '', '', 'relay', 0, '', '', '', '', '', 0, X'CD5A40B2B815F8BDB6B39247E0809CF99E51C4B95B36CA78E52C714BF2411DD5', X'FA2133EAEB7EB357F1CB0296AF92487D9CC46C9016330C31E3443878DF0100AA');
