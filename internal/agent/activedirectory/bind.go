@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"os"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
 
+	"homeward/internal/agent/activedirectory/kerberos"
 	"homeward/internal/protocol"
 )
 
@@ -16,14 +18,23 @@ import (
 type identity struct {
 	user     string
 	password []byte
-	person   bool // not the service account
+	keytab   *kerberos.Keytab // instead of a password
+	person   bool             // not the service account
 	sum      [sha256.Size]byte
 }
 
-func (i *identity) wipe() { clear(i.password) }
+func (i *identity) wipe() {
+	clear(i.password)
+	if i.keytab != nil {
+		i.keytab.Wipe()
+	}
+}
 
 // serviceAccount reads the service account's secret anew, so that a changed file is picked up.
 func (d *Directory) serviceAccount(ctx context.Context) (identity, error) {
+	if d.config.Keytab != "" {
+		return d.keytab()
+	}
 	password, err := d.config.Password(ctx)
 	if err == nil && len(password) == 0 {
 		err = errors.New("it is empty")
@@ -33,6 +44,31 @@ func (d *Directory) serviceAccount(ctx context.Context) (identity, error) {
 		return identity{}, &Error{Reason: protocol.ReasonServiceAccount, doing: "read the service account's password", err: err}
 	}
 	return identity{user: d.config.User, password: password, sum: sha256.Sum256(password)}, nil
+}
+
+// maxKeytab bounds the keytab file; an account's has less than a kilobyte.
+const maxKeytab = 1 << 20
+
+func (d *Directory) keytab() (identity, error) {
+	data, err := readLimited(d.config.Keytab)
+	defer clear(data)
+	if err != nil {
+		return identity{}, &Error{Reason: protocol.ReasonServiceAccount, doing: "read the service account's keytab", err: err}
+	}
+	keytab, err := kerberos.ParseKeytab(data)
+	if err != nil {
+		return identity{}, &Error{Reason: protocol.ReasonServiceAccount, doing: "read the keytab " + d.config.Keytab, err: err}
+	}
+	return identity{user: d.config.User, keytab: keytab, sum: sha256.Sum256(data)}, nil
+}
+
+func readLimited(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	return io.ReadAll(io.LimitReader(f, maxKeytab))
 }
 
 // bindRefusal remembers that a password was refused. Binding again and again with a wrong password would

@@ -57,13 +57,12 @@ func (d *Directory) open(ctx context.Context, host, address string) (*ldap.Conn,
 	if err := d.refused(who); err != nil {
 		return nil, nil, err
 	}
-	l, raw, err := d.signIn(ctx, host, address, who)
-	d.remember(who, err)
-	return l, raw, err
+	return d.signIn(ctx, host, address, who)
 }
 
 // openAs is open as somebody else, whose password the caller keeps and wipes. A refusal is an *Error with Bind
-// set; it is not tried again, and does not count as one of the service account.
+// set; it is not tried again, and does not count as one of the service account. Bind 532 and 773 say that the
+// password is the right one; with Kerberos no other word does, because a KDC looks at the account first.
 func (d *Directory) openAs(ctx context.Context, host, address, user string, password []byte) (*ldap.Conn, net.Conn, error) {
 	if len(password) == 0 {
 		// A simple bind without a password is one as nobody, and succeeds (RFC 4513 5.1.2).
@@ -106,15 +105,44 @@ func closing(ctx context.Context, tcp net.Conn, err error) error {
 }
 
 // secured encrypts and binds. Nothing that proves or names anybody is sent before the encryption holds.
-func (d *Directory) secured(ctx context.Context, host string, tcp net.Conn, who identity) (net.Conn, int, error) {
-	if d.config.Security == Kerberos || d.config.Keytab != "" {
-		return nil, 0, &Error{Reason: protocol.ReasonInternal, doing: "Kerberos is not built yet"}
+func (d *Directory) secured(ctx context.Context, host string, tcp net.Conn, who identity) (secure net.Conn, bits int, err error) {
+	if d.config.Security == Kerberos {
+		err = d.inTurn(ctx, who, func() error {
+			secure, bits, err = d.sealed(ctx, host, tcp, who)
+			return err
+		})
+		return secure, bits, err
 	}
-	secure, bits, err := d.encrypted(ctx, host, tcp)
+	overTLS, bits, err := d.encrypted(ctx, host, tcp)
 	if err != nil {
 		return nil, 0, err
 	}
-	return secure, bits, d.inTurn(ctx, who, func() error { return d.simpleBind(secure, host, who) })
+	return overTLS, bits, d.inTurn(ctx, who, func() error {
+		if d.config.Keytab == "" {
+			return d.simpleBind(overTLS, host, who)
+		}
+		return d.boundBind(ctx, host, tcp, overTLS, who)
+	})
+}
+
+// sealed signs in with Kerberos, which then encrypts.
+func (d *Directory) sealed(ctx context.Context, host string, tcp net.Conn, who identity) (net.Conn, int, error) {
+	gss, err := d.gssBind(ctx, host, tcp, tcp, who, nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	secure, err := gss.Secure(tcp)
+	return secure, gss.Bits(), err
+}
+
+// boundBind signs in with Kerberos inside TLS, and binds the two together.
+func (d *Directory) boundBind(ctx context.Context, host string, tcp net.Conn, overTLS *tls.Conn, who identity) error {
+	bindings, err := channelBindings(overTLS.ConnectionState())
+	if err != nil {
+		return down("TLS with "+host, err)
+	}
+	_, err = d.gssBind(ctx, host, tcp, overTLS, who, bindings)
+	return err
 }
 
 // encrypted brings up TLS, at once or after StartTLS (RFC 4511 4.14).
@@ -192,6 +220,9 @@ func checkSecurity(c Config) error {
 	}
 	if (c.Security == Kerberos || c.Keytab != "") && c.Domain == "" {
 		return errors.New("directory: Kerberos needs the domain's DNS name: its realm comes from it")
+	}
+	if (c.Security == Kerberos || c.Keytab != "") && strings.Contains(c.User, "=") {
+		return fmt.Errorf("directory: service account %q: with Kerberos it must be written as user@domain or DOMAIN\\user", c.User)
 	}
 	return nil
 }

@@ -1,8 +1,13 @@
 package activedirectory
 
 import (
+	"crypto/rand"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/go-ldap/ldap/v3"
 
 	"homeward/internal/protocol"
 	"homeward/test/dctest"
@@ -11,9 +16,41 @@ import (
 // modes are the kinds of channel, each with the secret it takes.
 func modes(t testing.TB, dc *dctest.DC) map[string]Config {
 	t.Helper()
+	registerLDAP(t, dc)
 	startTLS := configFor(t, dc)
 	startTLS.Security, startTLS.URLs = StartTLS, []string{"ldap://" + dc.Addr()}
-	return map[string]Config{"LDAPS": configFor(t, dc), "StartTLS": startTLS}
+	sealed := startTLS
+	sealed.Security, sealed.Domain, sealed.ServerName, sealed.RootCAs = Kerberos, dc.Domain(), dc.Host(), nil
+	keytab := sealed
+	keytab.Keytab, keytab.Password = keytabOf(t, dc, dc.ServiceAccount().SAM), nil
+	bound := configFor(t, dc)
+	bound.Domain, bound.ServerName, bound.Keytab, bound.Password = dc.Domain(), dc.Host(), keytab.Keytab, nil
+	boundLater := startTLS
+	boundLater.Domain, boundLater.ServerName, boundLater.Keytab, boundLater.Password = dc.Domain(), dc.Host(), keytab.Keytab, nil
+	return map[string]Config{
+		"LDAPS": configFor(t, dc), "StartTLS": startTLS, "Kerberos": sealed, "Kerberos with keytab": keytab,
+		"LDAPS with keytab": bound, "StartTLS with keytab": boundLater,
+	}
+}
+
+// registerLDAP gives the controller the Kerberos name of its LDAP service, which a real one registers by itself.
+func registerLDAP(t testing.TB, dc *dctest.DC) {
+	t.Helper()
+	change := ldap.NewModifyRequest("CN=DC1,OU=Domain Controllers,"+dc.BaseDN(), nil)
+	change.Add("servicePrincipalName", []string{"ldap/" + dc.Host()})
+	if err := dc.Admin(t).Modify(change); err != nil && !ldap.IsErrorWithCode(err, ldap.LDAPResultAttributeOrValueExists) {
+		t.Fatal(err)
+	}
+}
+
+// keytabOf exports the keys of an account as an administrator would.
+func keytabOf(t testing.TB, dc *dctest.DC, sam string) string {
+	t.Helper()
+	name := strings.ToLower(rand.Text()) + ".keytab"
+	if out, err := dc.Tool(t.Context(), "domain", "exportkeytab", "/lab/"+name, "--principal="+sam); err != nil {
+		t.Fatalf("exporting a keytab: %v: %s", err, out)
+	}
+	return filepath.Join(dc.Dir(), name)
 }
 
 // TestEveryChannel reads, resets and unlocks over every kind of channel, and proves the password by signing in.
@@ -47,7 +84,9 @@ func TestEveryChannel(t *testing.T) {
 // and shows that none of them counts against the service account.
 func TestSignInAsThePerson(t *testing.T) {
 	dc := dctest.Start(t)
-	for name, config := range modes(t, dc) {
+	all := modes(t, dc)
+	for _, name := range []string{"LDAPS", "Kerberos", "LDAPS with keytab"} { // the others prove people the same ways
+		config := all[name]
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t, config)
@@ -59,11 +98,7 @@ func TestSignInAsThePerson(t *testing.T) {
 					if tt.password != "" {
 						password = tt.password
 					}
-					host := dc.Host()
-					if config.Security == LDAPS {
-						host = dc.Addr()
-					}
-					l, raw, err := d.openAs(t.Context(), host, d.urls[0].Host, p.UPN, []byte(password))
+					l, raw, err := d.openAs(t.Context(), d.urls[0].Hostname(), d.urls[0].Host, p.UPN, []byte(password))
 					if tt.bind == "" {
 						if err != nil {
 							t.Fatal(err)
@@ -79,6 +114,11 @@ func TestSignInAsThePerson(t *testing.T) {
 						return
 					}
 					e := wantReason(t, err, tt.reason)
+					if tt.bind == bindWrong {
+						if count := dc.Attr(t, p.DN, "badPwdCount"); len(count) != 1 || count[0] != "1" {
+							t.Errorf("badPwdCount %v after one wrong password", count)
+						}
+					}
 					if e.Bind != tt.bind {
 						t.Errorf("bind %q (%v), want %q", e.Bind, err, tt.bind)
 					}

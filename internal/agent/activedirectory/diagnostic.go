@@ -94,6 +94,7 @@ const (
 const (
 	bindWrong   = "52e"
 	bindUnknown = "refused" // ours: the controller gave no word
+	bindRevoked = "revoked" // ours: Kerberos says disabled, locked or expired, without saying which
 )
 
 // diagnostic is a parsed answer of the controller.
@@ -279,6 +280,8 @@ func (d diagnostic) bindMeaning() string {
 		return "its password must be changed first"
 	case "775":
 		return "it is locked"
+	case bindRevoked:
+		return "it is disabled, locked or expired; Kerberos doesn't say which"
 	case "35b":
 		return "the controller wants channel binding"
 	case "418":

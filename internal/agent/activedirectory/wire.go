@@ -44,9 +44,9 @@ func element(tag byte, parts ...[]byte) []byte {
 	case size < 0x80:
 		out = append(out, byte(size))
 	case size < 0x10000:
-		out = binary.BigEndian.AppendUint16(append(out, 0x82), uint16(size)) //nolint:gosec // less than 2^16
+		out = binary.BigEndian.AppendUint16(append(out, 0x82), uint16(size))
 	default:
-		out = binary.BigEndian.AppendUint32(append(out, 0x84), uint32(size)) //nolint:gosec // passwords and tickets are small
+		out = binary.BigEndian.AppendUint32(append(out, 0x84), uint32(size))
 	}
 	for _, p := range parts {
 		out = append(out, p...)
@@ -134,7 +134,7 @@ func readMessage(r io.Reader) ([]byte, error) {
 		for _, b := range more {
 			length = length<<8 | uint64(b)
 		}
-		size = int(min(length, maxHandshake+1)) //nolint:gosec // bounded
+		size = int(min(length, maxHandshake+1))
 	}
 	if size > maxHandshake {
 		return nil, fmt.Errorf("%w: a message of more than %d bytes", errFraming, maxHandshake)
@@ -160,9 +160,8 @@ func parseAnswer(raw []byte, id byte, want ber.Tag) (answer, error) {
 	if !isInteger || got != int64(id) || operation.Tag != want {
 		return answer{}, errFraming
 	}
-	var le *ldap.Error
 	a := answer{err: refusal}
-	if errors.As(refusal, &le) {
+	if le, ok := errors.AsType[*ldap.Error](refusal); ok {
 		if le.ResultCode >= ldap.ErrorNetwork {
 			return answer{}, errFraming
 		}
