@@ -89,11 +89,21 @@ func (d *Directory) change(ctx context.Context, a Account, current, next []byte)
 		err = person.use(ctx, d.config.WriteTimeout, modify)
 		person.kill()
 	}
-	var e *Error
-	if errors.As(err, &e) && e.Reason == protocol.ReasonRights && a.CannotChange {
+	return d.explained(ctx, a.changeDenied(err, person != nil), a, next)
+}
+
+// changeDenied recognises the answers to a change that the DACL denies. Access denied, to the one right a change
+// needs, is about the person, unless the agent asked for them and they may have it. [MS-ADCAP] 3.3.4.1.8.7 has
+// a constraint violation for it.
+func (a Account) changeDenied(err error, asPerson bool) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || !e.refused {
+		return err
+	}
+	if diagnose(e.err).win32 == winConstraint || e.Reason == protocol.ReasonRights && (asPerson || !a.mayChange) {
 		e.Reason = protocol.ReasonCannotChange
 	}
-	return d.explained(ctx, err, a, next)
+	return err
 }
 
 // asPerson returns a connection to the account's controller bound as the person; nil when the person cannot

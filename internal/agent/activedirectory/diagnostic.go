@@ -68,12 +68,17 @@ const (
 	winAccessDenied     = 0x5    // ERROR_ACCESS_DENIED
 	winGenFailure       = 0x1F   // ERROR_GEN_FAILURE: a password over an unencrypted connection
 	winInvalidPassword  = 0x56   // ERROR_INVALID_PASSWORD: the old password of a change
+	winNotSignedIn      = 0x4DC  // ERROR_NOT_AUTHENTICATED
 	winIllFormed        = 0x52C  // ERROR_ILL_FORMED_PASSWORD
 	winRestriction      = 0x52D  // ERROR_PASSWORD_RESTRICTION
 	winLogonFailure     = 0x52E  // ERROR_LOGON_FAILURE
 	winDisabled         = 0x533  // ERROR_ACCOUNT_DISABLED
 	winAccountExpired   = 0x701  // ERROR_ACCOUNT_EXPIRED
 	winLockedOut        = 0x775  // ERROR_ACCOUNT_LOCKED_OUT
+	winCantChange       = 0x8C3  // NERR_PasswordCantChange
+	winHistoryConflict  = 0x8C4  // NERR_PasswordHistConflict
+	winTooShort         = 0x8C5  // NERR_PasswordTooShort: any rule of the policy
+	winTooRecent        = 0x8C6  // NERR_PasswordTooRecent
 	winBusy             = 0x200E // ERROR_DS_BUSY
 	winUnavailable      = 0x200F // ERROR_DS_UNAVAILABLE
 	winNotAuthenticated = 0x2020 // ERROR_DS_OPERATIONS_ERROR: not bound any more
@@ -82,6 +87,7 @@ const (
 	winStrongAuth       = 0x2028 // ERROR_DS_STRONG_AUTH_REQUIRED
 	winReferral         = 0x202B // ERROR_DS_REFERRAL
 	winConfidentiality  = 0x202D // ERROR_DS_CONFIDENTIALITY_REQUIRED
+	winConstraint       = 0x202F // ERROR_DS_CONSTRAINT_VIOLATION
 	winNoSuchObject     = 0x2030 // ERROR_DS_NO_SUCH_OBJECT
 	winServerDown       = 0x203A // ERROR_DS_SERVER_DOWN
 	winObjectNotFound   = 0x208D // ERROR_DS_OBJ_NOT_FOUND
@@ -170,8 +176,14 @@ func (d diagnostic) reason() protocol.Reason {
 
 func reasonOfWin32(d diagnostic) protocol.Reason {
 	switch d.win32 {
-	case winRestriction, winIllFormed:
+	case winRestriction, winIllFormed, winTooShort:
 		return d.restriction()
+	case winHistoryConflict:
+		return protocol.ReasonUsedBefore
+	case winTooRecent:
+		return protocol.ReasonTooYoung
+	case winCantChange:
+		return protocol.ReasonCannotChange
 	case winInvalidPassword, winLogonFailure:
 		return protocol.ReasonWrongPassword
 	case winLockedOut:
@@ -186,7 +198,7 @@ func reasonOfWin32(d diagnostic) protocol.Reason {
 		return protocol.ReasonNotFound
 	case winGenFailure, winStrongAuth, winConfidentiality:
 		return protocol.ReasonNotEncrypted
-	case winSecurityContext, winBindingToken, winNotAuthenticated:
+	case winSecurityContext, winBindingToken, winNotAuthenticated, winNotSignedIn:
 		return protocol.ReasonServiceAccount
 	case winBusy, winTimeLimit, winAdminLimit:
 		return protocol.ReasonDirectoryBusy
