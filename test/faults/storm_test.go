@@ -122,6 +122,7 @@ func (s *storm) travel(p *person) {
 	case "changed":
 		p.password = j.fresh
 	case "refused", "failed", "offline", "":
+		s.stay(500 * time.Millisecond) // or a fault in which everything fails at once uses up the whole storm
 	default:
 		p.password = ""
 	}
