@@ -32,12 +32,27 @@ const certificateLife = 30 * 24 * time.Hour
 // IssueCertificate makes a new authority and a server certificate for a DNS name and an IP address, both
 // ECDSA P-256, and writes ca.pem, cert.pem and key.pem into dir. The authority's key is not kept.
 func IssueCertificate(dir, name, ip string) (Certificate, error) {
-	files := Certificate{CAFile: filepath.Join(dir, caFile), CertFile: filepath.Join(dir, certFile), KeyFile: filepath.Join(dir, keyFile)}
-	ca, caKey, err := issue(authorityTemplate(), nil, nil)
+	a, err := newAuthority()
 	if err != nil {
-		return files, err
+		return Certificate{}, err
 	}
-	cert, key, err := issue(serverTemplate(name, ip), ca, caKey)
+	return a.issue(dir, name, ip)
+}
+
+// authority signs the certificates of one domain. Its key is in memory only.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+func newAuthority() (*authority, error) {
+	cert, key, err := issue(authorityTemplate(), nil, nil)
+	return &authority{cert, key}, err
+}
+
+func (a *authority) issue(dir, name, ip string) (Certificate, error) {
+	files := Certificate{CAFile: filepath.Join(dir, caFile), CertFile: filepath.Join(dir, certFile), KeyFile: filepath.Join(dir, keyFile)}
+	cert, key, err := issue(serverTemplate(name, ip), a.cert, a.key)
 	if err != nil {
 		return files, err
 	}
@@ -50,7 +65,7 @@ func IssueCertificate(dir, name, ip string) (Certificate, error) {
 		der        []byte
 		mode       os.FileMode
 	}{
-		{files.CAFile, "CERTIFICATE", ca.Raw, 0o644},
+		{files.CAFile, "CERTIFICATE", a.cert.Raw, 0o644},
 		{files.CertFile, "CERTIFICATE", cert.Raw, 0o644},
 		{files.KeyFile, "PRIVATE KEY", der, 0o600}, // Samba refuses a key others can read
 	} {

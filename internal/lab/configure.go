@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/template"
 )
 
@@ -13,26 +14,26 @@ import (
 var smbConf string
 
 // configure writes what depends on the address: Samba's configuration, the certificate and the name files.
-func (d *DC) configure(filter string) error {
+func (d *DC) configure() error {
 	for _, sub := range []string{"etc", "log", "run", "tls"} {
 		if err := os.MkdirAll(filepath.Join(d.dir, sub), 0o755); err != nil {
 			return fmt.Errorf("DC's folders: %w", err)
 		}
 	}
-	if _, err := IssueCertificate(filepath.Join(d.dir, "tls"), hostFQDN, d.Addr()); err != nil {
+	if _, err := d.issuer.issue(filepath.Join(d.dir, "tls"), d.Host(), d.Addr()); err != nil {
 		return err
 	}
-	if err := d.installFilter(filter); err != nil {
+	if err := d.installFilter(d.filter); err != nil {
 		return err
 	}
-	conf, err := renderConf(d.Addr(), filter != "")
+	conf, err := d.renderConf()
 	if err != nil {
 		return err
 	}
 	files := map[string]string{
 		"etc/smb.conf":    conf,
-		"etc/resolv.conf": fmt.Sprintf("nameserver %s\nsearch %s\n", d.Addr(), domainName),
-		"etc/hosts":       fmt.Sprintf("127.0.0.1 localhost\n%s %s %s\n", d.Addr(), hostFQDN, hostName),
+		"etc/resolv.conf": d.resolvers(),
+		"etc/hosts":       d.hosts(),
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(d.dir, name), []byte(text), 0o644); err != nil {
@@ -42,7 +43,28 @@ func (d *DC) configure(filter string) error {
 	return nil
 }
 
-func renderConf(address string, filter bool) (string, error) {
+// resolvers asks the first DC before its own: a DC that has just joined does not know its own records yet.
+func (d *DC) resolvers() string {
+	var conf strings.Builder
+	if d.first != nil {
+		fmt.Fprintf(&conf, "nameserver %s\n", d.first.Addr())
+	}
+	fmt.Fprintf(&conf, "nameserver %s\nsearch %s\noptions timeout:1 attempts:2\n", d.Addr(), d.Domain())
+	return conf.String()
+}
+
+func (d *DC) hosts() string {
+	var file strings.Builder
+	file.WriteString("127.0.0.1 localhost\n")
+	for _, dc := range []*DC{d, d.first} {
+		if dc != nil {
+			fmt.Fprintf(&file, "%s %s %s\n", dc.Addr(), dc.Host(), dc.contents.Host)
+		}
+	}
+	return file.String()
+}
+
+func (d *DC) renderConf() (string, error) {
 	tmpl, err := template.New("smb.conf").Parse(smbConf)
 	if err != nil {
 		return "", fmt.Errorf("smb.conf: %w", err)
@@ -51,7 +73,7 @@ func renderConf(address string, filter bool) (string, error) {
 	values := struct {
 		Address, Realm, NetBIOS, Host, Domain string
 		Filter                                bool
-	}{address, realm, netbios, hostName, domainName, filter}
+	}{d.Addr(), d.Realm(), d.NetBIOSName(), d.contents.Host, d.Domain(), d.filter != ""}
 	if err := tmpl.Execute(&b, values); err != nil {
 		return "", fmt.Errorf("smb.conf: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -12,6 +13,9 @@ import (
 // contents is who is in a provisioned domain: kept beside it, because nobody else knows the passwords.
 type contents struct {
 	Created       time.Time
+	Domain        Domain
+	Host          string // short name
+	Address       string // that the DNS records have
 	Administrator Account
 	Service       Account
 	People        []Person
@@ -100,32 +104,35 @@ func labPolicy() policySpec {
 	}
 }
 
+// hostName is the short name of the n-th DC of a domain.
+func hostName(n int) string { return "dc" + strconv.Itoa(n) }
+
 // provisionAddress stands in the DNS records of a template; settle replaces it by the DC's own address.
 const provisionAddress = "127.0.0.2"
 
-func newContents(sample bool) *contents {
+func newContents(domain Domain, sample bool) *contents {
 	c := &contents{
-		Created: time.Now(),
+		Created: time.Now(), Domain: domain, Host: hostName(1), Address: provisionAddress,
 		Administrator: Account{
-			DN: "CN=Administrator,CN=Users," + baseDN, UPN: "Administrator@" + domainName,
+			DN: "CN=Administrator,CN=Users," + domain.BaseDN(), UPN: "Administrator@" + domain.DNS,
 			SAM: "Administrator", Password: RandomPassword(),
 		},
 		Service: Account{
-			DN: "CN=svc-homeward,CN=Users," + baseDN, UPN: "svc-homeward@" + domainName,
+			DN: "CN=svc-homeward,CN=Users," + domain.BaseDN(), UPN: "svc-homeward@" + domain.DNS,
 			SAM: "svc-homeward", Password: RandomPassword(),
 		},
 	}
 	if sample {
-		c.People = samplePeople()
+		c.People = samplePeople(domain)
 	}
 	return c
 }
 
 func (c *contents) request() provisionRequest {
 	req := provisionRequest{
-		Realm: realm, NetBIOS: netbios, Host: hostName, Address: provisionAddress,
-		AdminPassword: c.Administrator.Password, UPNSuffix: upnSuffix, Policy: labPolicy(),
-		OUs: organizationalUnits(), Grants: grants(), People: []accountSpec{}, PSOs: []psoSpec{},
+		Realm: c.Domain.Realm(), NetBIOS: c.Domain.NetBIOS, Host: c.Host, Address: c.Address,
+		AdminPassword: c.Administrator.Password, UPNSuffix: c.Domain.UPNSuffix, Policy: labPolicy(),
+		OUs: c.Domain.organizationalUnits(), Grants: c.Domain.grants(), People: []accountSpec{}, PSOs: []psoSpec{},
 		Service: accountSpec{
 			DN: c.Service.DN, SAM: c.Service.SAM, UPN: c.Service.UPN, Password: c.Service.Password,
 			DisplayName: "Homeward agent", UAC: uacNormalAccount | uacNeverExpires, PasswordAgeDays: ordinaryAgeDays,
@@ -178,9 +185,9 @@ const (
 )
 
 // grants are all rights of the service account: four per OU, and reading the PSOs.
-func grants() []grantSpec {
-	all := []grantSpec{{DN: "CN=Password Settings Container,CN=System," + baseDN, ACEs: []string{ACEReadPSOs}}}
-	for _, ou := range organizationalUnits() {
+func (d Domain) grants() []grantSpec {
+	all := []grantSpec{{DN: "CN=Password Settings Container,CN=System," + d.BaseDN(), ACEs: []string{ACEReadPSOs}}}
+	for _, ou := range d.organizationalUnits() {
 		all = append(all, grantSpec{DN: ou, ACEs: []string{ACEResetPassword, ACEUnlock, ACEMustChange, ACESourceAnchor}})
 	}
 	return all

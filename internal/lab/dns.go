@@ -1,35 +1,57 @@
 package lab
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"net"
+	"slices"
+	"strings"
 
 	"github.com/go-ldap/ldap/v3"
 )
 
-// Layout of a dnsRecord value, [MS-DNSP] 2.3.2.2: type at 2, data at 24.
+// Layout of a dnsRecord value, [MS-DNSP] 2.3.2.2: type at 2, data at 24. A host name in the data is a
+// DNS_COUNT_NAME, 2.2.2.2.2: its labels carry their length in front, so names of one length can be exchanged.
 const (
 	recordType = 2
 	recordData = 24
 	typeA      = 1
+	typeSRV    = 33
 )
 
-// correctDNS gives every A record of the domain the DC's address. The domain has one machine, so all of
-// them mean it; a copied template still names the address it was provisioned with.
-func correctDNS(conn *ldap.Conn, ip net.IP) error {
-	for _, zones := range []string{"DC=DomainDnsZones," + baseDN, "DC=ForestDnsZones," + baseDN} {
-		found, err := conn.Search(ldap.NewSearchRequest("CN=MicrosoftDNS,"+zones, ldap.ScopeWholeSubtree,
-			ldap.NeverDerefAliases, 0, 0, false, "(objectClass=dnsNode)", []string{"dnsRecord"}, nil))
+// zones are the DNS zones of the domain, which are objects in its directory.
+type zones struct {
+	conn *ldap.Conn
+	base string
+}
+
+// member is one DC in DNS.
+type member struct {
+	host string
+	ip   net.IP
+}
+
+func (m member) label() []byte { return append([]byte{byte(len(m.host))}, m.host...) }
+
+// each gives every node's records to change and writes back what it returns; nil leaves them alone.
+func (z zones) each(change func(name string, records [][]byte) [][]byte) error {
+	for _, part := range []string{"DC=DomainDnsZones," + z.base, "DC=ForestDnsZones," + z.base} {
+		found, err := z.conn.Search(ldap.NewSearchRequest("CN=MicrosoftDNS,"+part, ldap.ScopeWholeSubtree,
+			ldap.NeverDerefAliases, 0, 0, false, "(objectClass=dnsNode)", []string{"dnsRecord", "name"}, nil))
 		if err != nil {
 			return err
 		}
 		for _, node := range found.Entries {
-			records, changed := withAddress(node.GetRawAttributeValues("dnsRecord"), ip)
-			if !changed {
+			changed := change(node.GetAttributeValue("name"), node.GetRawAttributeValues("dnsRecord"))
+			if changed == nil {
 				continue
 			}
-			if err := replace(conn, node.DN, "dnsRecord", records...); err != nil {
+			var values []string
+			for _, r := range changed {
+				values = append(values, string(r))
+			}
+			if err := replace(z.conn, node.DN, "dnsRecord", values...); err != nil {
 				return err
 			}
 		}
@@ -37,17 +59,55 @@ func correctDNS(conn *ldap.Conn, ip net.IP) error {
 	return nil
 }
 
-func withAddress(records [][]byte, ip net.IP) (out []string, changed bool) {
-	for _, r := range records {
-		isA := len(r) == recordData+net.IPv4len && binary.LittleEndian.Uint16(r[recordType:]) == typeA
-		// Root hints live in another zone with 13 foreign addresses; only loopback ones are ours.
-		if isA && net.IP(r[recordData:]).IsLoopback() && !net.IP(r[recordData:]).Equal(ip) {
-			r = append(append([]byte(nil), r[:recordData]...), ip...)
-			changed = true
+// move gives every A record of an old address a new one. A copied template still names the address it was
+// provisioned with.
+func (z zones) move(from, to net.IP) error {
+	return z.each(func(_ string, records [][]byte) [][]byte {
+		changed := false
+		for i, r := range records {
+			if isA(r, from) && !from.Equal(to) {
+				records[i], changed = withData(r, to), true
+			}
 		}
-		out = append(out, string(r))
-	}
-	return out, changed
+		if !changed {
+			return nil
+		}
+		return records
+	})
 }
+
+// announce lists a new DC wherever the first one is listed, except as PDC emulator. A read-only DC stands at its
+// site only ([MS-ADTS] 6.3.2.3).
+func (z zones) announce(first, added member, readOnly bool) error {
+	return z.each(func(name string, records [][]byte) [][]byte {
+		if name == first.host || strings.Contains(name, ".pdc") || readOnly && !strings.Contains(name, "_sites") {
+			return nil
+		}
+		var more [][]byte
+		for _, r := range records {
+			switch {
+			case isA(r, first.ip):
+				more = append(more, withData(r, added.ip))
+			case typeOf(r) == typeSRV && bytes.Contains(r[recordData:], first.label()):
+				more = append(more, bytes.Replace(r, first.label(), added.label(), 1))
+			}
+		}
+		if more == nil {
+			return nil
+		}
+		return slices.Concat(records, more)
+	})
+}
+
+func typeOf(r []byte) uint16 {
+	if len(r) < recordData {
+		return 0
+	}
+	return binary.LittleEndian.Uint16(r[recordType:])
+}
+
+func isA(r []byte, ip net.IP) bool { return typeOf(r) == typeA && net.IP(r[recordData:]).Equal(ip) }
+
+func withData(r []byte, data []byte) []byte { return slices.Concat(r[:recordData], data) }
 
 func base64String(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }

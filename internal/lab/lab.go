@@ -27,22 +27,13 @@ import (
 	"sync"
 )
 
-// Names of the lab domain. They are the same for every DC, so that documentation and tests can quote them.
-const (
-	realm      = "CORP.CONTOSO.TEST"
-	domainName = "corp.contoso.test"
-	netbios    = "CONTOSO"
-	hostName   = "dc1"
-	hostFQDN   = hostName + "." + domainName
-	baseDN     = "DC=corp,DC=contoso,DC=test"
-	upnSuffix  = "contoso.com"
-)
-
 // Options say what kind of DC [Start] gives.
 type Options struct {
 	// Dir is the folder for everything the DC writes. Empty: a temporary folder in the cache, which Stop
 	// removes. A given folder stays; if it already holds a DC, that one is started again as it is.
 	Dir string
+	// Domain is the domain the DC is the first of. The zero value is Contoso().
+	Domain Domain
 	// Sample adds the sample people.
 	Sample bool
 	// PasswordFilter is an executable on this machine that the DC asks about every new password (password on
@@ -74,10 +65,14 @@ type DC struct {
 	root     string
 	address  *address
 	contents *contents
+	issuer   *authority // of the domain's certificates
+	first    *DC        // the DC this one joined; nil for the first
+	filter   string
 	log      *slog.Logger
 
 	mu      sync.Mutex
 	process *process
+	joined  int // DCs that have joined this one, ended ones included
 }
 
 // Start gives a DC that answers LDAPS and Kerberos. The first call on a machine builds the cache, which
@@ -96,11 +91,18 @@ func Start(ctx context.Context, opt Options) (*DC, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := cache.root(ctx)
+	release, err := chosenRelease()
+	if err != nil {
+		return nil, err
+	}
+	root, err := cache.root(ctx, release)
 	if err != nil {
 		return nil, fmt.Errorf("lab root: %w", err)
 	}
-	d := &DC{root: root, log: log}
+	if opt.Domain == (Domain{}) {
+		opt.Domain = Contoso()
+	}
+	d := &DC{root: root, log: log, filter: opt.PasswordFilter}
 	if err := d.prepare(ctx, cache, opt); err != nil {
 		return nil, errors.Join(err, d.Stop())
 	}
@@ -114,14 +116,17 @@ func (d *DC) prepare(ctx context.Context, cache *cache, opt Options) error {
 		return fmt.Errorf("folder for the DC: %w", err)
 	}
 	d.dir = d.folder.path
-	fresh, err := d.fill(ctx, cache, opt.Sample)
+	fresh, err := d.fill(ctx, cache, opt)
 	if err != nil {
 		return err
 	}
 	if d.address, err = cache.reserveAddress(ctx); err != nil {
 		return err
 	}
-	if err := d.configure(opt.PasswordFilter); err != nil {
+	if d.issuer, err = newAuthority(); err != nil {
+		return err
+	}
+	if err := d.configure(); err != nil {
 		return err
 	}
 	if err := d.launch(ctx); err != nil {
@@ -131,7 +136,7 @@ func (d *DC) prepare(ctx context.Context, cache *cache, opt Options) error {
 }
 
 // fill copies the provisioned domain into the folder, unless the folder holds one already.
-func (d *DC) fill(ctx context.Context, cache *cache, sample bool) (fresh bool, err error) {
+func (d *DC) fill(ctx context.Context, cache *cache, opt Options) (fresh bool, err error) {
 	d.contents, err = readContents(d.dir)
 	if err == nil {
 		return false, nil
@@ -139,7 +144,7 @@ func (d *DC) fill(ctx context.Context, cache *cache, sample bool) (fresh bool, e
 	if !errors.Is(err, fs.ErrNotExist) {
 		return false, fmt.Errorf("DC in %s: %w", d.dir, err)
 	}
-	if err := cache.copyTemplate(ctx, d.root, sample, d.dir); err != nil {
+	if err := cache.copyTemplate(ctx, d.root, opt, d.dir); err != nil {
 		return false, fmt.Errorf("lab domain: %w", err)
 	}
 	d.contents, err = readContents(d.dir)
@@ -150,7 +155,7 @@ func (d *DC) fill(ctx context.Context, cache *cache, sample bool) (fresh bool, e
 func (d *DC) Addr() string { return d.address.ip }
 
 // Host is the DC's DNS name. Only the DC's own DNS server resolves it; it is also in the certificate.
-func (d *DC) Host() string { return hostFQDN }
+func (d *DC) Host() string { return d.contents.Host + "." + d.Domain() }
 
 // LDAPSURL is the address for LDAP over TLS; the certificate names the IP address too.
 func (d *DC) LDAPSURL() string { return "ldaps://" + d.Addr() + ":636" }
@@ -165,19 +170,22 @@ func (d *DC) DNS() string { return d.Addr() + ":53" }
 func (d *DC) CAFile() string { return filepath.Join(d.dir, "tls", caFile) }
 
 // BaseDN is the DN of the domain.
-func (d *DC) BaseDN() string { return baseDN }
+func (d *DC) BaseDN() string { return d.contents.Domain.BaseDN() }
 
 // Realm is the Kerberos realm.
-func (d *DC) Realm() string { return realm }
+func (d *DC) Realm() string { return d.contents.Domain.Realm() }
 
 // Domain is the DNS name of the domain.
-func (d *DC) Domain() string { return domainName }
+func (d *DC) Domain() string { return d.contents.Domain.DNS }
 
 // NetBIOSName is the short name of the domain.
-func (d *DC) NetBIOSName() string { return netbios }
+func (d *DC) NetBIOSName() string { return d.contents.Domain.NetBIOS }
+
+// UPNSuffix is the suffix of the people's names.
+func (d *DC) UPNSuffix() string { return d.contents.Domain.UPNSuffix }
 
 // OUs are the DNs of the organizational units with people, on which the service account has its rights.
-func (d *DC) OUs() []string { return organizationalUnits() }
+func (d *DC) OUs() []string { return d.contents.Domain.organizationalUnits() }
 
 // Dir is the folder with everything the DC writes; the DC itself sees it as /lab.
 func (d *DC) Dir() string { return d.dir }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -20,9 +18,8 @@ var buildScript string
 var enterScript string
 
 // root is the folder with the unpacked Debian root, shared read-only by every DC.
-func (c *cache) root(ctx context.Context) (string, error) {
-	hash := recipeHash(buildScript)
-	name := "root-" + hash
+func (c *cache) root(ctx context.Context, release release) (string, error) {
+	name := release.rootName()
 	dir := c.path(name)
 	if exists(dir) {
 		return dir, nil
@@ -40,7 +37,7 @@ func (c *cache) root(ctx context.Context) (string, error) {
 	}
 	image := c.path(name + ".tar.zst")
 	if !exists(image) {
-		if err := c.buildImage(ctx, name+".tar.zst"); err != nil {
+		if err := c.buildImage(ctx, release, name+".tar.zst"); err != nil {
 			return "", fmt.Errorf("building %s: %w", image, err)
 		}
 	}
@@ -51,17 +48,18 @@ func (c *cache) root(ctx context.Context) (string, error) {
 }
 
 // buildImage makes the packed root. It is packed beside the build folder and renamed last.
-func (c *cache) buildImage(ctx context.Context, name string) error {
+func (c *cache) buildImage(ctx context.Context, release release, name string) error {
 	begin := time.Now()
 	mirror := debianMirror(os.DirFS("/etc/apt"))
-	c.log.Info("building the lab root; this happens once", "mirror", mirror)
+	c.log.Info("building the lab root; this happens once", "mirror", mirror, "suite", release.suite)
 	work := name + ".build"
 	err := c.build(work, func(temp string) error {
 		root := filepath.Join(temp, "root")
-		if err := runIsolated(ctx, nil, "sh", "-c", buildScript, "build", root, mirror, keyring); err != nil {
+		if err := runIsolated(ctx, nil, "sh", "-c", buildScript, "build", root, mirror, keyring,
+			release.debian, release.suite); err != nil {
 			return err
 		}
-		if err := checkSambaVersion(ctx, root); err != nil {
+		if err := release.checkVersion(ctx, root); err != nil {
 			return err
 		}
 		return runIsolated(ctx, nil, "tar", "--zstd", "--numeric-owner", "-C", root, "-cf",
@@ -87,27 +85,6 @@ func (c *cache) unpack(ctx context.Context, image, name string) error {
 	})
 	c.log.Info("unpacked the lab root", "milliseconds", time.Since(begin).Milliseconds())
 	return err
-}
-
-// Samba 4.24 is the first with the policy-hints control; without it no reset obeys the password history.
-const minSambaMajor, minSambaMinor = 4, 24
-
-func checkSambaVersion(ctx context.Context, root string) error {
-	out, err := outputIsolated(ctx, nil, "chroot", root, "samba", "--version")
-	if err != nil {
-		return fmt.Errorf("asking Samba for its version: %w", err)
-	}
-	m := regexp.MustCompile(`Version (\d+)\.(\d+)`).FindStringSubmatch(string(out))
-	if m == nil {
-		return fmt.Errorf("version of Samba isn't in %q", out)
-	}
-	major, _ := strconv.Atoi(m[1])
-	minor, _ := strconv.Atoi(m[2])
-	if major < minSambaMajor || major == minSambaMajor && minor < minSambaMinor {
-		return fmt.Errorf("the mirror has Samba %d.%d in trixie-backports; the lab needs %d.%d or later, which has "+
-			"the policy-hints control", major, minor, minSambaMajor, minSambaMinor)
-	}
-	return nil
 }
 
 func checkTools() error {

@@ -57,10 +57,6 @@ const (
 	expiredAgeDays  = 120
 )
 
-func organizationalUnits() []string {
-	return []string{"OU=Design," + baseDN, "OU=Sales," + baseDN, `OU=Research\, Legal & Tax,` + baseDN}
-}
-
 // sampleRow is what differs between sample people.
 type sampleRow struct {
 	given, family, sam, mail string
@@ -91,13 +87,13 @@ func sampleRows() []sampleRow {
 }
 
 // samplePeople are the sample's accounts with fresh passwords and without GUIDs, which only the directory knows.
-func samplePeople() []Person {
-	ous := organizationalUnits()
+func samplePeople(domain Domain) []Person {
+	ous := domain.organizationalUnits()
 	var people []Person
 	for _, r := range sampleRows() {
 		name := r.given + " " + r.family
 		people = append(people, Person{
-			DisplayName: name, UPN: r.sam + "@" + upnSuffix, SAM: r.sam, Mail: r.mail,
+			DisplayName: name, UPN: r.sam + "@" + domain.UPNSuffix, SAM: r.sam, Mail: r.mail,
 			DN: "CN=" + name + "," + ous[r.ou], Kind: r.kind, Password: RandomPassword(),
 		})
 	}

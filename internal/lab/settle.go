@@ -83,7 +83,7 @@ func (d *DC) settle(ctx context.Context, fresh bool) error {
 		return err
 	}
 	defer conn.Close()
-	if err := correctDNS(conn, net.ParseIP(d.Addr()).To4()); err != nil {
+	if err := d.correctDNS(conn); err != nil {
 		return fmt.Errorf("DC's DNS records: %w", err)
 	}
 	if !fresh {
@@ -101,6 +101,16 @@ func (d *DC) settle(ctx context.Context, fresh bool) error {
 		}
 	}
 	return nil
+}
+
+// correctDNS writes the address into the records and remembers it.
+func (d *DC) correctDNS(conn *ldap.Conn) error {
+	z := zones{conn: conn, base: d.BaseDN()}
+	if err := z.move(net.ParseIP(d.contents.Address).To4(), d.member().ip); err != nil {
+		return err
+	}
+	d.contents.Address = d.Addr()
+	return d.contents.write(d.dir)
 }
 
 // Lock signs in with wrong passwords until the account is locked, as an attacker or a forgetful person does.

@@ -20,13 +20,13 @@ const maxTemplateAge = 7 * 24 * time.Hour
 
 // copyTemplate copies a provisioned domain that has not run yet into dir, provisioning it first if the cache
 // has none or an old one.
-func (c *cache) copyTemplate(ctx context.Context, root string, sample bool, dir string) error {
-	name, err := templateName(root, sample)
+func (c *cache) copyTemplate(ctx context.Context, root string, opt Options, dir string) error {
+	name, err := templateName(root, opt)
 	if err != nil {
 		return err
 	}
 	if !c.usable(name) {
-		if err := c.renewTemplate(ctx, root, name, sample); err != nil {
+		if err := c.renewTemplate(ctx, root, name, opt); err != nil {
 			return err
 		}
 	}
@@ -40,8 +40,8 @@ func (c *cache) copyTemplate(ctx context.Context, root string, sample bool, dir 
 }
 
 // templateName changes with everything that goes into a domain except its passwords.
-func templateName(root string, sample bool) (string, error) {
-	req := newContents(sample).request()
+func templateName(root string, opt Options) (string, error) {
+	req := newContents(opt.Domain, opt.Sample).request()
 	req.AdminPassword, req.Service.Password = "", ""
 	for i := range req.People {
 		req.People[i].Password = ""
@@ -58,7 +58,7 @@ func (c *cache) usable(name string) bool {
 	return err == nil && time.Since(have.Created) < maxTemplateAge
 }
 
-func (c *cache) renewTemplate(ctx context.Context, root, name string, sample bool) error {
+func (c *cache) renewTemplate(ctx context.Context, root, name string, opt Options) error {
 	lock, err := c.lock(ctx, name+".lock", lockExclusive)
 	if err != nil {
 		return err
@@ -68,8 +68,8 @@ func (c *cache) renewTemplate(ctx context.Context, root, name string, sample boo
 		return nil
 	}
 	begin := time.Now()
-	c.log.Info("provisioning the lab domain", "domain", domainName, "sample", sample)
-	if err := c.build(name, func(temp string) error { return provision(ctx, root, temp, sample) }); err != nil {
+	c.log.Info("provisioning the lab domain", "domain", opt.Domain.DNS, "sample", opt.Sample)
+	if err := c.build(name, func(temp string) error { return provision(ctx, root, temp, opt) }); err != nil {
 		return err
 	}
 	c.log.Info("provisioned the lab domain", "milliseconds", time.Since(begin).Milliseconds())
@@ -77,8 +77,8 @@ func (c *cache) renewTemplate(ctx context.Context, root, name string, sample boo
 }
 
 // provision makes the domain in dir. The passwords go in through standard input: no argument list shows them.
-func provision(ctx context.Context, root, dir string, sample bool) error {
-	who := newContents(sample)
+func provision(ctx context.Context, root, dir string, opt Options) error {
+	who := newContents(opt.Domain, opt.Sample)
 	req, err := json.Marshal(who.request())
 	if err != nil {
 		return err

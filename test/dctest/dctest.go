@@ -116,6 +116,35 @@ func Private(t testing.TB, opt lab.Options) *DC {
 	return dc
 }
 
+// Join gives another writable DC of the same domain, ended with the test.
+func (d *DC) Join(t testing.TB) *DC {
+	t.Helper()
+	return d.join(t, d.DC.Join)
+}
+
+// JoinReadOnly gives a read-only DC of the same domain, ended with the test.
+func (d *DC) JoinReadOnly(t testing.TB) *DC {
+	t.Helper()
+	return d.join(t, d.DC.JoinReadOnly)
+}
+
+func (d *DC) join(t testing.TB, join func(context.Context) (*lab.DC, error)) *DC {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startTime)
+	defer cancel()
+	dc, err := join(ctx)
+	if err != nil {
+		t.Fatalf("joining a DC: %v", err)
+	}
+	joined := &DC{DC: dc}
+	t.Cleanup(func() {
+		if err := joined.stop(); err != nil {
+			t.Errorf("stopping the joined DC: %v", err)
+		}
+	})
+	return joined
+}
+
 // Wrap gives an administrator's hands on a DC that somebody else started and ends.
 func Wrap(t testing.TB, dc *lab.DC) *DC {
 	t.Helper()

@@ -45,7 +45,7 @@ func (d *DC) NewPerson(t testing.TB, opts ...PersonOption) lab.Person {
 	t.Helper()
 	name := "p-" + strings.ToLower(rand.Text()[:10])
 	want := draft{ou: d.OUs()[0], dated: time.Now().AddDate(0, 0, -40), Person: lab.Person{
-		DisplayName: "Person " + name, UPN: name + "@contoso.com", SAM: name, Mail: name + "@mail.example",
+		DisplayName: "Person " + name, UPN: name + "@" + d.UPNSuffix(), SAM: name, Mail: name + "@mail.example",
 		Kind: lab.KindOrdinary, Password: lab.RandomPassword(),
 	}}
 	for _, opt := range opts {

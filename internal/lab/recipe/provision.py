@@ -142,10 +142,26 @@ def cut_inheritance(db, dn):
     write_protected(db, dn, security.descriptor.from_sddl("D:" + "".join(own), domain))
 
 
+def register_names(db, want):
+    """What Samba's samba_spnupdate would do, from its own list. Other DCs find this one by these names."""
+    host, domain = want["host"], want["realm"].lower()
+    full, guid = host + "." + domain, db.get_ntds_GUID()
+    found = db.search(base=db.get_serverName(), scope=ldb.SCOPE_BASE, attrs=["serverReference"])
+    computer = ldb.Message(ldb.Dn(db, str(found[0]["serverReference"])))
+    computer["servicePrincipalName"] = ldb.MessageElement([
+        "HOST/%s/%s" % (full, want["netbios"]), "ldap/%s/%s" % (full, want["netbios"]),
+        "GC/%s/%s" % (full, domain), "ldap/" + full, "HOST/%s/%s" % (full, domain), "ldap/%s/%s" % (full, domain),
+        "E3514235-4B06-11D1-AB04-00C04FC2DCD2/%s/%s" % (guid, domain), "ldap/%s._msdcs.%s" % (guid, domain),
+        "ldap/" + host, "RestrictedKrbHost/" + host, "RestrictedKrbHost/" + full,
+    ], ldb.FLAG_MOD_ADD, "servicePrincipalName")
+    db.modify(computer)
+
+
 def main():
     want = json.load(sys.stdin)
     provision(want)
     db = open_directory()
+    register_names(db, want)
     set_policy(db, want["policy"])
     partitions = "CN=Partitions," + str(db.get_config_basedn())
     change(db, partitions, uPNSuffixes=want["upn_suffix"])

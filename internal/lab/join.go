@@ -1,0 +1,122 @@
+package lab
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+//go:embed recipe/join.py
+var joinScript string
+
+// Roles a DC can join in, as samba-tool names them.
+const (
+	roleWritable = "DC"
+	roleReadOnly = "RODC"
+)
+
+// maxJoined keeps host names the same length, dc1 to dc9: the DNS records of one are made from those of another.
+const maxJoined = 8
+
+// Join starts another writable DC of the same domain, on an address of its own. Its certificate is signed by the
+// same authority, its changes reach the others within a second or two, and DNS lists it. It needs d to run
+// meanwhile, and takes about five seconds. End it with Stop; d keeps believing that it exists.
+func (d *DC) Join(ctx context.Context) (*DC, error) { return d.join(ctx, roleWritable) }
+
+// JoinReadOnly starts a read-only DC (RODC) of the same domain. It holds no passwords and refers every write to
+// a writable DC.
+func (d *DC) JoinReadOnly(ctx context.Context) (*DC, error) { return d.join(ctx, roleReadOnly) }
+
+func (d *DC) join(ctx context.Context, role string) (*DC, error) {
+	first := d
+	if d.first != nil {
+		first = d.first
+	}
+	first.mu.Lock()
+	first.joined++
+	n := first.joined
+	first.mu.Unlock()
+	if n > maxJoined {
+		return nil, fmt.Errorf("joining a DC: %d have joined already", maxJoined)
+	}
+	j := &DC{root: d.root, log: d.log, issuer: d.issuer, first: first, filter: d.filter}
+	if err := j.prepareJoined(ctx, hostName(n+1), role); err != nil {
+		return nil, errors.Join(fmt.Errorf("joining a %s to %s: %w", role, first.Addr(), err), j.Stop())
+	}
+	return j, nil
+}
+
+func (d *DC) prepareJoined(ctx context.Context, host, role string) error {
+	cache, err := openCache(d.log)
+	if err != nil {
+		return err
+	}
+	if d.folder, err = cache.folder(ctx, ""); err != nil {
+		return fmt.Errorf("folder for the DC: %w", err)
+	}
+	d.dir = d.folder.path
+	if d.address, err = cache.reserveAddress(ctx); err != nil {
+		return err
+	}
+	who := *d.first.contents
+	who.Created, who.Host, who.Address = time.Now(), host, d.Addr()
+	d.contents = &who
+	if err := d.configure(); err != nil {
+		return err
+	}
+	if err := d.becomeMember(ctx, role); err != nil {
+		return err
+	}
+	if err := d.launch(ctx); err != nil {
+		return err
+	}
+	return d.announce(ctx, role)
+}
+
+// becomeMember copies the directory from the first DC.
+func (d *DC) becomeMember(ctx context.Context, role string) error {
+	begin := time.Now()
+	req, err := json.Marshal(map[string]string{
+		"domain": d.Domain(), "role": role, "server": d.first.Host(), "address": d.Addr(), "host": d.contents.Host,
+		"user": d.Administrator().SAM, "password": d.Administrator().Password,
+	})
+	if err != nil {
+		return err
+	}
+	script := filepath.Join(d.dir, "join.py")
+	if err := os.WriteFile(script, []byte(joinScript), 0o600); err != nil {
+		return err
+	}
+	err = runIsolated(ctx, strings.NewReader(string(req)), "sh", "-c", enterScript, "enter", d.root, d.dir, "python3", "/lab/join.py")
+	if err != nil {
+		return err
+	}
+	d.log.Info("joined a DC", "role", role, "address", d.Addr(), "milliseconds", time.Since(begin).Milliseconds())
+	return errors.Join(d.contents.write(d.dir), os.Remove(script))
+}
+
+// announce puts the new DC into DNS beside the first one, which then makes it a replication partner.
+func (d *DC) announce(ctx context.Context, role string) error {
+	conn, err := d.first.adminConn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	z := zones{conn: conn, base: d.BaseDN()}
+	if err := z.announce(d.first.member(), d.member(), role == roleReadOnly); err != nil {
+		return fmt.Errorf("DNS records of the new DC: %w", err)
+	}
+	_, err = d.first.Tool(ctx, "drs", "kcc", d.first.contents.Host, "-P")
+	return err
+}
+
+func (d *DC) member() member {
+	return member{host: d.contents.Host, ip: net.ParseIP(d.Addr()).To4()}
+}
