@@ -332,10 +332,12 @@ func (a *Agent) look(ctx context.Context, i int) {
 	if ctx.Err() != nil {
 		return
 	}
-	next := protocol.Directory{OK: err == nil, DC: s.DC}
-	if err != nil {
-		next.Reason = activedirectory.ReasonOf(err)
+	reason := activedirectory.ReasonOf(err)
+	// Without a journal every request would be refused: people hear it before they make an effort.
+	if full := writable(a.config.State); err == nil && full != nil {
+		err, reason = full, protocol.ReasonAgentState
 	}
+	next := protocol.Directory{OK: err == nil, DC: s.DC, Reason: reason}
 	a.mu.Lock()
 	before := &a.seen[i]
 	changed := before.state.Since == 0 || before.state.OK != next.OK || before.state.Reason != next.Reason
@@ -354,7 +356,11 @@ func (a *Agent) look(ctx context.Context, i int) {
 	}
 	signal(a.nudge)
 	if err != nil {
-		a.log.Error("directory can't be written", "event", int(event.DirectoryDown), "domain", name, "reason", string(next.Reason), "error", err)
+		code := event.DirectoryDown
+		if next.Reason == protocol.ReasonAgentState {
+			code = event.StateError
+		}
+		a.log.Error("directory can't be written", "event", int(code), "domain", name, "reason", string(next.Reason), "error", err)
 		return
 	}
 	a.log.Info("directory is ready", "dc", s.DC, "domain", s.Domain)

@@ -61,8 +61,8 @@ func (a *Agent) check() []string {
 	if a.Proxy.User != "" && a.Proxy.PasswordFile == "" {
 		p = append(p, "proxy.user is set, so proxy.password_file must name the file with its password")
 	}
-	if a.KeyLife < time.Minute {
-		p = append(p, "key_life must be a duration of at least a minute, such as 4320h")
+	if a.KeyLife < time.Second {
+		p = append(p, "key_life must be a duration of at least a second, such as 4320h")
 	}
 	if len(a.Directories) == 0 {
 		p = append(p, "directories is missing: name at least one domain to write to")
