@@ -11,6 +11,7 @@ import (
 
 	"homeward/internal/demo"
 	"homeward/internal/lab"
+	"homeward/test/dctest"
 )
 
 // The disk under the agent's journal is full for a while: what can't be remembered isn't begun.
@@ -33,8 +34,14 @@ func TestJournalDiskFull(t *testing.T) {
 	var full []error
 	s.run(2*count(), func(s *storm) {
 		s.thrice(func() {
+			before := s.complaints()
 			full = append(full, fill(filepath.Join(state, "filler")))
-			s.stay(500 * time.Millisecond)
+			dctest.Eventually(t, patience, func() error {
+				if s.complaints() == before {
+					return errors.New("the agent hasn't met the full disk")
+				}
+				return nil
+			})
 			s.must(os.Remove(filepath.Join(state, "filler")))
 		})
 	})
@@ -44,6 +51,13 @@ func TestJournalDiskFull(t *testing.T) {
 		}
 	}
 	s.verdict()
+}
+
+// complaints counts what the agent's log says of the full disk.
+func (s *storm) complaints() int {
+	b, err := os.ReadFile(s.Path("agent.log"))
+	s.must(err)
+	return bytes.Count(b, []byte("no space left on device"))
 }
 
 // fill writes until nothing more fits, and returns the error that said so.
