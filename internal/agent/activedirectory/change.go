@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/go-ldap/ldap/v3"
@@ -154,11 +153,11 @@ func passable(e *Error) bool {
 	}, le.ResultCode)
 }
 
-// signInName is the one name that cannot be somebody else's: a userPrincipalName can be given twice ([MS-ADTS]
-// 5.1.1.1.1), and then nobody signs in with it.
+// signInName is the one name that cannot be somebody else's: a userPrincipalName can be given twice, or be
+// another's implicit one ([MS-ADTS] 5.1.1.1.1, [MS-KILE] 3.3.5.6.1).
 func (d *Directory) signInName(a Account) string {
-	if d.config.Security == Kerberos {
-		return a.SAM + "@" + strings.ToUpper(d.config.Domain)
+	if d.config.Security == Kerberos || d.config.Keytab != "" {
+		return d.config.Domain + `\` + a.SAM
 	}
 	return a.DN
 }

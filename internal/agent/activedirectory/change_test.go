@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-ldap/ldap/v3"
+
 	"homeward/internal/directory"
 	"homeward/internal/lab"
 	"homeward/internal/protocol"
@@ -313,5 +315,61 @@ func TestChangeOfSystemAccountsIsRefused(t *testing.T) {
 		}
 		err = d.Change(t.Context(), a, []byte(dc.ServiceAccount().Password), []byte(lab.RandomPassword()))
 		wantReason(t, err, protocol.ReasonProtected)
+	}
+}
+
+func TestChangeOnEveryChannel(t *testing.T) {
+	dc := dctest.Start(t)
+	for name, config := range modes(t, dc) {
+		t.Run(name, func(t *testing.T) {
+			d := open(t, config)
+			p := dc.NewPerson(t)
+			wantReason(t, change(t, d, p, "wrong-"+lab.RandomPassword(), lab.RandomPassword()), protocol.ReasonWrongPassword)
+			if n := badPasswords(t, dc, p); n != 1 {
+				t.Errorf("%d wrong passwords counted, want 1", n)
+			}
+			next := lab.RandomPassword()
+			if err := change(t, d, p, p.Password, next); err != nil {
+				t.Fatal(err)
+			}
+			sid := account(t, d, p).SID.String()
+			if line := lastAudit(t, dc, p, "Change"); !strings.Contains(line, `"userSid": "`+sid+`"`) {
+				t.Errorf("not made by the person: %s", line)
+			}
+			dc.MustChange(t, p)
+			wantReason(t, change(t, d, p, "wrong-"+lab.RandomPassword(), lab.RandomPassword()), protocol.ReasonWrongPassword)
+			if n := badPasswords(t, dc, p); n != 1 {
+				t.Errorf("%d wrong passwords counted while it must be changed, want 1", n)
+			}
+			last := lab.RandomPassword()
+			if err := change(t, d, p, next, last); err != nil {
+				t.Fatal(err)
+			}
+			wantBind(t, dc, p, last, "")
+		})
+	}
+}
+
+// Names are written in LDAP's own way where a person is named by DN.
+func TestChangeOfPeopleWithReservedCharacters(t *testing.T) {
+	dc := dctest.Start(t)
+	d := open(t, configFor(t, dc))
+	for _, name := range []string{`Okafor, "A" + <B>; \ (*)`, " #Ærø Ünal", "嶋田/あゆみ"} {
+		t.Run(name, func(t *testing.T) {
+			p := dc.NewPerson(t, dctest.Named(name+" "+lab.RandomPassword()[:4]))
+			without := ldap.NewModifyRequest(p.DN, nil) // nor has everybody a userPrincipalName
+			without.Delete("userPrincipalName", nil)
+			if err := dc.Admin(t).Modify(without); err != nil {
+				t.Fatal(err)
+			}
+			wantReason(t, change(t, d, p, "wrong", lab.RandomPassword()), protocol.ReasonWrongPassword)
+			next := lab.RandomPassword()
+			if err := change(t, d, p, p.Password, next); err != nil {
+				t.Fatal(err)
+			}
+			if err := change(t, d, p, next, next); ReasonOf(err) != protocol.ReasonUsedBefore && ReasonOf(err) != protocol.ReasonTooYoung {
+				t.Errorf("the account does not have the new password: %v", err)
+			}
+		})
 	}
 }
