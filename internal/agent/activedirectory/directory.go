@@ -95,6 +95,8 @@ type Directory struct {
 	binding   chan struct{} // one at a time
 	work      background
 
+	schema schema
+
 	mu       sync.Mutex
 	policies map[string]rememberedPolicy
 	refusal  bindRefusal

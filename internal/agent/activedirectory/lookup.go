@@ -53,7 +53,7 @@ func (d *Directory) account(c *conn, guid directory.GUID) (Account, error) {
 	}
 	a.DC, a.At, a.home = d.fleet.now(c), d.config.Clock(), d
 	a.Own = a.SID.String() == c.self
-	a.grants = evaluate(attribute(e, "nTSecurityDescriptor"), c.token)
+	a.grants = d.evaluate(c, attribute(e, "nTSecurityDescriptor"))
 	return a, nil
 }
 

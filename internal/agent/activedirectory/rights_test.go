@@ -1,7 +1,6 @@
 package activedirectory
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -59,30 +58,16 @@ func TestMissingIsWhatTheControllerRefuses(t *testing.T) {
 }
 
 func TestMissingWithoutDACL(t *testing.T) {
-	if err := (Account{grants: evaluate(nil, nil)}).Missing(); err != nil {
+	d := open(t, configFor(t, dctest.Start(t)))
+	if err := (Account{grants: d.evaluate(nil, nil)}).Missing(); err != nil {
 		t.Error(err)
 	}
-	var e *Error
-	if err := (Account{grants: grants{known: true}}).Missing(); !errors.As(err, &e) || !strings.Contains(e.doing, "Reset Password, Write lockoutTime") {
-		t.Error(err)
+	a := Account{grants: grants{known: true, missing: peopleRights()}}
+	for want, err := range map[string]error{
+		": Reset Password, Write lockoutTime": a.Missing(), ": Write pwdLastSet": a.MissingMustChange(), ": Write lockoutTime": a.MissingUnlock(),
+	} {
+		if e := wantReason(t, err, protocol.ReasonRights); !strings.HasSuffix(e.doing, want) {
+			t.Errorf("%v, want %s", e, want)
+		}
 	}
-}
-
-func FuzzParseDACL(f *testing.F) {
-	everyone := []byte{1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}
-	allow := append([]byte{0, 0, 20, 0, 0xff, 1, 0xf, 0}, everyone...)
-	sd := append(make([]byte, 16), 20, 0, 0, 0)
-	sd = append(sd, 4, 0, 28, 0, 1, 0, 0, 0)
-	f.Add(append(sd, allow...))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, sd []byte) {
-		aces, ok := parseDACL(sd)
-		if len(aces)*aceHeader > len(sd) || (!ok && aces != nil) {
-			t.Errorf("%d entries in %d bytes, %v", len(aces), len(sd), ok)
-		}
-		g := evaluate(sd, map[string]bool{"S-1-1-0": true})
-		if g.known != ok || (!ok && (g.reset || g.unlock)) {
-			t.Errorf("%+v", g)
-		}
-	})
 }
