@@ -238,3 +238,12 @@ func Fingerprint(b []byte) ([sha256.Size]byte, bool) {
 	h.Write(acl[:binary.LittleEndian.Uint16(acl[2:])])
 	return [sha256.Size]byte(h.Sum(nil)), true
 }
+
+// Owner reads the owner alone.
+func Owner(b []byte) (string, error) {
+	if len(b) < sdHeader {
+		return "", fmt.Errorf("security descriptor of %d bytes: %w", len(b), directory.ErrSyntax)
+	}
+	sid, _, err := readSID(from(b, binary.LittleEndian.Uint32(b[sdOwner:])))
+	return sid, err
+}
