@@ -47,11 +47,13 @@ func sample(t *testing.T) Report {
 		{Section: "Directory corp.contoso.test", Name: "minimum age", Run: one(Warn, "1 day: a second reset that day is refused")},
 		{Section: "Rights of CONTOSO\\svc-homeward", Name: "reset password", Run: func(context.Context) []Finding {
 			return []Finding{
-				{Status: Fail, Count: 214, Text: "missing on OU=Sales for 214 people, inheritance is off", Affected: []string{"CN=A", "CN=B", "CN=C\x1b[2J", "CN=D"},
+				{
+					Status: Fail, Count: 214, Text: "missing on OU=Sales for 214 people, inheritance is off", Affected: []string{"CN=A", "CN=B", "CN=C\x1b[2J", "CN=D"},
 					Remedies: []Remedy{{What: "Grant it.", Commands: []Command{
 						{"Windows", `dsacls "OU=Sales,DC=corp,DC=contoso,DC=test" /I:S /G "CONTOSO\svc-homeward:CA;Reset Password;user"`},
 						{"Samba", `samba-tool dsacl set --objectdn="OU=Sales,DC=corp,DC=contoso,DC=test" --sddl="(…)"`},
-					}}}},
+					}}},
+				},
 				{Name: "protected", Status: Note, Count: 3, Text: "3 people are or were administrators: never written, as it should be"},
 			}
 		}},
@@ -96,13 +98,13 @@ func TestRendering(t *testing.T) {
 			golden(t, name, b.Bytes())
 		})
 	}
-	var plain, colored bytes.Buffer
+	var plain, coloured bytes.Buffer
 	_ = r.Table(&plain, false)
-	_ = r.Table(&colored, true)
+	_ = r.Table(&coloured, true)
 	if strings.Contains(plain.String(), "\x1b") {
 		t.Error("an escape sequence without colour")
 	}
-	without := strings.NewReplacer("\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[0m", "").Replace(colored.String())
+	without := strings.NewReplacer("\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[0m", "").Replace(coloured.String())
 	if without != plain.String() {
 		t.Error("colour changes the words")
 	}

@@ -109,7 +109,6 @@ type groupKey struct {
 
 type group struct {
 	rights []Right
-	by     security.ACE
 	count  int
 	people []string
 }

@@ -2,7 +2,6 @@ package activedirectory
 
 import (
 	"crypto/rand"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -496,5 +495,5 @@ func BenchmarkDelegation(b *testing.B) {
 	seconds := b.Elapsed().Seconds() / float64(b.N)
 	b.ReportMetric(seconds, "s/doctor")
 	b.ReportMetric(seconds*1000/crowd*1000, "ms/1000people")
-	b.Log(fmt.Sprintf("%d people, %d lists, %.2f s", all.People, all.Lists, seconds))
+	b.Logf("%d people, %d lists, %.2f s", all.People, all.Lists, seconds)
 }

@@ -46,8 +46,10 @@ func excessive(d security.Descriptor, t security.Token) []string {
 		bit  uint32
 		what string
 	}{
-		{security.ControlAccess, excessExtended}, {security.WriteProperty, excessWrite},
-		{security.WriteDACL, excessDACL}, {security.WriteOwner, excessTake},
+		{security.ControlAccess, excessExtended},
+		{security.WriteProperty, excessWrite},
+		{security.WriteDACL, excessDACL},
+		{security.WriteOwner, excessTake},
 	} {
 		if d.Check(t, security.Right{Bit: r.bit}).Outcome == security.Granted {
 			out = append(out, r.what)
@@ -151,7 +153,8 @@ func (s *survey) atHead() error {
 		return err
 	}
 	for _, r := range []struct{ guid, name string }{
-		{replicateRight, "Replicating Directory Changes"}, {replicateAllRight, "Replicating Directory Changes All"},
+		{replicateRight, "Replicating Directory Changes"},
+		{replicateAllRight, "Replicating Directory Changes All"},
 		{replicateFilterRight, "Replicating Directory Changes In Filtered Set"},
 	} {
 		if head.desc.Check(s.c.token, extended(r.guid)).Outcome == security.Granted {

@@ -16,7 +16,7 @@ type Right string
 const (
 	ResetPassword    Right = "Reset Password"
 	WriteLockoutTime Right = "Write lockoutTime"
-	WritePwdLastSet  Right = "Write pwdLastSet"
+	WritePwdLastSet  Right = "Write pwdLastSet" //nolint:gosec // G101: the name of a right, no credential
 	ReadAccount      Right = "Read the account"
 )
 
@@ -35,7 +35,7 @@ const (
 	replicateAllRight     = "1131f6ad-9c07-11d1-f79f-00c04fc2dcd2"
 	replicateFilterRight  = "89e95b76-444d-4c62-991a-0facbeda640c"
 	lockoutTimeGUID       = "28630ebf-41d5-11d1-a9c1-0000f80367c1"
-	pwdLastSetGUID        = "bf967a0a-0de6-11d0-a285-00aa003049e2"
+	pwdLastSetGUID        = "bf967a0a-0de6-11d0-a285-00aa003049e2" //nolint:gosec // G101: the GUID of an attribute, no credential
 	userClassGUID         = "bf967aba-0de6-11d0-a285-00aa003049e2"
 )
 

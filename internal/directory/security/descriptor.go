@@ -117,7 +117,7 @@ func Parse(b []byte) (Descriptor, error) {
 	d := Descriptor{control: binary.LittleEndian.Uint16(b[sdControl:])}
 	d.Protected = d.control&daclProtected != 0
 	if at := binary.LittleEndian.Uint32(b[sdOwner:]); at != 0 {
-		owner, _, err := readSID(from(b, at))
+		owner, err := readSID(from(b, at))
 		if err != nil {
 			return Descriptor{}, fmt.Errorf("owner: %w", err)
 		}
@@ -182,7 +182,7 @@ func readACE(b []byte) (ACE, error) {
 	}
 	// A SID may be followed by a condition or by padding.
 	var err error
-	a.SID, _, err = readSID(rest)
+	a.SID, err = readSID(rest)
 	return a, err
 }
 
@@ -211,16 +211,16 @@ func (a *ACE) readObjects(b []byte) ([]byte, error) {
 	return rest, nil
 }
 
-func readSID(b []byte) (sid string, rest []byte, err error) {
+func readSID(b []byte) (string, error) {
 	if len(b) < sidHeader || len(b) < sidHeader+4*int(b[1]) {
-		return "", nil, fmt.Errorf("SID cut short: %w", directory.ErrSyntax)
+		return "", fmt.Errorf("SID cut short: %w", directory.ErrSyntax)
 	}
 	n := sidHeader + 4*int(b[1])
 	s, err := directory.SIDFromBytes(b[:n])
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
-	return s.String(), b[n:], nil
+	return s.String(), nil
 }
 
 // Fingerprint is a hash of everything that counts when a list is judged: its entries and whether it inherits. It
@@ -244,6 +244,5 @@ func Owner(b []byte) (string, error) {
 	if len(b) < sdHeader {
 		return "", fmt.Errorf("security descriptor of %d bytes: %w", len(b), directory.ErrSyntax)
 	}
-	sid, _, err := readSID(from(b, binary.LittleEndian.Uint32(b[sdOwner:])))
-	return sid, err
+	return readSID(from(b, binary.LittleEndian.Uint32(b[sdOwner:])))
 }

@@ -32,7 +32,7 @@ func (d Descriptor) Encode() ([]byte, error) {
 	binary.LittleEndian.PutUint32(out[sdDACL:], sdHeader)
 	acl := out[sdHeader:]
 	acl[0] = revision
-	binary.LittleEndian.PutUint16(acl[2:], uint16(size))        //nolint:gosec // at most maxACL
+	binary.LittleEndian.PutUint16(acl[2:], uint16(size))
 	binary.LittleEndian.PutUint16(acl[4:], uint16(len(d.ACEs))) //nolint:gosec // entries are 8 bytes at least
 	return append(out, body...), nil
 }
@@ -75,7 +75,7 @@ func sidBytes(text string) ([]byte, error) {
 	}
 	var authority [8]byte
 	binary.BigEndian.PutUint64(authority[:], s.Authority)
-	out := append([]byte{1, byte(len(s.Sub))}, authority[2:]...)
+	out := append([]byte{1, byte(len(s.Sub))}, authority[2:]...) //nolint:gosec // 15 at most
 	for _, n := range s.Sub {
 		out = binary.LittleEndian.AppendUint32(out, n)
 	}

@@ -7,12 +7,14 @@ import (
 
 // letters are the SDDL abbreviations of mask bits and of flags ([MS-DTYP] 2.5.1.1), in the order they are written.
 func letters(v uint32, table []letter) (text string, rest uint32) {
+	var textSb10 strings.Builder
 	for _, l := range table {
 		if v&l.bit != 0 {
-			text += l.text
+			textSb10.WriteString(l.text)
 			v &^= l.bit
 		}
 	}
+	text += textSb10.String()
 	return text, v
 }
 
@@ -23,9 +25,23 @@ type letter struct {
 
 func maskLetters() []letter {
 	return []letter{
-		{genericAll, "GA"}, {genericRead, "GR"}, {genericWrite, "GW"}, {genericExecute, "GX"},
-		{0x1, "CC"}, {0x2, "DC"}, {ListContents, "LC"}, {selfWrite, "SW"}, {ReadProperty, "RP"}, {WriteProperty, "WP"}, {0x40, "DT"},
-		{ListObject, "LO"}, {ControlAccess, "CR"}, {0x10000, "SD"}, {ReadControl, "RC"}, {WriteDACL, "WD"}, {WriteOwner, "WO"},
+		{genericAll, "GA"},
+		{genericRead, "GR"},
+		{genericWrite, "GW"},
+		{genericExecute, "GX"},
+		{0x1, "CC"},
+		{0x2, "DC"},
+		{ListContents, "LC"},
+		{selfWrite, "SW"},
+		{ReadProperty, "RP"},
+		{WriteProperty, "WP"},
+		{0x40, "DT"},
+		{ListObject, "LO"},
+		{ControlAccess, "CR"},
+		{0x10000, "SD"},
+		{ReadControl, "RC"},
+		{WriteDACL, "WD"},
+		{WriteOwner, "WO"},
 	}
 }
 

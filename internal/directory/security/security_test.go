@@ -106,8 +106,10 @@ func TestWithAndWithout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	more := ACE{Kind: AllowObject, Flags: ContainerInherit | InheritOnly, Mask: ControlAccess, HasObject: true, Object: guid(t, reset),
-		HasClass: true, Class: guid(t, user), SID: me}
+	more := ACE{
+		Kind: AllowObject, Flags: ContainerInherit | InheritOnly, Mask: ControlAccess, HasObject: true, Object: guid(t, reset),
+		HasClass: true, Class: guid(t, user), SID: me,
+	}
 	grown, err := d.With(more).Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -136,8 +138,10 @@ func TestWithAndWithout(t *testing.T) {
 
 func TestSDDL(t *testing.T) {
 	for want, a := range map[string]ACE{
-		"(OA;CIIO;CR;" + reset + ";" + user + ";" + me + ")": {Kind: AllowObject, Flags: ContainerInherit | InheritOnly, Mask: ControlAccess,
-			HasObject: true, Object: guid(t, reset), HasClass: true, Class: guid(t, user), SID: me},
+		"(OA;CIIO;CR;" + reset + ";" + user + ";" + me + ")": {
+			Kind: AllowObject, Flags: ContainerInherit | InheritOnly, Mask: ControlAccess,
+			HasObject: true, Object: guid(t, reset), HasClass: true, Class: guid(t, user), SID: me,
+		},
 		"(A;CI;LCRPLORC;;;" + me + ")":    {Kind: Allow, Flags: ContainerInherit, Mask: ListContents | ReadProperty | ListObject | ReadControl, SID: me},
 		"(D;ID;GA;;;S-1-1-0)":             {Kind: Deny, Flags: Inherited, Mask: genericAll, SID: Everyone},
 		"(A;;0x100001;;;S-1-1-0)":         {Kind: Allow, Mask: 0x100001, SID: Everyone},
