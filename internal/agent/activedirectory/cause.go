@@ -152,7 +152,7 @@ func (s *survey) absence(g groupKey, r Right) (Cause, string, error) {
 }
 
 // gives reports whether a container hands the right to what is below it, and whether to this class.
-func (s *survey) gives(p *place, r Right, class directory.GUID) (gives, reaches bool) {
+func (s *survey) gives(p *listed, r Right, class directory.GUID) (gives, reaches bool) {
 	for _, a := range p.desc.ACEs {
 		if !a.Allows() || a.Conditional() || !a.Has(security.ContainerInherit) || !s.c.token[a.SID] {
 			continue

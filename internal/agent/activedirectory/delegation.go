@@ -73,7 +73,7 @@ type survey struct {
 	judged map[listKey]*judgement
 	groups map[groupKey]*group
 	excess map[string]int // what the service account may do too much, to how many people
-	places map[string]*place
+	lists  map[string]*listed
 	names  map[string]string // SID to name
 }
 
@@ -116,7 +116,7 @@ type group struct {
 func newSurvey(d *Directory, c *conn, units []string) *survey {
 	return &survey{
 		dir: d, c: c, begin: d.config.Clock(), judged: map[listKey]*judgement{}, groups: map[groupKey]*group{}, excess: map[string]int{},
-		places: map[string]*place{}, names: map[string]string{},
+		lists: map[string]*listed{}, names: map[string]string{},
 		out: Delegation{DC: c.dc.Host, BaseDN: d.base(c), SID: c.self, Units: slices.Clone(units)},
 	}
 }
@@ -405,27 +405,27 @@ func (s *survey) deletedObjects() (bool, error) {
 	return err == nil && p.readable && canList(p.desc, s.c.token), err
 }
 
-// place is a container or another object whose list matters.
-type place struct {
+// listed is a container or another object whose list matters.
+type listed struct {
 	dn       string
 	readable bool
 	desc     security.Descriptor
 }
 
 // place reads an object's list once. One that may not be read is not an error.
-func (s *survey) place(dn string) (*place, error) {
-	if p := s.places[dn]; p != nil {
+func (s *survey) place(dn string) (*listed, error) {
+	if p := s.lists[dn]; p != nil {
 		return p, nil
 	}
 	p, err := s.c.place(dn)
 	if err == nil {
-		s.places[dn] = p
+		s.lists[dn] = p
 	}
 	return p, err
 }
 
-func (c *conn) place(dn string, more ...ldap.Control) (*place, error) {
-	p := &place{dn: dn}
+func (c *conn) place(dn string, more ...ldap.Control) (*listed, error) {
+	p := &listed{dn: dn}
 	e, err := c.oneWith(append(more, control{oidSDFlags, ownerAndDACL}), dn, []string{"nTSecurityDescriptor"})
 	if err != nil && lost(err) {
 		return nil, err

@@ -175,8 +175,8 @@ func (d *Directory) Apply(ctx context.Context, p Plan, done func(Change)) error 
 }
 
 // changeable reads every list, and refuses when one may not be changed.
-func (c *conn) changeable(dns []string) (map[string]*place, error) {
-	out := map[string]*place{}
+func (c *conn) changeable(dns []string) (map[string]*listed, error) {
+	out := map[string]*listed{}
 	var refused []string
 	for _, dn := range dns {
 		p, err := c.place(dn)
@@ -199,7 +199,7 @@ func (c *conn) changeable(dns []string) (map[string]*place, error) {
 	return out, nil
 }
 
-func (c *conn) apply(p Plan, at *place, done func(Change)) error {
+func (c *conn) apply(p Plan, at *listed, done func(Change)) error {
 	var changes []Change
 	var more []security.ACE
 	for _, s := range p.Steps {

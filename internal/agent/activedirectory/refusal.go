@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"homeward/internal/directory"
+	"homeward/internal/directory/security"
 	"homeward/internal/protocol"
 )
 
@@ -50,24 +51,15 @@ func (a Account) Expired() bool {
 // who knows the password can change it; "user cannot change password" denies it to Everyone and to SELF.
 const changePasswordRight = "ab721a53-1e2f-11d0-9819-00aa0040529b" //nolint:gosec // G101: the GUID of a right, no credential
 
-const (
-	sidEveryone = "S-1-1-0"
-	sidSelf     = "S-1-5-10"
-)
-
 // ownChange says what the DACL holds about the person's own right to change the password: the first ACE about
 // it decides. Neither: there is none, or no DACL; a group of the person's may have the right.
 func ownChange(sd []byte, person string) (allowed, denied bool) {
-	aces, _ := parseDACL(sd)
-	for _, a := range aces {
-		if a.inheritOnly || a.mask&(rightControlAccess|rightGenericAll) == 0 || (a.object != "" && a.object != changePasswordRight) {
-			continue
-		}
-		if a.sid == sidEveryone || a.sid == sidSelf || a.sid == person {
-			return a.allow, !a.allow
-		}
+	d, err := security.Parse(sd)
+	if err != nil {
+		return false, false
 	}
-	return false, false
+	o := d.Check(security.Token{security.Everyone: true, security.Self: true, person: true}, extended(changePasswordRight)).Outcome
+	return o == security.Granted, o == security.Denied
 }
 
 // clockSlack is how exactly the controller's clock is known (see Controller.Offset). A minimum age that is

@@ -29,7 +29,6 @@ const (
 // GUIDs in object entries ([MS-ADTS] 5.1.3.2.1, [MS-ADA1], [MS-ADSC]).
 const (
 	resetPasswordRight    = "00299570-246d-11d0-a768-00aa006e0529" //nolint:gosec // G101: the GUID of a right, no credential
-	changePasswordRight   = "ab721a53-1e2f-11d0-9819-00aa0040529b" //nolint:gosec // G101: the GUID of a right, no credential
 	unexpirePasswordRight = "ccc2dc7d-a6ad-4a7a-8846-c04e3cc53501" //nolint:gosec // G101: the GUID of a right, no credential
 	replicateRight        = "1131f6aa-9c07-11d1-f79f-00c04fc2dcd2"
 	replicateAllRight     = "1131f6ad-9c07-11d1-f79f-00c04fc2dcd2"
