@@ -15,7 +15,7 @@ var crowdScript string
 // which nobody learns.
 func (d *DC) Crowd(ctx context.Context, n int) error {
 	req, err := json.Marshal(map[string]any{
-		"count": n, "ous": d.OUs(), "upn_suffix": upnSuffix, "age_days": ordinaryAgeDays, "database": "/lab/dc/private/sam.ldb",
+		"count": n, "ous": d.OUs(), "upn_suffix": d.UPNSuffix(), "age_days": ordinaryAgeDays, "database": "/lab/dc/private/sam.ldb",
 	})
 	if err != nil {
 		return err
