@@ -131,7 +131,7 @@ func openDirectory(c config.Directory, log *slog.Logger) (*activedirectory.Direc
 		if err != nil {
 			return nil, err
 		}
-		d.RootCAs = pool
+		d.RootCAs, d.CAFile = pool, c.CAFile
 	}
 	return activedirectory.Open(d)
 }

@@ -165,6 +165,9 @@ func bindError(host string, who identity, err error) error {
 	switch e.Reason {
 	case protocol.ReasonNotEncrypted, protocol.ReasonDirectoryDown, protocol.ReasonDirectoryBusy:
 		e.doing = "bind to " + host
+		if e.Reason == protocol.ReasonNotEncrypted {
+			e.doing += ": it demands a stronger channel than this one; set security to ldaps, starttls or kerberos"
+		}
 		return e
 	}
 	e.Bind = diag.bindData

@@ -295,9 +295,9 @@ func (d diagnostic) bindMeaning() string {
 	case bindRevoked:
 		return "it is disabled, locked or expired; Kerberos doesn't say which"
 	case "35b":
-		return "the controller wants channel binding"
+		return "the controller wants channel binding; name a keytab of the account, or set security to kerberos"
 	case "418":
-		return "the controller has NTLM switched off, which simple binds need"
+		return "the controller has NTLM switched off, which simple binds need; name a keytab of the account, or set security to kerberos"
 	}
 	return "refused"
 }

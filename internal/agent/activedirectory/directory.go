@@ -48,6 +48,8 @@ type Config struct {
 	Password func(context.Context) ([]byte, error)
 	// RootCAs verify the controllers' certificates. Nil: the machine's.
 	RootCAs *x509.CertPool
+	// CAFile is where RootCAs come from, for the errors.
+	CAFile string
 	// ServerName is expected in the certificate. Empty: the host of the URL.
 	ServerName string
 	Logger     *slog.Logger

@@ -131,6 +131,8 @@ func statusCode(status uint32) string {
 	switch status {
 	case 0xC000006A, 0xC000006D: // STATUS_WRONG_PASSWORD, STATUS_LOGON_FAILURE
 		return bindWrong
+	case 0xC000006E: // STATUS_ACCOUNT_RESTRICTION
+		return "52f"
 	case 0xC000006F: // STATUS_INVALID_LOGON_HOURS
 		return "530"
 	case 0xC0000070: // STATUS_INVALID_WORKSTATION
@@ -139,6 +141,8 @@ func statusCode(status uint32) string {
 		return "532"
 	case 0xC0000072: // STATUS_ACCOUNT_DISABLED
 		return "533"
+	case 0xC000015B: // STATUS_LOGON_TYPE_NOT_GRANTED
+		return "569"
 	case 0xC0000193: // STATUS_ACCOUNT_EXPIRED
 		return "701"
 	case 0xC0000224: // STATUS_PASSWORD_MUST_CHANGE
