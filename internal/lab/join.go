@@ -11,16 +11,12 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/go-ldap/ldap/v3"
 )
 
 //go:embed recipe/join.py
 var joinScript string
-
-// Roles a DC can join in, as samba-tool names them.
-const (
-	roleWritable = "DC"
-	roleReadOnly = "RODC"
-)
 
 // maxJoined keeps host names the same length, dc1 to dc9: the DNS records of one are made from those of another.
 const maxJoined = 8
@@ -28,13 +24,14 @@ const maxJoined = 8
 // Join starts another writable DC of the same domain, on an address of its own. Its certificate is signed by the
 // same authority, its changes reach the others within a second or two, and DNS lists it. It needs d to run
 // meanwhile, and takes about five seconds. End it with Stop; d keeps believing that it exists.
-func (d *DC) Join(ctx context.Context) (*DC, error) { return d.join(ctx, roleWritable) }
+func (d *DC) Join(ctx context.Context) (*DC, error) { return d.join(ctx, false) }
 
-// JoinReadOnly starts a read-only DC (RODC) of the same domain. It holds no passwords and refers every write to
-// a writable DC.
-func (d *DC) JoinReadOnly(ctx context.Context) (*DC, error) { return d.join(ctx, roleReadOnly) }
+// JoinReadOnly starts a read-only DC (RODC) of the same domain, which refers every write to a writable one. It
+// holds the service account's password and nobody else's: no other account can sign in there, the administrator
+// included, because the lab runs no winbind, through which an RODC asks a writable DC.
+func (d *DC) JoinReadOnly(ctx context.Context) (*DC, error) { return d.join(ctx, true) }
 
-func (d *DC) join(ctx context.Context, role string) (*DC, error) {
+func (d *DC) join(ctx context.Context, readOnly bool) (*DC, error) {
 	first := d
 	if d.first != nil {
 		first = d.first
@@ -46,14 +43,14 @@ func (d *DC) join(ctx context.Context, role string) (*DC, error) {
 	if n > maxJoined {
 		return nil, fmt.Errorf("joining a DC: %d have joined already", maxJoined)
 	}
-	j := &DC{root: d.root, log: d.log, issuer: d.issuer, first: first, filter: d.filter}
-	if err := j.prepareJoined(ctx, hostName(n+1), role); err != nil {
-		return nil, errors.Join(fmt.Errorf("joining a %s to %s: %w", role, first.Addr(), err), j.Stop())
+	j := &DC{root: d.root, log: d.log, issuer: d.issuer, first: first, filter: d.filter, readOnly: readOnly}
+	if err := j.prepareJoined(ctx, hostName(n+1)); err != nil {
+		return nil, errors.Join(fmt.Errorf("joining a DC to %s: %w", first.Addr(), err), j.Stop())
 	}
 	return j, nil
 }
 
-func (d *DC) prepareJoined(ctx context.Context, host, role string) error {
+func (d *DC) prepareJoined(ctx context.Context, host string) error {
 	cache, err := openCache(d.log)
 	if err != nil {
 		return err
@@ -71,18 +68,22 @@ func (d *DC) prepareJoined(ctx context.Context, host, role string) error {
 	if err := d.configure(); err != nil {
 		return err
 	}
-	if err := d.becomeMember(ctx, role); err != nil {
+	if err := d.becomeMember(ctx); err != nil {
 		return err
 	}
 	if err := d.launch(ctx); err != nil {
 		return err
 	}
-	return d.announce(ctx, role)
+	return d.announce(ctx)
 }
 
 // becomeMember copies the directory from the first DC.
-func (d *DC) becomeMember(ctx context.Context, role string) error {
+func (d *DC) becomeMember(ctx context.Context) error {
 	begin := time.Now()
+	role := "DC" // as samba-tool names it
+	if d.readOnly {
+		role = "RODC"
+	}
 	req, err := json.Marshal(map[string]string{
 		"domain": d.Domain(), "role": role, "server": d.first.Host(), "address": d.Addr(), "host": d.contents.Host,
 		"user": d.Administrator().SAM, "password": d.Administrator().Password,
@@ -103,17 +104,31 @@ func (d *DC) becomeMember(ctx context.Context, role string) error {
 }
 
 // announce puts the new DC into DNS beside the first one, which then makes it a replication partner.
-func (d *DC) announce(ctx context.Context, role string) error {
+func (d *DC) announce(ctx context.Context) error {
 	conn, err := d.first.adminConn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	z := zones{conn: conn, base: d.BaseDN()}
-	if err := z.announce(d.first.member(), d.member(), role == roleReadOnly); err != nil {
+	if err := z.announce(d.first.member(), d.member(), d.readOnly); err != nil {
 		return fmt.Errorf("DNS records of the new DC: %w", err)
 	}
+	if d.readOnly {
+		return d.preload(ctx, conn)
+	}
 	_, err = d.first.Tool(ctx, "drs", "kcc", d.first.contents.Host, "-P")
+	return err
+}
+
+// preload gives a read-only DC the service account's password.
+func (d *DC) preload(ctx context.Context, first *ldap.Conn) error {
+	allowed := ldap.NewModifyRequest("CN=Allowed RODC Password Replication Group,CN=Users,"+d.BaseDN(), nil)
+	allowed.Add("member", []string{d.ServiceAccount().DN})
+	if err := first.Modify(allowed); err != nil && !ldap.IsErrorWithCode(err, ldap.LDAPResultEntryAlreadyExists) {
+		return fmt.Errorf("allowing the service account at a read-only DC: %w", err)
+	}
+	_, err := d.Tool(ctx, "rodc", "preload", d.ServiceAccount().SAM, "--server="+d.first.Host(), "-P")
 	return err
 }
 

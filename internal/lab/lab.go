@@ -67,6 +67,7 @@ type DC struct {
 	contents *contents
 	issuer   *authority // of the domain's certificates
 	first    *DC        // the DC this one joined; nil for the first
+	readOnly bool
 	filter   string
 	log      *slog.Logger
 

@@ -79,6 +79,15 @@ func (d *DC) answers(ctx context.Context) error {
 			return err
 		}
 	}
+	if d.readOnly { // it can check nobody's password yet
+		conn, err := d.Dial(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		_, err = readOne(conn, "", "dsServiceName")
+		return err
+	}
 	conn, err := d.adminConn(ctx)
 	if err != nil {
 		return err
