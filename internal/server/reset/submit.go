@@ -21,8 +21,9 @@ const (
 	acceptWithin = 8 * time.Second
 	// requestLife is when a request is dead, whatever happened to it: no agent begins to write later. Eight seconds
 	// to arrive, a few to queue (64 requests at thirty a second) and the rest for a slow directory to be read from.
-	// Not longer, because "not written" can only be proven once nobody can begin any more: with the fifteen seconds
-	// that agents let a late write settle, that is 35 seconds after the request was made, plus a round of asking.
+	// Not longer, because "not written" can only be proven once nobody can begin any more: with the ten seconds in
+	// which a dead agent's packets may still arrive and the fifteen that a write may take to settle, that is 45 seconds
+	// after the request was made, and a round of asking. Every outcome is to be known within a minute.
 	requestLife = 20 * time.Second
 	// skew is how far server and agent clocks may differ after the agent took the server's time.
 	skew = 2 * time.Second

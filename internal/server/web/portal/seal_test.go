@@ -167,6 +167,90 @@ func TestBrowserSealsAgentOpens(t *testing.T) {
 	b.quiet(t, "sealing")
 }
 
+// changePage opens the page of a change in a browser, in front of a stub writeback.
+func changePage(t *testing.T) (*browser, *writeback) {
+	t.Helper()
+	back := newWriteback(t)
+	server := sampleServer(t, back.routes)
+	b := newBrowser(t)
+	b.open(t, server.URL+"/sample/en/change")
+	b.until(t, `!document.getElementById("change").disabled`)
+	return b, back
+}
+
+func (b *browser) typeCurrent(t *testing.T, password string) {
+	t.Helper()
+	b.do(t, `document.getElementById("current").value = `+strconv.Quote(password))
+}
+
+// TestBrowserSealsTwoSecrets: a change carries the current password, then the new one, in one seal of the same size.
+func TestBrowserSealsTwoSecrets(t *testing.T) {
+	const current, password = " Old ‮ways🙂 ", "Grüße-aus-Ångström-7 €𝄞"
+	b, back := changePage(t)
+	b.typeCurrent(t, current)
+	b.typePassword(t, password)
+	b.do(t, press)
+	b.until(t, `document.getElementById("done")`)
+	if diff := cmp.Diff([]string{current, password}, back.opened); diff != "" {
+		t.Fatalf("opened (-want +got):\n%s", diff)
+	}
+	if got, want := len(back.sealed[0]), seal.EncSize+seal.PlaintextSize+16; got != want {
+		t.Errorf("sealed part has %d bytes, not %d", got, want)
+	}
+	for _, body := range back.bodies {
+		if strings.Contains(body, "aus-") || strings.Contains(body, "Old") {
+			t.Errorf("a password crossed the network readable: %s", body)
+		}
+	}
+	b.do(t, "history.back()")
+	b.until(t, `document.getElementById("current")`)
+	for _, id := range []string{"current", "password"} {
+		if got := value[string](t, b, `document.getElementById("`+id+`").value`); got != "" {
+			t.Errorf("going back shows %q in the field %s", got, id)
+		}
+	}
+	b.quiet(t, "sealing two")
+}
+
+// TestBrowserSealsTheLongestTwo: two passwords of 256 characters, each of three bytes, fit one seal.
+func TestBrowserSealsTheLongestTwo(t *testing.T) {
+	b, back := changePage(t)
+	current, password := strings.Repeat("€", 256), strings.Repeat("ä", 250)+"Aa1€€€"
+	b.typeCurrent(t, current)
+	b.typePassword(t, password)
+	b.do(t, press)
+	b.until(t, `document.getElementById("done")`)
+	if diff := cmp.Diff([]string{current, password}, back.opened); diff != "" {
+		t.Fatalf("opened (-want +got):\n%s", diff)
+	}
+}
+
+// TestBrowserAsksForTheCurrentPassword before anything is sent, at its own field.
+func TestBrowserAsksForTheCurrentPassword(t *testing.T) {
+	b, back := changePage(t)
+	b.typePassword(t, "Long-enough-1-password")
+	b.do(t, press)
+	b.until(t, `document.querySelector("#problems .summary")`)
+	if got := value[string](t, b, `document.querySelector("#problems a").getAttribute("href") + " " + document.getElementById("current-error").textContent.trim()`); got != "#current Enter your current password" {
+		t.Errorf("the page says %q", got)
+	}
+	if value[bool](t, b, `document.getElementById("password").hasAttribute("aria-invalid")`) || back.tickets != 0 {
+		t.Errorf("the new password is blamed, or %d tickets were asked for", back.tickets)
+	}
+	b.typeCurrent(t, "Old-password-1")
+	b.typePassword(t, "short")
+	b.do(t, press)
+	b.until(t, `document.querySelector("#problems a").getAttribute("href") === "#password"`)
+	if value[bool](t, b, `document.getElementById("current").hasAttribute("aria-invalid")`) {
+		t.Error("the current password is blamed for the new one")
+	}
+	b.do(t, `document.querySelector("[data-show=current]").click()`)
+	if got := value[string](t, b, `document.getElementById("current").type + " " + document.getElementById("password").type`); got != "text password" {
+		t.Errorf("showing the current password: fields are %s", got)
+	}
+	b.quiet(t, "current password")
+}
+
 // TestBrowserOffersMoreTime: two minutes before the page is over it says so, and one button adds ten.
 func TestBrowserOffersMoreTime(t *testing.T) {
 	server := sampleServer(t, newWriteback(t).routes)

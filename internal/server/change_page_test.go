@@ -1,0 +1,206 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"homeward/internal/protocol"
+	"homeward/internal/server/locale"
+	"homeward/internal/server/tenant"
+	"homeward/internal/server/web/portal"
+)
+
+// visitor is a browser without script in front of the portal, over a bench.
+type visitor struct {
+	t      *testing.T
+	b      *bench
+	client *http.Client
+	base   string
+}
+
+func newVisitor(t *testing.T) *visitor {
+	t.Helper()
+	b := newBench(t, sqliteDSN(t))
+	catalog, err := locale.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	assets, err := portal.Assets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, err := portal.NewEngine(assets, catalog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := &portal.Site{
+		Resets: b.Service, Engine: engine, Assets: assets, Catalog: catalog, Now: b.clock, Log: slog.New(slog.DiscardHandler),
+		Tenant: func(*http.Request) (tenant.Tenant, error) { return b.tenant, nil },
+		Since:  func(context.Context, string) (time.Time, error) { return b.clock(), nil },
+	}
+	server := httptest.NewTLSServer(site.Handler()) // its cookies are Secure
+	t.Cleanup(server.Close)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &visitor{t: t, b: b, client: server.Client(), base: server.URL}
+	v.client.Jar = jar
+	b.fleet.policy = protocol.PersonPolicy{Version: 2, Found: true, MinLength: 12, DisplayName: "Amara Okafor", SAM: "amara"}
+	return v
+}
+
+// do sends a request and returns the page, and the path it ended on.
+func (v *visitor) do(method, path string, form url.Values) (page, at string) {
+	v.t.Helper()
+	r, err := http.NewRequestWithContext(v.t.Context(), method, v.base+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	answer, err := v.client.Do(r)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer answer.Body.Close() //nolint:errcheck // read only
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return string(body), answer.Request.URL.Path
+}
+
+// atPassword goes from /change through the check.
+func (v *visitor) atPassword() (page, at string) {
+	v.t.Helper()
+	v.do(http.MethodPost, "/change", url.Values{"name": {"amara@contoso.com"}})
+	v.do(http.MethodPost, "/verify/1", url.Values{"method": {"mail"}})
+	return v.do(http.MethodPost, "/verify/1/code", url.Values{"code": {v.b.letters.codes[len(v.b.letters.codes)-1]}})
+}
+
+func TestChangeThroughThePages(t *testing.T) {
+	v := newVisitor(t)
+	page, _ := v.do(http.MethodGet, "/start", nil)
+	if !strings.Contains(page, `href="/change"`) {
+		t.Error("the first page doesn't lead to a change")
+	}
+	if page, _ = v.do(http.MethodGet, "/change", nil); !strings.Contains(page, `action="/change"`) || strings.Contains(page, `name="problem"`) {
+		t.Error("the page asks for a problem, or posts elsewhere")
+	}
+	if page, at := v.do(http.MethodPost, "/change", url.Values{}); at != "/change" || !strings.Contains(page, "Enter your work email") {
+		t.Errorf("nothing typed: %s", at)
+	}
+	page, at := v.atPassword()
+	if at != "/password" || !strings.Contains(page, `id="current"`) || !strings.Contains(page, `id="password"`) {
+		t.Fatalf("at %s: %.300s", at, page)
+	}
+	v.submit(page)
+	a, err := v.b.store.OpenAttempts(t.Context())
+	if err != nil || len(a) != 1 {
+		t.Fatalf("%d open attempts, %v", len(a), err)
+	}
+	if err := v.b.Result(t.Context(), "contoso", "UAGENT", v.b.result(a[0], protocol.Refused, protocol.ReasonWrongPassword)); err != nil {
+		t.Fatal(err)
+	}
+	page, at = v.do(http.MethodGet, "/status/"+a[0].ID, nil)
+	if at != "/password" || strings.Count(page, "Your current password isn’t right. If you don’t remember it, reset it instead.") != 2 || !strings.Contains(page, `href="/start">Reset it instead`) {
+		t.Errorf("at %s after a wrong password: %.500s", at, page)
+	}
+	if strings.Contains(page, `id="current" type="password" value`) {
+		t.Error("a password is echoed")
+	}
+	v.submit(page)
+	if a, err = v.b.store.OpenAttempts(t.Context()); err != nil || len(a) != 1 {
+		t.Fatalf("%d open attempts, %v", len(a), err)
+	}
+	if err := v.b.Result(t.Context(), "contoso", "UAGENT", v.b.result(a[0], protocol.Changed, "")); err != nil {
+		t.Fatal(err)
+	}
+	if page, _ = v.do(http.MethodGet, "/status/"+a[0].ID, nil); !strings.Contains(page, "Your password has been changed in Active Directory") {
+		t.Errorf("%.500s", page)
+	}
+}
+
+// submit does what the page's script does, with a seal of nothing.
+func (v *visitor) submit(page string) {
+	v.t.Helper()
+	flow := regexp.MustCompile(`name="flow" value="([^"]+)"`).FindStringSubmatch(page)
+	if flow == nil {
+		v.t.Fatalf("no form: %.500s", page)
+	}
+	var ticket struct{ Request, Redirect string }
+	answer, _ := v.do(http.MethodPost, "/password/ticket", url.Values{"flow": {flow[1]}})
+	if err := json.Unmarshal([]byte(answer), &ticket); err != nil || ticket.Request == "" {
+		v.t.Fatalf("ticket %s, %v", answer, err)
+	}
+	sealed := base64.StdEncoding.EncodeToString(sealedBlank)
+	answer, _ = v.do(http.MethodPost, "/password", url.Values{"flow": {flow[1]}, "request": {ticket.Request}, "sealed": {sealed}})
+	if !strings.Contains(answer, "/status/") {
+		v.t.Fatalf("submitted: %s", answer)
+	}
+}
+
+// TestChangePageTellsBeforeTyping what holds for the person.
+func TestChangePageTellsBeforeTyping(t *testing.T) {
+	tries := func(n int) *int { return &n }
+	for name, c := range map[string]struct {
+		policy func(p *protocol.PersonPolicy, now time.Time)
+		says   string
+		not    string
+	}{
+		"nothing special": {func(p *protocol.PersonPolicy, _ time.Time) { p.TriesLeft = tries(9) }, "Current password", "tries for your"},
+		"few tries":       {func(p *protocol.PersonPolicy, _ time.Time) { p.TriesLeft = tries(2) }, "You have 2 tries for your current password", ""},
+		"one try":         {func(p *protocol.PersonPolicy, _ time.Time) { p.TriesLeft = tries(1) }, "You have 1 try for your current password", ""},
+		"no try":          {func(p *protocol.PersonPolicy, _ time.Time) { p.TriesLeft = tries(0) }, "We stopped, so your account doesn’t lock", `id="current"`},
+		"locked":          {func(p *protocol.PersonPolicy, _ time.Time) { p.Locked = true }, "Your account is locked", `id="current"`},
+		"cannot change":   {func(p *protocol.PersonPolicy, _ time.Time) { p.CannotChange = true }, "You can’t change this password yourself", `id="current"`},
+		"expired account": {func(p *protocol.PersonPolicy, _ time.Time) { p.Reason = protocol.ReasonAccountExpired }, "Your account has expired", `id="current"`},
+		"two accounts":    {func(p *protocol.PersonPolicy, _ time.Time) { p.Reason = protocol.ReasonAmbiguous }, "There are two active accounts for you", `id="current"`},
+		"rights":          {func(p *protocol.PersonPolicy, _ time.Time) { p.Reason = protocol.ReasonRights }, "Current password", "IT team"},
+		"expires soon":    {func(p *protocol.PersonPolicy, now time.Time) { p.ExpiresAt = protocol.MilliOf(now.Add(72 * time.Hour)) }, "Your password expires in 3 days", ""},
+		"expires later": {func(p *protocol.PersonPolicy, now time.Time) {
+			p.ExpiresAt = protocol.MilliOf(now.Add(960 * time.Hour))
+		}, "Your password expires on ", "won’t be locked out"},
+		"never expires": {func(p *protocol.PersonPolicy, now time.Time) {
+			p.ExpiresAt, p.NeverExpires = protocol.MilliOf(now.Add(72*time.Hour)), true
+		}, "Current password", "expires"},
+		"expired": {func(p *protocol.PersonPolicy, _ time.Time) { p.Expired = true }, "Your password has expired.", ""},
+		"minimum age": {func(p *protocol.PersonPolicy, now time.Time) {
+			p.MinAge, p.ChangeableAt = 86_400_000, protocol.MilliOf(now.Add(time.Hour))
+		}, "You can change it again after ", `id="current"`},
+		"must change, young": {func(p *protocol.PersonPolicy, now time.Time) {
+			p.MustChange, p.ChangeableAt = true, protocol.MilliOf(now.Add(time.Hour))
+		}, "You have to choose a new password", "change it again"},
+		"gone": {func(p *protocol.PersonPolicy, _ time.Time) { p.Found = false }, "We can’t find your account", `id="current"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := newVisitor(t)
+			c.policy(&v.b.fleet.policy, v.b.clock())
+			page, at := v.atPassword()
+			if !strings.Contains(page, c.says) || c.not != "" && strings.Contains(page, c.not) {
+				t.Errorf("at %s: %.3000s", at, page)
+			}
+		})
+	}
+}
+
+// TestChangeWithOldAgents is said on the first page, with the way that works.
+func TestChangeWithOldAgents(t *testing.T) {
+	v := newVisitor(t)
+	v.b.fleet.version = 1
+	page, at := v.do(http.MethodPost, "/change", url.Values{"name": {"amara@contoso.com"}})
+	if !strings.HasPrefix(at, "/status/") || !strings.Contains(page, "You can’t change your password here yet") || !strings.Contains(page, `href="/start">Reset your password`) {
+		t.Errorf("at %s: %.1000s", at, page)
+	}
+}
