@@ -114,8 +114,11 @@ func (p Page) Title() string {
 	return strings.TrimSpace(m[1])
 }
 
-// Start posts the first page. Problem is "forgot" or "locked".
+// Start posts the first page. Problem is "forgot" or "locked", or "change" for the first page of a change.
 func (v *Visitor) Start(ctx context.Context, name, problem string) (Page, error) {
+	if problem == "change" {
+		return v.Post(ctx, "/change", url.Values{"name": {name}})
+	}
 	return v.Post(ctx, "/start", url.Values{"name": {name}, "problem": {problem}})
 }
 
@@ -199,13 +202,13 @@ func (v *Visitor) Ticket(ctx context.Context) (Ticket, error) {
 	return t, nil
 }
 
-// Seal seals a password to a ticket.
-func (t Ticket) Seal(password []byte) ([]byte, error) {
+// Seal seals a new password to a ticket; for a change the current one stands before it.
+func (t Ticket) Seal(passwords ...[]byte) ([]byte, error) {
 	key, err := seal.NewPublicKey(t.Key)
 	if err != nil {
 		return nil, err
 	}
-	return seal.Seal(key, t.Header, password)
+	return seal.Seal(key, t.Header, passwords...)
 }
 
 // Sent is the answer to a submission.
@@ -233,8 +236,9 @@ func (v *Visitor) Send(ctx context.Context, t Ticket, sealed []byte) (Sent, erro
 	return s, nil
 }
 
-// Choose seals and sends a password, with a fresh ticket as often as the portal asks for one.
-func (v *Visitor) Choose(ctx context.Context, password []byte) error {
+// Choose seals and sends a new password, for a change the current one before it, with a fresh ticket as often as the
+// portal asks for one.
+func (v *Visitor) Choose(ctx context.Context, passwords ...[]byte) error {
 	for range 3 {
 		t, err := v.Ticket(ctx)
 		if err != nil {
@@ -244,7 +248,7 @@ func (v *Visitor) Choose(ctx context.Context, password []byte) error {
 			v.see(Page{Path: t.Redirect})
 			return nil
 		}
-		sealed, err := t.Seal(password)
+		sealed, err := t.Seal(passwords...)
 		if err != nil {
 			return err
 		}

@@ -148,6 +148,12 @@ func (b *browser) begin(t *testing.T, s *site, p lab.Person, problem string) {
 	b.sees(t, fmt.Sprintf("document.querySelector('input[name=problem]:checked').value === %q", problem))
 	b.tab(t, "main button")
 	b.keys(t, enter)
+	b.check(t, s, p)
+}
+
+// check has a code sent, and types it.
+func (b *browser) check(t *testing.T, s *site, p lab.Person) {
+	t.Helper()
 	b.sees(t, "document.querySelector('button[name=method]')")
 	b.tab(t, "button[name=method]")
 	since := time.Now()

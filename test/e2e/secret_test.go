@@ -108,7 +108,7 @@ func files(t *testing.T, dir string, look func(where string, b []byte)) {
 	}
 }
 
-// The password of a whole reset is searched for wherever it must not be: the server's memory, the database,
+// The passwords of a whole reset, and of a change after it, are searched for wherever they must not be: the server's memory, the database,
 // every file of the work folder, the mail, and everything that crossed the network.
 func TestSecretIsNowhere(t *testing.T) {
 	t.Parallel()
@@ -160,9 +160,18 @@ func secretHunt(t *testing.T, s *site, database func(look func(where string, b [
 	}
 	shows(t, choose(t, v, chosen), "changed")
 	s.changed(t, p, before, chosen)
+	wrong, next := "Mark-Er9-wrong"+lab.RandomPassword(), "Mark-Er5-€"+lab.RandomPassword()
+	if page := change(t, v, p, wrong, next); page.Path != "/password" {
+		t.Fatalf("a wrong current password leads to %q", page.Title())
+	}
+	must(t, v.Choose(t.Context(), []byte(chosen), []byte(next)))
+	page, err := v.Outcome(t.Context())
+	must(t, err)
+	shows(t, page, "changed")
+	s.holds(t, p, next, chosen)
 	flows := traffic.finish(t)
 
-	for _, secret := range []string{refused, chosen} {
+	for _, secret := range []string{refused, chosen, wrong, next} {
 		all := forms(secret)
 		memory(t, s.Server.PID(), func(where string, b []byte) { hunt(t, "the server's "+where, b, all) })
 		files(t, filepath.Dir(s.Path("server.log")), func(where string, b []byte) { hunt(t, where, b, all) })
