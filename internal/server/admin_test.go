@@ -175,10 +175,12 @@ func TestOperatorsAreLimited(t *testing.T) {
 		if n != 10 {
 			t.Errorf("one person was written %d times", n)
 		}
-		for n = 0; n < 100; n++ {
+		n = 0
+		for range 100 {
 			if _, err := b.AdminReset(t.Context(), b.tenant, "cli:busy", "nobody", []byte("Set-by-an-admin-1")); errors.As(err, &limited) {
 				break
 			}
+			n++
 		}
 		if n != 60 {
 			t.Errorf("an operator tried %d names", n)

@@ -73,7 +73,7 @@ func (v *visitor) do(method, path string, form url.Values) (page, at string) {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	defer answer.Body.Close() //nolint:errcheck // read only
+	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		v.t.Fatal(err)

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"homeward/internal/protocol"
 	"homeward/internal/seal"
 )
@@ -93,19 +91,21 @@ func (s *Service) resolve(ctx context.Context, slow bool) error {
 		return err
 	}
 	s.silences.keep(open)
-	g := errgroup.Group{}
-	g.SetLimit(resolveAtOnce)
+	var asking sync.WaitGroup
+	turns := make(chan struct{}, resolveAtOnce)
 	for _, a := range open {
 		age := s.Now().Sub(a.SubmittedAt)
 		if a.State == Submitted && s.waiters.watched(a.Request) || age > resolveFast && !slow || age > resolveFor {
 			continue
 		}
-		g.Go(func() error {
+		turns <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-turns }()
 			s.resolveOne(ctx, a)
-			return nil
 		})
 	}
-	return g.Wait()
+	asking.Wait()
+	return nil
 }
 
 // resolveOne asks what became of a request, and stores the answer.

@@ -36,15 +36,15 @@ func full(tenant, id string) reset.Attempt {
 }
 
 func attemptTests() []test {
-	read := func(t *testing.T, e *env, tenant, id string) reset.Attempt {
+	read := func(t *testing.T, e *env, id string) reset.Attempt {
 		t.Helper()
-		return at[reset.Attempt](t)(e.Attempt(e.ctx, tenant, id))
+		return at[reset.Attempt](t)(e.Attempt(e.ctx, TenantA, id))
 	}
 	return []test{
 		{"comes back as created", func(t *testing.T, e *env) {
 			for _, want := range []reset.Attempt{attempt(TenantA, "bare"), full(TenantA, "full")} {
 				ok(t, e.CreateAttempt(e.ctx, want))
-				if diff := cmp.Diff(want, read(t, e, TenantA, want.ID)); diff != "" {
+				if diff := cmp.Diff(want, read(t, e, want.ID)); diff != "" {
 					t.Error(diff)
 				}
 				bySession := at[reset.Attempt](t)(e.AttemptBySession(e.ctx, TenantA, want.Session))
@@ -67,10 +67,10 @@ func attemptTests() []test {
 			if diff := cmp.Diff(next, got); diff != "" {
 				t.Error(diff)
 			}
-			if diff := cmp.Diff(next, read(t, e, TenantA, "a")); diff != "" {
+			if diff := cmp.Diff(next, read(t, e, "a")); diff != "" {
 				t.Error(diff)
 			}
-			if diff := cmp.Diff(attempt(TenantA, "bystander"), read(t, e, TenantA, "bystander")); diff != "" {
+			if diff := cmp.Diff(attempt(TenantA, "bystander"), read(t, e, "bystander")); diff != "" {
 				t.Error(diff)
 			}
 		}},
@@ -158,7 +158,7 @@ func attemptTests() []test {
 			moved := want
 			moved.Operator = "somebody else"
 			at[reset.Attempt](t)(e.Move(e.ctx, moved, reset.Started))
-			if got := read(t, e, TenantA, "a").Operator; got != want.Operator {
+			if got := read(t, e, "a").Operator; got != want.Operator {
 				t.Errorf("operator is %q", got)
 			}
 		}},
