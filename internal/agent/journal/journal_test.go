@@ -93,6 +93,50 @@ func TestLifeOfARequest(t *testing.T) {
 	}
 }
 
+// An administrator's reset is two writes; between them the journal says so. A file with such an entry is of the newer
+// schema, so that an older agent says what is the matter.
+func TestConfirm(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.db")
+	j := openAt(t, path)
+	e := newEntry(1)
+	accept(t, j, e)
+	if err := j.Confirm(t.Context(), e.ID); !errors.Is(err, errEntry) {
+		t.Errorf("confirmed before it was sent: %v", err)
+	}
+	must(t, j.Sending(t.Context(), e.ID, Before{DC: "dc1", Version: 7}))
+	must(t, j.Sending(t.Context(), e.ID, Before{DC: "dc2", Version: 8})) // nothing had been sent to dc1
+	if v := schemaOf(t, j); v != schemaOne {
+		t.Errorf("schema %q before there is anything new in it", v)
+	}
+	must(t, j.Confirm(t.Context(), e.ID))
+	if err := j.Sending(t.Context(), e.ID, Before{DC: "dc3"}); !errors.Is(err, ErrDone) {
+		t.Errorf("sending after the confirmation: %v", err)
+	}
+	must(t, j.Close())
+	j = openAt(t, path)
+	if v := schemaOf(t, j); v != schemaTwo {
+		t.Errorf("schema %q", v)
+	}
+	got, err := j.Get(e.ID)
+	must(t, err)
+	if !got.Confirmed || got.State != Sending || got.Before.DC != "dc2" || got.Before.Version != 8 {
+		t.Errorf("got %+v", got)
+	}
+	must(t, j.Finish(t.Context(), e.ID, protocol.Result{Outcome: protocol.Changed, MustChange: protocol.MustChangeSet}))
+	if err := j.Confirm(t.Context(), e.ID); !errors.Is(err, ErrDone) {
+		t.Errorf("confirmed after the end: %v", err)
+	}
+}
+
+func schemaOf(t testing.TB, j *Journal) (v string) {
+	t.Helper()
+	must(t, j.db.View(func(tx *bolt.Tx) error {
+		v = string(tx.Bucket(metaBucket()).Get(schemaKey()))
+		return nil
+	}))
+	return v
+}
+
 func TestAcceptedOnce(t *testing.T) {
 	j := fresh(t)
 	first := newEntry(1)
@@ -322,6 +366,7 @@ func FuzzDecodeEntry(f *testing.F) {
 	e.State = Accepted
 	for _, with := range []func(*Entry){
 		func(*Entry) {}, func(e *Entry) { e.State, e.Before = Sending, &Before{DC: "dc"} },
+		func(e *Entry) { e.Confirmed = true },
 		func(e *Entry) { e.State, e.Result = Done, &protocol.Result{Outcome: protocol.Changed} },
 	} {
 		with(&e)

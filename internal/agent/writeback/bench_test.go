@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"homeward/internal/directory"
 	"homeward/internal/lab"
 	"homeward/internal/protocol"
 	"homeward/test/dctest"
@@ -49,4 +50,38 @@ func BenchmarkReset(b *testing.B) {
 func median[T ~int64](v []T) T {
 	slices.Sort(v)
 	return v[len(v)/2]
+}
+
+// BenchmarkProof is what it costs to tell from the directory what became of a write: on its own account, and for
+// another agent on the server's word.
+func BenchmarkProof(b *testing.B) {
+	dc := dctest.Private(b, lab.Options{})
+	dc.SetPolicy(b, dctest.Policy{MinLength: 8, Complexity: true})
+	w := newBench(b, dc)
+	o := w.another(b, dc)
+	p := dc.NewPerson(b)
+	var own, foreign []time.Duration
+	for b.Loop() {
+		a, id := w.reset(b, p, lab.RandomPassword())
+		e, err := w.journal.Get(id)
+		if err != nil {
+			b.Fatal(err)
+		}
+		u := &unresolved{guid: directory.GUID(anchor(b, p)), evidence: evidence{op: e.Operation, mark: *e.Before, since: time.Now()}}
+		start := time.Now()
+		seen, err := w.dir.Witnesses(b.Context(), u.guid, u.mark.Invocation)
+		if v := u.judge(seen, err, time.Now(), time.Minute); v.outcome != protocol.Changed {
+			b.Fatalf("%+v", v)
+		}
+		own = append(own, time.Since(start))
+
+		c := caseOf(b, p, protocol.Reset, a, time.Now().Add(time.Minute))
+		start = time.Now()
+		if r := o.ask(b, id, c); r.Outcome != protocol.Changed {
+			b.Fatalf("%+v", r)
+		}
+		foreign = append(foreign, time.Since(start))
+	}
+	b.ReportMetric(median(own).Seconds()*1e3, "own-ms")
+	b.ReportMetric(median(foreign).Seconds()*1e3, "by-case-ms")
 }

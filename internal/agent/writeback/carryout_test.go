@@ -244,7 +244,6 @@ func TestRefusedEnvelopes(t *testing.T) {
 }
 
 // A seal made for another header is signed correctly, but does not open.
-
 func TestSealForAnotherRequest(t *testing.T) {
 	dc := dctest.Start(t)
 	b := newBench(t, dc)

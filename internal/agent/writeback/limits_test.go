@@ -30,7 +30,6 @@ func TestOverloaded(t *testing.T) {
 }
 
 // A request that waited too long for its turn is not written any more.
-
 func TestExpiredBeforeItsTurn(t *testing.T) {
 	dc := dctest.Start(t)
 	b := newBench(t, dc)

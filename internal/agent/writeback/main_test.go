@@ -44,6 +44,7 @@ type bench struct {
 	log     *logged
 
 	mu      sync.Mutex
+	ahead   time.Duration // of the agent's clock
 	offline bool
 	results []protocol.Result
 	latest  time.Time // when the last result was published
@@ -101,7 +102,7 @@ func (b *bench) start(t testing.TB, dc *dctest.DC, opts ...benchOption) {
 	}
 	deps := Deps{
 		Keys: keyring{b.key}, CommandKeys: func() []ed25519.PublicKey { return []ed25519.PublicKey{b.command.Public().(ed25519.PublicKey)} }, Tenant: tenant, Agent: agent, Logger: logger,
-		Publish: b.publish, Settle: 300 * time.Millisecond, Late: 100 * time.Millisecond,
+		Publish: b.publish, Now: b.now, Settle: 300 * time.Millisecond, Late: 100 * time.Millisecond,
 	}
 	for _, opt := range opts {
 		opt(b, &config, &deps)
@@ -124,6 +125,18 @@ func (b *bench) start(t testing.TB, dc *dctest.DC, opts ...benchOption) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.stop(t) })
+}
+
+func (b *bench) now() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Now().Add(b.ahead)
+}
+
+func (b *bench) setAhead(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ahead = d
 }
 
 func (b *bench) stop(t testing.TB) {
@@ -198,13 +211,14 @@ func (b *bench) run(t testing.TB) (stop func()) {
 type command struct {
 	header  seal.Header
 	secrets []string
+	body    []byte // of a question, in the sealed part's place
 	to      seal.PublicKey
 	by      ed25519.PrivateKey
 }
 
 func (b *bench) newCommand(t testing.TB, op protocol.Operation, anchor []byte, secrets ...string) *command {
 	t.Helper()
-	now := time.Now()
+	now := b.now()
 	c := &command{secrets: secrets, to: b.key.Public(), by: b.command, header: seal.Header{
 		Tenant: tenant, Anchor: anchor, Operation: string(op),
 		Issued: now, AcceptBy: now.Add(3 * time.Second), Expires: now.Add(time.Minute),
@@ -224,7 +238,7 @@ func (c *command) envelope(t testing.TB) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sealed []byte
+	sealed := c.body
 	if len(c.secrets) > 0 {
 		secrets := make([][]byte, len(c.secrets))
 		for i, s := range c.secrets {

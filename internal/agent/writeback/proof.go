@@ -35,9 +35,7 @@ func (w *Writeback) Recover(ctx context.Context) error {
 	for len(w.leftover) > 0 {
 		e := w.leftover[0]
 		if e.State == journal.Accepted {
-			if err := w.neverSent(ctx, e); err != nil {
-				return fmt.Errorf("recover: %w", err)
-			}
+			w.neverSent(ctx, e)
 		} else {
 			guid, err := anchorOf(e)
 			if err != nil {
@@ -57,15 +55,16 @@ func (w *Writeback) Recover(ctx context.Context) error {
 	return nil
 }
 
-func (w *Writeback) neverSent(ctx context.Context, e journal.Entry) error {
+// neverSent ends a request that was accepted only. The caller holds mu.
+func (w *Writeback) neverSent(ctx context.Context, e journal.Entry) {
 	result := w.result(e.Operation, e.ID, protocol.Failed, protocol.ReasonNotWritten, failEvent(e.Operation, protocol.ReasonNotWritten))
 	result.Detail = "the agent stopped after accepting the request, before anything was sent to the directory"
 	result.Hops = []protocol.Hop{{Name: "accepted", At: e.AcceptedAt}, {Name: "recovered", At: result.At}}
-	if err := w.d.Journal.Finish(ctx, e.ID, result); err != nil {
-		return err
-	}
 	w.log(ctx, slog.LevelWarn, event.Code(result.Event), e.Operation, e.ID, slog.String("reason", string(result.Reason)))
-	return nil
+	if err := w.d.Journal.Finish(ctx, e.ID, result); err != nil {
+		w.log(ctx, slog.LevelError, event.StateError, e.Operation, e.ID, slog.Any("error", err))
+		w.unstored[e.ID] = &unstored{result: result}
+	}
 }
 
 // leaveOpen hands a request whose write got no answer to Run.

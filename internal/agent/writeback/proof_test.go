@@ -15,14 +15,7 @@ import (
 	"homeward/test/dctest"
 )
 
-// wire is a TCP line to the DC that can lose one direction, as a broken network does.
-
-// over lets a bench reach the DC through w.
-
-// beforeWriting calls do between the look at the account and the write.
-
 // warm makes the connection that writes, so that a cut line does not stop the dialling already.
-
 func (b *bench) warm(t testing.TB, p lab.Person) {
 	t.Helper()
 	if err := b.dir.Unlock(t.Context(), b.account(t, p)); err != nil {
@@ -31,7 +24,6 @@ func (b *bench) warm(t testing.TB, p lab.Person) {
 }
 
 // wantTruth compares a result with what the directory really does.
-
 func wantTruth(t testing.TB, dc *dctest.DC, p lab.Person, next string, r protocol.Result) {
 	t.Helper()
 	err := dc.Bind(p.UPN, next)
@@ -95,7 +87,6 @@ func TestRequestLost(t *testing.T) {
 }
 
 // kill carries out a reset and ends the agent in the middle of the write, when ready says so.
-
 func (b *bench) kill(t testing.TB, data []byte, ready <-chan struct{}) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -147,9 +138,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 }
 
 // The frozen DC has the write in its receive buffer when the agent dies. Whether it carries it out when it
-
 // thaws is its own affair, as long as what is said is true.
-
 func TestKilledWhileTheControllerIsFrozen(t *testing.T) {
 	dc := dctest.Private(t, lab.Options{})
 	line := newWire(t, dc)
@@ -183,7 +172,6 @@ func TestKilledWhileTheControllerIsFrozen(t *testing.T) {
 }
 
 // An agent that is stopped before anything was sent says so.
-
 func TestStoppedBeforeSending(t *testing.T) {
 	dc := dctest.Start(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -238,7 +226,6 @@ func TestAcceptedOnly(t *testing.T) {
 }
 
 // The helpdesk sets a password while the outcome is open: nobody can say which one holds.
-
 func TestSomebodyElseResetsToo(t *testing.T) {
 	dc := dctest.Start(t)
 	line := newWire(t, dc)

@@ -1,9 +1,11 @@
 package writeback
 
 import (
+	"context"
 	"strings"
 	"testing"
 
+	"homeward/internal/agent/activedirectory"
 	"homeward/internal/lab"
 	"homeward/internal/protocol"
 	"homeward/internal/seal"
@@ -28,6 +30,22 @@ func TestPolicyAndProbe(t *testing.T) {
 	}
 	if got.ChangeableAt != got.PasswordSet+120_000 {
 		t.Errorf("changeable at %v, set at %v", got.ChangeableAt.Time(), got.PasswordSet.Time())
+	}
+	if got.Domain != strings.ToLower(dc.Realm()) || got.MustChange || got.Expired || got.NeverExpires || got.CannotChange || got.ExpiresAt < got.PasswordSet {
+		t.Errorf("policy of version 2 %+v", got)
+	}
+	if got.TriesLeft == nil || *got.TriesLeft != 0 {
+		t.Errorf("a locked account has %v tries left", got.TriesLeft)
+	}
+	special := dc.NewPerson(t)
+	dc.Set(t, special.DN, "userAccountControl", "66048") // password never expires
+	dc.Grant(t, special.DN, "(OD;;CR;ab721a53-1e2f-11d0-9819-00aa0040529b;;WD)(OD;;CR;ab721a53-1e2f-11d0-9819-00aa0040529b;;PS)")
+	if got := ask(t, protocol.Policy, anchor(t, special)); got.Reason != "" || !got.NeverExpires || !got.CannotChange || got.ExpiresAt != 0 || got.TriesLeft == nil || *got.TriesLeft < 1 {
+		t.Errorf("never expires and may not change: %+v", got)
+	}
+	dc.MustChange(t, special)
+	if got := ask(t, protocol.Policy, anchor(t, special)); !got.MustChange || got.Expired || got.ChangeableAt != 0 {
+		t.Errorf("must change: %+v", got)
 	}
 	protected := dc.NewPerson(t)
 	dc.SetAdminCount(t, protected)
@@ -68,4 +86,66 @@ func TestProve(t *testing.T) {
 		t.Errorf("answer %+v", a)
 	}
 	b.wantUntouched(t, p, before)
+}
+
+// testCommand is a Test as the server makes it.
+func (b *bench) testCommand(t testing.TB, body string) []byte {
+	t.Helper()
+	c := b.newCommand(t, protocol.Test, nil)
+	c.body = []byte(body)
+	return c.envelope(t)
+}
+
+func TestTestWrite(t *testing.T) {
+	dc := dctest.Start(t)
+	begun, end := make(chan string, 1), make(chan struct{})
+	b := newBench(t, dc, func(_ *bench, _ *activedirectory.Config, d *Deps) {
+		d.Test = func(_ context.Context, domain string) protocol.TestResult {
+			begun <- domain
+			<-end
+			return protocol.TestResult{Outcome: protocol.Changed, Micros: 26000}
+		}
+	})
+	const body = `{"v":2,"domain":"corp.contoso.test"}`
+	first := make(chan protocol.TestResult, 1)
+	go func() {
+		var r protocol.TestResult
+		b.handle(t, protocol.Test, b.testCommand(t, body), &r)
+		first <- r
+	}()
+	if got := <-begun; got != "corp.contoso.test" {
+		t.Errorf("domain %q", got)
+	}
+	var second protocol.TestResult
+	b.handle(t, protocol.Test, b.testCommand(t, body), &second)
+	if second.Outcome != protocol.Failed || second.Reason != protocol.ReasonOverloaded {
+		t.Errorf("a second one beside it: %+v", second)
+	}
+	close(end)
+	if r := <-first; r.Outcome != protocol.Changed || r.Domain != "corp.contoso.test" || r.Request == "" || r.At == 0 || r.Micros != 26000 || r.Version != protocol.Version {
+		t.Errorf("result %+v", r)
+	}
+	for _, bad := range []string{"", "{}", `{"v":2,"domain":""}`, `{"v":2,"domain":"a","password":"x"}`, "x"} {
+		var r protocol.TestResult
+		b.handle(t, protocol.Test, b.testCommand(t, bad), &r)
+		if r.Outcome != protocol.Failed || r.Reason != protocol.ReasonMalformed {
+			t.Errorf("%q: %+v", bad, r)
+		}
+	}
+	person := b.newCommand(t, protocol.Test, make([]byte, 16)) // a test names no person
+	person.body = []byte(body)
+	var r protocol.TestResult
+	b.handle(t, protocol.Test, person.envelope(t), &r)
+	if r.Reason != protocol.ReasonMalformed {
+		t.Errorf("with a person: %+v", r)
+	}
+}
+
+func TestTestWriteWithoutAccount(t *testing.T) {
+	b := newBench(t, dctest.Start(t))
+	var r protocol.TestResult
+	b.handle(t, protocol.Test, b.testCommand(t, `{"v":2,"domain":"corp.contoso.test"}`), &r)
+	if r.Outcome != protocol.Failed || r.Reason != protocol.ReasonNotFound {
+		t.Errorf("result %+v", r)
+	}
 }
