@@ -34,7 +34,8 @@ func TestTriesLeft(t *testing.T) {
 		{"no window: they count for good", Account{BadPasswords: 2, BadPasswordAt: now.AddDate(-1, 0, 0)}, directory.PasswordPolicy{LockoutThreshold: 3}, 0, true},
 		{"threshold of one", Account{}, directory.PasswordPolicy{LockoutThreshold: 1}, 0, true},
 		{
-			"the controller's clock is ahead", Account{BadPasswords: 2, BadPasswordAt: now, DC: Controller{Offset: 40 * time.Minute}},
+			"the controller's clock is ahead",
+			Account{BadPasswords: 2, BadPasswordAt: now, DC: Controller{Offset: 40 * time.Minute}},
 			policy, 2, true,
 		},
 	} {
@@ -179,4 +180,45 @@ func TestOneAtATime(t *testing.T) {
 	if len(o.busy) != 0 {
 		t.Errorf("%d left behind", len(o.busy))
 	}
+}
+
+// Wrong passwords are counted by each controller for itself: the PDC emulator's count stops a change on another.
+func TestCountOfThePDCEmulatorStopsAChangeElsewhere(t *testing.T) {
+	one := dctest.Private(t, lab.Options{})
+	two := one.Join(t)
+	p := one.NewPerson(t)
+	if err := two.Replicate(t.Context(), one.DC); err != nil {
+		t.Fatal(err)
+	}
+	there := configFor(t, one)
+	there.URLs = []string{two.LDAPSURL()}
+	both := configFor(t, one)
+	both.URLs = append(both.URLs, two.LDAPSURL())
+	d := open(t, both)
+	account(t, d, p) // both controllers are known from here on
+	a := account(t, open(t, there), p)
+	if a.DC.Host == account(t, d, p).DC.Host {
+		t.Fatalf("both read from %s", a.DC.Host)
+	}
+	policy, err := d.Policy(t.Context(), a)
+	if err != nil || policy.LockoutThreshold < 2 {
+		t.Fatalf("%+v, %v", policy, err)
+	}
+	for range policy.LockoutThreshold - 1 {
+		wantBind(t, one, p, "wrong", "52e")
+	}
+	wantReason(t, d.Change(t.Context(), a, []byte("wrong"), []byte(lab.RandomPassword())), protocol.ReasonLastTry)
+	if n := two.Attr(t, p.DN, "badPwdCount"); len(n) != 0 {
+		t.Errorf("%s wrong passwords counted on %s", n, a.DC.Host)
+	}
+	if account(t, d, p).Locked() {
+		t.Error("the account is locked")
+	}
+	// Once the person has signed in properly, the change goes to the controller it was read from.
+	wantBind(t, one, p, p.Password, "")
+	next := lab.RandomPassword()
+	if err := d.Change(t.Context(), a, []byte(p.Password), []byte(next)); err != nil {
+		t.Fatal(err)
+	}
+	wantBind(t, two, p, next, "")
 }

@@ -108,8 +108,7 @@ const soon = 20 * time.Second
 func wantNoSecret(t testing.TB, err error, secrets ...string) {
 	t.Helper()
 	var texts []string
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		texts = append(texts, e.Detail, fmt.Sprintf("%+v", *e), fmt.Sprintf("%+v", e.Rule))
 	}
 	for at := err; at != nil; at = errors.Unwrap(at) {
