@@ -45,6 +45,10 @@ func tryable(seen []Account, p directory.PasswordPolicy) error {
 		if err := w.Refusal(protocol.Change); err != nil {
 			return err
 		}
+		// Where nobody has typed a wrong one yet the attribute is absent, just as where it may not be read.
+		if err := w.lacks(ReadBadPwdCount); err != nil && p.LockoutThreshold > 0 {
+			return err
+		}
 		if n, limited := w.TriesLeft(p); limited && n < 1 {
 			return &Error{
 				Reason: protocol.ReasonLastTry, doing: "count the wrong passwords on " + w.DC.Host + ": one more could lock the account",

@@ -222,3 +222,24 @@ func TestCountOfThePDCEmulatorStopsAChangeElsewhere(t *testing.T) {
 	}
 	wantBind(t, two, p, next, "")
 }
+
+// What cannot be counted cannot be guarded.
+func TestUnreadableCountStopsAChange(t *testing.T) {
+	dc := dctest.Start(t)
+	d := open(t, configFor(t, dc))
+	p := dc.NewPerson(t)
+	dc.Grant(t, p.DN, "(OD;;RP;bf96792e-0de6-11d0-a285-00aa003049e2;;$S)") // badPwdCount, [MS-ADA1]
+	a := account(t, d, p)
+	err := d.Change(t.Context(), a, []byte("wrong"), []byte(lab.RandomPassword()))
+	if e := wantReason(t, err, protocol.ReasonRights); !strings.Contains(e.Error(), "Read badPwdCount") {
+		t.Errorf("%v: want the right named", e)
+	}
+	if n := badPasswords(t, dc, p); n != 0 {
+		t.Errorf("%d wrong passwords counted", n)
+	}
+	// Where nothing locks, nothing need be counted.
+	dc.ApplyPSO(t, p, dctest.Policy{MinLength: 12})
+	if err := change(t, d, p, p.Password, lab.RandomPassword()); err != nil {
+		t.Error(err)
+	}
+}

@@ -206,11 +206,12 @@ func (a Account) Changeable(p directory.PasswordPolicy) time.Time {
 
 // nameMissing adds to a refusal for want of rights which ones the account's DACL does not give the agent. A
 // reset with its unlock is refused whole when one of two is missing, and controllers name neither.
-func (a Account) nameMissing(err error) error {
-	var e, missing *Error
-	if errors.As(err, &e) && e.Reason == protocol.ReasonRights && errors.As(a.Missing(), &missing) {
-		e.doing += ": " + missing.doing
-		e.Detail = missing.doing + "; " + e.Detail
+func nameMissing(err, missing error) error {
+	e, ok := errors.AsType[*Error](err)
+	m, known := errors.AsType[*Error](missing)
+	if ok && known && e.Reason == protocol.ReasonRights {
+		e.doing += ": " + m.doing
+		e.Detail = m.doing + "; " + e.Detail
 	}
 	return err
 }

@@ -69,7 +69,7 @@ func (d *Directory) explained(ctx context.Context, err error, a Account, passwor
 	}
 	switch e.Reason {
 	case protocol.ReasonRights:
-		return a.nameMissing(err)
+		return nameMissing(err, a.Missing())
 	case protocol.ReasonTooShort, protocol.ReasonTooSimple, protocol.ReasonTooYoung, protocol.ReasonUsedBefore, protocol.ReasonRuleUnknown:
 		now, policy := d.again(ctx, a)
 		e.explain(password, now, policy)

@@ -18,6 +18,7 @@ const (
 	WriteLockoutTime Right = "Write lockoutTime"
 	WritePwdLastSet  Right = "Write pwdLastSet" //nolint:gosec // G101: the name of a right, no credential
 	ReadAccount      Right = "Read the account"
+	ReadBadPwdCount  Right = "Read badPwdCount" //nolint:gosec // G101: the name of a right, no credential
 )
 
 // Rights elsewhere.
@@ -52,6 +53,8 @@ func (s *schema) bits(r Right, class directory.GUID) []security.Right {
 		return []security.Right{s.property(security.WriteProperty, "lockoutTime", class)}
 	case WritePwdLastSet:
 		return []security.Right{s.property(security.WriteProperty, "pwdLastSet", class)}
+	case ReadBadPwdCount:
+		return []security.Right{s.property(security.ReadProperty, "badPwdCount", class)}
 	case ReadAccount:
 		var all []security.Right
 		for _, name := range readAttributes() {
@@ -116,7 +119,7 @@ func (d *Directory) evaluate(c *conn, sd []byte) grants {
 		return grants{}
 	}
 	g := grants{known: true}
-	for _, r := range []Right{ResetPassword, WriteLockoutTime, WritePwdLastSet} {
+	for _, r := range []Right{ResetPassword, WriteLockoutTime, WritePwdLastSet, ReadBadPwdCount} {
 		if o := d.schema.judge(desc, c.token, r, userClass()).Outcome; o == security.Missing || o == security.Denied {
 			g.missing = append(g.missing, r)
 		}

@@ -19,7 +19,7 @@ func (d *Directory) Unlock(ctx context.Context, a Account) error {
 	m := ldap.NewModifyRequest(a.GUID.DN(), nil)
 	m.Replace("lockoutTime", []string{"0"})
 	err := d.write(ctx, a.DC, func(c *conn) error { return sent("unlock the account", c.ldap.Modify(m)) })
-	return a.nameMissing(err)
+	return nameMissing(err, a.MissingUnlock())
 }
 
 // MustChange makes the person choose another password at the next sign-in: pwdLastSet=0, a second modify,
@@ -45,5 +45,5 @@ func (d *Directory) MustChange(ctx context.Context, a Account) (protocol.MustCha
 	case errors.As(err, &e) && e.Sent:
 		return protocol.MustChangeUnknown, err
 	}
-	return protocol.MustChangeRefused, err
+	return protocol.MustChangeRefused, nameMissing(err, a.MissingMustChange())
 }
