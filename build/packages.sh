@@ -12,6 +12,7 @@ if [ "${1:-}" = test ]; then
   want chromium chromium
   [ -d /usr/share/fonts/truetype ] || need+=(fonts-liberation) # the browser's pages are measured
   want npm npm
+  want ip iproute2 # cables that can be pulled
   ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need+=(postgresql)
 fi
 [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || need+=(debian-archive-keyring)

@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// address is a loopback address that belongs to this process until release.
+// address is a loopback address that belongs to this process until release, or a cable's, without a lock.
 type address struct {
 	ip   string
 	lock *os.File
@@ -68,7 +68,7 @@ func portsFree(ctx context.Context, ip string) error {
 }
 
 func (a *address) release() error {
-	if a == nil {
+	if a == nil || a.lock == nil {
 		return nil
 	}
 	err := a.lock.Close()

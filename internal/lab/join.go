@@ -24,14 +24,17 @@ const maxJoined = 8
 // Join starts another writable DC of the same domain, on an address of its own. Its certificate is signed by the
 // same authority, its changes reach the others within a second or two, and DNS lists it. It needs d to run
 // meanwhile, and takes about five seconds. End it with Stop; d keeps believing that it exists.
-func (d *DC) Join(ctx context.Context) (*DC, error) { return d.join(ctx, false) }
+func (d *DC) Join(ctx context.Context) (*DC, error) { return d.join(ctx, false, nil) }
+
+// JoinBehind is Join with the new DC behind a cable. The DC it joins is behind one of the same network.
+func (d *DC) JoinBehind(ctx context.Context, c *Cable) (*DC, error) { return d.join(ctx, false, c) }
 
 // JoinReadOnly starts a read-only DC (RODC) of the same domain, which refers every write to a writable one. It
 // holds the service account's password and nobody else's: no other account can sign in there, the administrator
 // included, because the lab runs no winbind, through which an RODC asks a writable DC.
-func (d *DC) JoinReadOnly(ctx context.Context) (*DC, error) { return d.join(ctx, true) }
+func (d *DC) JoinReadOnly(ctx context.Context) (*DC, error) { return d.join(ctx, true, nil) }
 
-func (d *DC) join(ctx context.Context, readOnly bool) (*DC, error) {
+func (d *DC) join(ctx context.Context, readOnly bool, cable *Cable) (*DC, error) {
 	first := d
 	if d.first != nil {
 		first = d.first
@@ -43,7 +46,7 @@ func (d *DC) join(ctx context.Context, readOnly bool) (*DC, error) {
 	if n > maxJoined {
 		return nil, fmt.Errorf("joining a DC: %d have joined already", maxJoined)
 	}
-	j := &DC{root: d.root, log: d.log, issuer: d.issuer, first: first, filter: d.filter, readOnly: readOnly}
+	j := &DC{root: d.root, log: d.log, issuer: d.issuer, first: first, filter: d.filter, readOnly: readOnly, cable: cable}
 	if err := j.prepareJoined(ctx, hostName(n+1)); err != nil {
 		return nil, errors.Join(fmt.Errorf("joining a DC to %s: %w", first.Addr(), err), j.Stop())
 	}
@@ -59,7 +62,7 @@ func (d *DC) prepareJoined(ctx context.Context, host string) error {
 		return fmt.Errorf("folder for the DC: %w", err)
 	}
 	d.dir = d.folder.path
-	if d.address, err = cache.reserveAddress(ctx); err != nil {
+	if err := d.takeAddress(ctx, cache); err != nil {
 		return err
 	}
 	who := *d.first.contents
@@ -95,7 +98,7 @@ func (d *DC) becomeMember(ctx context.Context) error {
 	if err := os.WriteFile(script, []byte(joinScript), 0o600); err != nil {
 		return err
 	}
-	err = runIsolated(ctx, strings.NewReader(string(req)), "sh", "-c", enterScript, "enter", d.root, d.dir, "python3", "/lab/join.py")
+	err = runIsolated(ctx, strings.NewReader(string(req)), d.wired("sh", "-c", enterScript, "enter", d.root, d.dir, "python3", "/lab/join.py")...)
 	if err != nil {
 		return err
 	}

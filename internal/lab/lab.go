@@ -40,6 +40,9 @@ type Options struct {
 	// standard input, exit status 0 accepts, SAMBA_CPS_ACCOUNT_NAME names the account). It is copied into the
 	// DC's folder and runs inside the lab root, which has /bin/sh and python3; it sees [DC.Dir] as /lab.
 	PasswordFilter string
+	// Cable puts the DC behind a cable, at the cable's address, instead of on a loopback address: the test can
+	// unplug it. Other DCs of the domain have to be on the same Network.
+	Cable *Cable
 	// Logger hears what takes time. Nil: nothing is logged. No password is ever logged.
 	Logger *slog.Logger
 }
@@ -68,6 +71,7 @@ type DC struct {
 	issuer   *authority // of the domain's certificates
 	first    *DC        // the DC this one joined; nil for the first
 	readOnly bool
+	cable    *Cable
 	filter   string
 	log      *slog.Logger
 
@@ -103,7 +107,7 @@ func Start(ctx context.Context, opt Options) (*DC, error) {
 	if opt.Domain == (Domain{}) {
 		opt.Domain = Contoso()
 	}
-	d := &DC{root: root, log: log, filter: opt.PasswordFilter}
+	d := &DC{root: root, log: log, filter: opt.PasswordFilter, cable: opt.Cable}
 	if err := d.prepare(ctx, cache, opt); err != nil {
 		return nil, errors.Join(err, d.Stop())
 	}
@@ -121,7 +125,7 @@ func (d *DC) prepare(ctx context.Context, cache *cache, opt Options) error {
 	if err != nil {
 		return err
 	}
-	if d.address, err = cache.reserveAddress(ctx); err != nil {
+	if err := d.takeAddress(ctx, cache); err != nil {
 		return err
 	}
 	if d.issuer, err = newAuthority(); err != nil {
@@ -152,7 +156,16 @@ func (d *DC) fill(ctx context.Context, cache *cache, opt Options) (fresh bool, e
 	return true, err
 }
 
-// Addr is the loopback address the DC listens on, for example 127.0.0.20.
+func (d *DC) takeAddress(ctx context.Context, cache *cache) (err error) {
+	if d.cable != nil {
+		d.address = &address{ip: d.cable.Addr()}
+		return nil
+	}
+	d.address, err = cache.reserveAddress(ctx)
+	return err
+}
+
+// Addr is the address the DC listens on: a loopback address, for example 127.0.0.20, or its cable's.
 func (d *DC) Addr() string { return d.address.ip }
 
 // Host is the DC's DNS name. Only the DC's own DNS server resolves it; it is also in the certificate.

@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
 		os.Exit(child())
 	}
+	if os.Getenv(networkVariable) != "" {
+		os.Exit(networkChild())
+	}
 	os.Exit(dctest.Main(m))
 }
 

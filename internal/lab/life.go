@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,8 +30,9 @@ func (d *DC) launch(ctx context.Context) error {
 		return fmt.Errorf("DC's console: %w", err)
 	}
 	defer console.Close() // the DC has its own copy
-	cmd := exec.Command("sh", "-c", enterScript, "enter", d.root, d.dir,
+	args := d.wired("sh", "-c", enterScript, "enter", d.root, d.dir,
 		"samba", "-F", "--no-process-group", "-l", "/lab/log", "-s", "/lab/etc/smb.conf")
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = console, console
 	begin := time.Now()
 	p, err := startIsolated(cmd)
@@ -45,6 +47,14 @@ func (d *DC) launch(ctx context.Context) error {
 	}
 	d.log.Info("DC answers", "address", d.Addr(), "milliseconds", time.Since(begin).Milliseconds())
 	return nil
+}
+
+// wired is a command that runs behind the DC's cable, if it has one.
+func (d *DC) wired(args ...string) []string {
+	if d.cable == nil {
+		return args
+	}
+	return slices.Concat([]string{"nsenter"}, d.cable.enter(), args)
 }
 
 func (d *DC) consoleFile() string { return filepath.Join(d.dir, "log", "console") }
@@ -185,7 +195,7 @@ func (d *DC) inside(ctx context.Context, stdin string, args ...string) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	enter := []string{"--target", strconv.Itoa(p.pid), "--mount", "--pid", "--ipc", "--root", "--wd", "--"}
+	enter := []string{"--target", strconv.Itoa(p.pid), "--mount", "--pid", "--ipc", "--net", "--root", "--wd", "--"}
 	cmd := exec.CommandContext(ctx, "nsenter", append(enter, args...)...)
 	cmd.Env = append(cleanEnvironment(), "SMB_CONF_PATH=/lab/etc/smb.conf")
 	cmd.Stdin = strings.NewReader(stdin)

@@ -128,6 +128,12 @@ func (d *DC) JoinReadOnly(t testing.TB) *DC {
 	return d.join(t, d.DC.JoinReadOnly)
 }
 
+// JoinBehind gives another writable DC of the same domain behind a cable of the network that d is on.
+func (d *DC) JoinBehind(t testing.TB, c *lab.Cable) *DC {
+	t.Helper()
+	return d.join(t, func(ctx context.Context) (*lab.DC, error) { return d.DC.JoinBehind(ctx, c) })
+}
+
 func (d *DC) join(t testing.TB, join func(context.Context) (*lab.DC, error)) *DC {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startTime)
