@@ -295,6 +295,13 @@ func (f *fleet) states() []ControllerState {
 	return out
 }
 
+// holds tells whether the database is that of a known controller.
+func (f *fleet) holds(invocation string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.ContainsFunc(f.list, func(t *target) bool { return t.known && t.dc.Invocation.Hex() == invocation })
+}
+
 // surveyedOnce tells whether every controller was looked at.
 func (f *fleet) surveyedOnce() bool {
 	f.mu.Lock()

@@ -55,39 +55,75 @@ func (d *Domains) Close() error {
 	return errors.Join(errs...)
 }
 
+// sighting is one account that may be the person's, or why it can't be told.
 type sighting struct {
 	account Account
 	err     error
 }
 
+const (
+	// domainGrace is how much longer than the one that knows the person the other domains may take to answer: one
+	// that is down must not stop the others.
+	domainGrace = time.Second
+	// domainTime bounds what goes on in a domain after the call that began it.
+	domainTime = 15 * time.Second
+)
+
 // Account reads the person wherever they are. ReasonAmbiguous: two enabled accounts, in two domains or joined by
-// mS-DS-ConsistencyGuid, belong to this anchor.
+// mS-DS-ConsistencyGuid, belong to this anchor. A domain that does not answer is left out once another one has
+// the person. With one domain there is nothing to choose, and no search for linked accounts.
 func (d *Domains) Account(ctx context.Context, anchor directory.GUID) (Account, error) {
 	if len(d.list) == 1 {
 		return d.list[0].Account(ctx, anchor)
 	}
-	seen := make([][]sighting, len(d.list))
-	var all sync.WaitGroup
-	for i := range d.list {
-		all.Go(func() { seen[i] = d.sightings(ctx, i, anchor) })
+	answers := make(chan []sighting, len(d.list))
+	for i, dir := range d.list {
+		dir.work.run(ctx, domainTime, func(ctx context.Context) { answers <- d.sightings(ctx, i, anchor) })
 	}
-	all.Wait()
-	return choose(slices.Concat(seen...))
+	var (
+		seen []sighting
+		late <-chan time.Time
+	)
+	for range d.list {
+		select {
+		case more := <-answers:
+			seen = append(seen, more...)
+			if late == nil && slices.ContainsFunc(more, sighting.enabled) {
+				timer := time.NewTimer(domainGrace)
+				defer timer.Stop()
+				late = timer.C
+			}
+		case <-late:
+			return choose(seen)
+		case <-ctx.Done():
+			return Account{}, aborted("look for the account in every domain", context.Cause(ctx))
+		}
+	}
+	return choose(seen)
 }
+
+func (s sighting) enabled() bool { return s.err == nil && !s.account.Control.Has(directory.Disabled) }
 
 // sightings looks for the anchor in one domain: as objectGUID, and as mS-DS-ConsistencyGuid.
 func (d *Domains) sightings(ctx context.Context, index int, anchor directory.GUID) []sighting {
 	dir := d.list[index]
-	guids, err := d.claims(ctx, index, anchor)
-	if err != nil {
-		return []sighting{{err: err}}
-	}
 	var out []sighting
-	for _, guid := range append([]directory.GUID{anchor}, guids...) {
+	look := func(guid directory.GUID) {
 		a, err := dir.Account(ctx, guid)
 		if ReasonOf(err) != protocol.ReasonNotFound {
 			out = append(out, sighting{a, err})
 		}
+	}
+	look(anchor)
+	if len(out) > 0 && ReasonOf(out[0].err) == protocol.ReasonDirectoryDown {
+		return out
+	}
+	guids, err := d.claims(ctx, index, anchor)
+	if err != nil {
+		return append(out, sighting{err: err})
+	}
+	for _, guid := range guids {
+		look(guid)
 	}
 	return out
 }
@@ -119,53 +155,83 @@ func (d *Domains) claims(ctx context.Context, index int, anchor directory.GUID) 
 
 // choose picks the one account that may be meant.
 func choose(seen []sighting) (Account, error) {
-	var (
-		found   []Account
-		problem error
-	)
+	var enabled, disabled []Account
+	var problem error
 	for _, s := range seen {
 		switch {
+		case s.enabled():
+			enabled = append(enabled, s.account)
 		case s.err == nil:
-			found = append(found, s.account)
-		case problem == nil:
+			disabled = append(disabled, s.account)
+		// A global catalogue refers to another domain for people who live there; that domain speaks for itself.
+		case problem == nil, ReasonOf(problem) == protocol.ReasonReferral:
 			problem = s.err
 		}
 	}
-	enabled := slices.DeleteFunc(slices.Clone(found), func(a Account) bool { return a.Control.Has(directory.Disabled) })
 	switch {
 	case len(enabled) > 1:
-		domains := make([]string, 0, len(enabled))
+		hosts := make([]string, 0, len(enabled))
 		for _, a := range enabled {
-			domains = append(domains, a.DC.Host)
+			hosts = append(hosts, a.DC.Host)
 		}
+		slices.Sort(hosts)
 		return Account{}, &Error{
 			Reason: protocol.ReasonAmbiguous,
-			doing:  "two enabled accounts belong to this person, seen on " + strings.Join(domains, " and "),
+			doing:  "more than one enabled account belongs to this person, seen on " + strings.Join(hosts, " and "),
 		}
 	case len(enabled) == 1:
 		return enabled[0], nil
-	case len(found) > 0:
-		return found[0], nil
-	case problem != nil:
-		return Account{}, problem
+	case problem != nil && (len(disabled) == 0 || ReasonOf(problem) != protocol.ReasonReferral):
+		return Account{}, problem // the enabled one may be there
+	case len(disabled) > 0:
+		return disabled[0], nil
 	}
 	return Account{}, &Error{Reason: protocol.ReasonNotFound, doing: "look for the account in every domain of this agent"}
 }
 
 // Witnesses returns the account as the controller that was written and the PDC emulator hold it, in the person's
-// domain; see Directory.Witnesses.
+// domain; see Directory.Witnesses. guid is the person's anchor, as in Account.
 func (d *Domains) Witnesses(ctx context.Context, guid directory.GUID, invocation string) ([]Account, error) {
-	var first error
-	for _, dir := range d.list {
-		seen, err := dir.Witnesses(ctx, guid, invocation)
+	if len(d.list) == 1 {
+		return d.list[0].Witnesses(ctx, guid, invocation)
+	}
+	index, err := d.written(ctx, invocation)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := d.list[index].Witnesses(ctx, guid, invocation)
+	if err == nil && slices.ContainsFunc(seen, func(a Account) bool { return !a.Control.Has(directory.Disabled) }) {
+		return seen, nil
+	}
+	// The account that was written may be the one that only carries the anchor.
+	linked, linkErr := d.claims(ctx, index, guid)
+	for _, other := range linked {
+		more, err := d.list[index].Witnesses(ctx, other, invocation)
 		if err == nil {
-			return seen, nil
-		}
-		if first == nil || ReasonOf(first) == protocol.ReasonNotFound {
-			first = err
+			return more, nil
 		}
 	}
-	return nil, first
+	if linkErr != nil && err != nil {
+		return nil, linkErr
+	}
+	return seen, err
+}
+
+// written tells which domain the database belongs to.
+func (d *Domains) written(ctx context.Context, invocation string) (int, error) {
+	var down error
+	for i, dir := range d.list {
+		if err := dir.ready(ctx); err != nil {
+			down = err
+		}
+		if dir.fleet.holds(invocation) {
+			return i, nil
+		}
+	}
+	if down == nil {
+		down = &Error{Reason: protocol.ReasonDirectoryDown, doing: "the controller that was written is not one of any domain's any more"}
+	}
+	return 0, wrap("look for the controller that was written", down)
 }
 
 // Policy returns the policy that holds for the account.
