@@ -46,7 +46,7 @@ func viaDNS(t testing.TB, dc *dctest.DC) Config {
 	return c
 }
 
-func listed(c Config, urls ...string) Config {
+func atURLs(c Config, urls ...string) Config {
 	c.URLs = urls
 	return c
 }
@@ -215,7 +215,7 @@ func TestWrongServicePasswordCountsOnce(t *testing.T) {
 	for range 6 { // the lab locks at 5
 		urls = append(urls, forward(t, dc).url())
 	}
-	c := listed(configFor(t, dc), urls...)
+	c := atURLs(configFor(t, dc), urls...)
 	c.User, c.Password = p.UPN, fixed("not it")
 	d := open(t, c)
 	var all sync.WaitGroup
@@ -240,7 +240,7 @@ func TestWrongServicePasswordCountsOnce(t *testing.T) {
 func TestControllerWithoutHintsIsPassedOver(t *testing.T) {
 	dc := dctest.Start(t)
 	proxy := dctest.ProxyWithoutControl(t, dc)
-	c := listed(configFor(t, dc), proxy.LDAPSURL, forward(t, dc).url())
+	c := atURLs(configFor(t, dc), proxy.LDAPSURL, forward(t, dc).url())
 	c.RootCAs = bothCAs(t, proxy.CAFile, dc.CAFile())
 	d := open(t, c)
 	p := dc.NewPerson(t)
@@ -259,7 +259,7 @@ func TestControllerWithoutHintsIsPassedOver(t *testing.T) {
 func TestFailoverBetweenAddresses(t *testing.T) {
 	dc := dctest.Start(t)
 	one, two := forward(t, dc), forward(t, dc)
-	d := open(t, listed(configFor(t, dc), one.url(), two.url()))
+	d := open(t, atURLs(configFor(t, dc), one.url(), two.url()))
 	p := dc.NewPerson(t)
 	use := func() string { return account(t, d, p).DC.address }
 	back := func() {
@@ -298,7 +298,7 @@ func TestQuietWriteConnectionIsTestedFirst(t *testing.T) {
 	dc := dctest.Start(t)
 	one := forward(t, dc)
 	now := time.Now()
-	c := listed(configFor(t, dc), one.url())
+	c := atURLs(configFor(t, dc), one.url())
 	var mu sync.Mutex
 	c.Clock = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
 	d := open(t, c)
