@@ -2,6 +2,8 @@ package activedirectory
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -369,6 +371,38 @@ func TestChangeOfPeopleWithReservedCharacters(t *testing.T) {
 			}
 			if err := change(t, d, p, next, next); ReasonOf(err) != protocol.ReasonUsedBefore && ReasonOf(err) != protocol.ReasonTooYoung {
 				t.Errorf("the account does not have the new password: %v", err)
+			}
+		})
+	}
+}
+
+// A controller that takes longer than is waited for may write all the same: nothing is claimed, and it is not sent
+// again.
+func TestChangeWithoutAnAnswerInTime(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "filter")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\nread -r password\ncase \"$password\" in *Slow*) sleep 2;; esac\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	dc := dctest.Private(t, lab.Options{PasswordFilter: script})
+	c := configFor(t, dc)
+	c.WriteTimeout = 300 * time.Millisecond
+	d := open(t, c)
+	for name, prepare := range map[string]func(lab.Person){
+		"as the person":               func(lab.Person) {},
+		"over the agent's connection": func(p lab.Person) { dc.MustChange(t, p) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := dc.NewPerson(t)
+			prepare(p)
+			before, next := account(t, d, p), "Slow-"+lab.RandomPassword()
+			err := d.Change(t.Context(), before, []byte(p.Password), []byte(next))
+			if e := wantReason(t, err, protocol.ReasonTimeout); !e.Sent {
+				t.Error("a write without an answer does not count as sent")
+			}
+			wantNoSecret(t, err, p.Password, next)
+			dctest.Eventually(t, soon, func() error { return dc.Bind(p.UPN, next) })
+			if after := account(t, d, p); after.Password.Number != before.Password.Number+1 {
+				t.Errorf("written %d times", after.Password.Number-before.Password.Number)
 			}
 		})
 	}

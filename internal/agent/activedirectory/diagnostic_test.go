@@ -3,7 +3,7 @@ package activedirectory
 import (
 	"encoding/binary"
 	"errors"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -98,6 +98,9 @@ func FuzzParseDiagnostic(f *testing.F) {
 	f.Add(uint16(49), "80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data 52e, v1db1")
 	f.Add(uint16(50), "error in module acl: insufficient access rights during LDB_MODIFY (50)")
 	f.Add(uint16(32), "\x00\xff:")
+	f.Add(uint16(19), attributeError("00000056"))
+	f.Add(uint16(53), serviceError("000008C5"))
+	f.Add(uint16(10), "0000202B: RefErr: DSID-0310084A, data 0, 1 access points\n\tref 1: 'dc2.corp.example'\n\x00")
 	f.Fuzz(func(t *testing.T, code uint16, text string) {
 		d := parseDiagnostic(code, text)
 		if d.reason() == protocol.ReasonNone {
@@ -109,8 +112,11 @@ func FuzzParseDiagnostic(f *testing.F) {
 		if d.minLength() < 0 || d.bindMeaning() == "" {
 			t.Error("numbers or words are missing")
 		}
-		if d.reason() == protocol.ReasonRuleUnknown && !strings.HasPrefix(strings.TrimLeft(text, "\x00\r\n\t "), "0000052") {
+		if d.reason() == protocol.ReasonRuleUnknown && !slices.Contains([]uint32{winRestriction, winIllFormed, winTooShort}, d.win32) {
 			t.Errorf("a policy refusal without its code: %q", text)
+		}
+		if d.win32 == 0 && (d.reason() == protocol.ReasonWrongPassword || d.reason() == protocol.ReasonUsedBefore) {
+			t.Errorf("a statement about a password without a code: %q", text)
 		}
 	})
 }

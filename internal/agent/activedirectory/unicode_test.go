@@ -1,9 +1,13 @@
 package activedirectory
 
 import (
+	"encoding/binary"
 	"strings"
 	"testing"
+	"unicode/utf16"
+	"unicode/utf8"
 
+	"homeward/internal/directory"
 	"homeward/internal/lab"
 	"homeward/internal/protocol"
 	"homeward/test/dctest"
@@ -112,4 +116,30 @@ func TestPasswordsThatCannotBeTypedAreNamed(t *testing.T) {
 			wantUntouched(t, d, p, before)
 		})
 	}
+}
+
+func FuzzQuotedUTF16(f *testing.F) {
+	for _, password := range typed() {
+		f.Add([]byte(password))
+	}
+	f.Add([]byte("\xed\xa0\xbd"))
+	f.Fuzz(func(t *testing.T, password []byte) {
+		if !utf8.Valid(password) {
+			return // refused before
+		}
+		got := quotedUTF16(password)
+		units := make([]uint16, 0, len(got)/2)
+		for i := 0; i+1 < len(got); i += 2 {
+			units = append(units, binary.LittleEndian.Uint16(got[i:]))
+		}
+		if back := string(utf16.Decode(units)); back != `"`+string(password)+`"` {
+			t.Errorf("%q became %q", password, back)
+		}
+		if directory.Length(password) != len(units)-2 {
+			t.Errorf("%q: length %d, %d units", password, directory.Length(password), len(units)-2)
+		}
+		if cap(got) < len(got) || cap(got) > 2*len(password)+8 {
+			t.Errorf("grew to %d: a copy is left behind", cap(got))
+		}
+	})
 }

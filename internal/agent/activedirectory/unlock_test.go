@@ -102,10 +102,12 @@ func TestMustChangeWithoutAnAnswer(t *testing.T) {
 		t.Errorf("%s, sent %v", got, e.Sent)
 	}
 	// A change that cannot even sign in was not sent.
-	err = d.change(t.Context(), a, []byte(p.Password), []byte(lab.RandomPassword()))
+	next := lab.RandomPassword()
+	err = d.change(t.Context(), a, []byte(p.Password), []byte(next))
 	if e := wantReason(t, err, protocol.ReasonDirectoryDown); e.Sent {
 		t.Error("counts as sent")
 	}
+	wantNoSecret(t, err, p.Password, next)
 	if err := dc.Resume(); err != nil {
 		t.Fatal(err)
 	}

@@ -216,6 +216,8 @@ func TestRefusedByTheController(t *testing.T) {
 				t.Errorf("sent %v, detail %q: want the controller's own refusal", asked.Sent, asked.Detail)
 			}
 			wantRule(t, asked.Rule, e.Rule)
+			wantNoSecret(t, e, tt.password(p), p.Password)
+			wantNoSecret(t, asked, tt.password(p), p.Password)
 			if strings.Contains(e.Error(), p.DN) {
 				t.Errorf("the error names the person: %v", e)
 			}
