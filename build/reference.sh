@@ -10,7 +10,8 @@ go build -o "$bin/" ./cmd/homeward ./cmd/homeward-agent
 {
   printf '# Command line\n\nGenerated from the binaries. Exit codes: 0 ok, 1 failed, 2 wrong usage.\n'
   for verb in "homeward" "homeward server" "homeward tenant create" "homeward tenant list" "homeward agent code" "homeward people import" \
-    "homeward audit show" "homeward audit check" "homeward config check" "homeward demo" "homeward-agent" "homeward-agent check" \
+    "homeward audit show" "homeward audit check" "homeward config check" "homeward demo" "homeward-agent" "homeward-agent check" "homeward-agent doctor" \
+    "homeward-agent grant" "homeward-agent revoke" \
     "homeward-agent enrol" "homeward-agent run"; do
     printf '\n## %s\n\n```\n' "$verb"
     "$bin/"$verb --help

@@ -196,3 +196,12 @@ func (s *survey) above(dn string) string {
 	}
 	return parentOf(dn)
 }
+
+// Below reports whether a DN is one of the bases or below one.
+func Below(dn string, bases []string) bool {
+	d, err := directory.ParseDN(dn)
+	return err == nil && slices.ContainsFunc(bases, func(base string) bool {
+		b, err := directory.ParseDN(base)
+		return err == nil && d.Under(b)
+	})
+}

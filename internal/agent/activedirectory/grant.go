@@ -254,3 +254,8 @@ func (c *conn) setList(dn string, next security.Descriptor, changed []security.A
 	}
 	return nil
 }
+
+// Done reports whether nothing is left to do, as far as can be seen.
+func (p Plan) Done() bool {
+	return !slices.ContainsFunc(p.Steps, func(s Step) bool { return !s.Settled })
+}

@@ -126,3 +126,6 @@ func (d *Directory) evaluate(c *conn, sd []byte) grants {
 	}
 	return g
 }
+
+// PeopleRights are the rights the service account needs on everybody.
+func PeopleRights() []Right { return peopleRights() }

@@ -1,0 +1,234 @@
+package checkup
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"homeward/internal/agent/activedirectory"
+	"homeward/internal/directory/security"
+	"homeward/internal/doctor"
+	"homeward/internal/protocol"
+)
+
+// rights checks everybody.
+func (d *domain) rights(ctx context.Context) []doctor.Finding {
+	r, err := d.dir.Delegation(ctx, d.conf.Units)
+	if err != nil {
+		return failure(err)
+	}
+	out := found(doctor.OK, "%s; %s in %s checked in %.1f s, %d different access lists", r.Account, people(r.People), units(len(r.Units)),
+		r.Took.Seconds(), r.Lists)
+	out = append(out, complete(r)...)
+	for _, f := range r.Faults {
+		out = append(out, faultFinding(f))
+	}
+	out = append(out, elsewhere(r)...)
+	if r.Protected > 0 {
+		out = append(out, doctor.Finding{
+			Name: "protected", Status: doctor.Note, Count: r.Protected,
+			Text: people(r.Protected) + " with adminCount=1: never written, as it should be",
+		})
+	}
+	if r.CannotChange > 0 {
+		out = append(out, doctor.Finding{
+			Name: "cannot change", Status: doctor.Note, Count: r.CannotChange,
+			Text: people(r.CannotChange) + ` with "user cannot change password": they can be reset, but can't change it themselves`,
+		})
+	}
+	for _, e := range r.Excess {
+		out = append(out, excessFinding(e))
+	}
+	return out
+}
+
+func units(n int) string {
+	if n == 1 {
+		return "1 OU"
+	}
+	return fmt.Sprintf("%d OUs", n)
+}
+
+// complete names the rights that everybody gives.
+func complete(r activedirectory.Delegation) []doctor.Finding {
+	var all []string
+	for _, right := range activedirectory.PeopleRights() {
+		if !slices.ContainsFunc(r.Faults, func(f activedirectory.Fault) bool { return slices.Contains(f.Rights, right) }) {
+			all = append(all, string(right))
+		}
+	}
+	if len(all) == 0 || r.People == 0 {
+		return nil
+	}
+	return []doctor.Finding{{Name: "on everybody", Status: doctor.OK, Text: strings.Join(all, ", ")}}
+}
+
+func faultFinding(f activedirectory.Fault) doctor.Finding {
+	names := make([]string, len(f.Rights))
+	for i, r := range f.Rights {
+		names[i] = string(r)
+	}
+	status, verb := doctor.Fail, "missing"
+	if f.Cause == activedirectory.Conditional || f.Cause == activedirectory.Unreadable {
+		status, verb = doctor.Warn, "unclear"
+	}
+	text := fmt.Sprintf("%s %s for %s: %s", strings.Join(names, ", "), verb, people(f.Count), where(f))
+	if f.Class != "user" {
+		text += " (class " + f.Class + ")"
+	}
+	if f.By != "" {
+		text += ", by " + f.By
+	}
+	out := doctor.Finding{Name: "rights", Status: status, Text: text, Count: f.Count, Affected: f.People}
+	for _, r := range f.Fix {
+		out.Remedies = append(out.Remedies, remedy(r))
+	}
+	return out
+}
+
+// where puts cause and place into words.
+func where(f activedirectory.Fault) string {
+	switch f.Cause {
+	case activedirectory.NotGranted, activedirectory.InheritanceOff, activedirectory.DeniedAbove:
+		return string(f.Cause) + " on " + f.Where
+	case activedirectory.NotReached:
+		return "granted on " + f.Where + ", but for another class of objects or not inheritable"
+	default:
+		return string(f.Cause) + " below " + f.Where
+	}
+}
+
+func remedy(r activedirectory.Remedy) doctor.Remedy {
+	out := doctor.Remedy{What: r.What}
+	for _, line := range r.Windows {
+		out.Commands = append(out.Commands, doctor.Command{Where: "Windows, Command Prompt on a domain controller", Line: line})
+	}
+	for _, line := range r.Samba {
+		out.Commands = append(out.Commands, doctor.Command{Where: "Samba, on a domain controller", Line: line})
+	}
+	return out
+}
+
+// elsewhere tells the rights outside the OUs.
+func elsewhere(r activedirectory.Delegation) []doctor.Finding {
+	out := []doctor.Finding{{Name: "Unexpire Password", Status: doctor.OK, Text: "granted on the domain head"}}
+	if r.Unexpire != security.Granted {
+		out[0].Status, out[0].Text = doctor.Warn, r.Unexpire.String()+" on the domain head: \"must change at next sign-in\" can't be taken back; homeward-agent grant gives it"
+	}
+	policies := doctor.Finding{Name: "policies", Status: doctor.OK, Text: "fine-grained policies can be read"}
+	if !r.Policies {
+		policies.Status, policies.Text = doctor.Warn, "fine-grained policies can't be read: people they hold for aren't told their rules; homeward-agent grant gives the right"
+	}
+	out = append(out, policies)
+	if r.Deleted {
+		out = append(out, doctor.Finding{Name: "deleted objects", Status: doctor.Note, Text: "can be read; nothing needs it yet"})
+	}
+	return out
+}
+
+func excessFinding(e activedirectory.Excess) doctor.Finding {
+	text := e.What
+	if e.Count > 0 {
+		text += " (" + people(e.Count) + ")"
+	}
+	if e.Where != "" && e.Where != "people" {
+		text += ", on " + e.Where
+	}
+	return doctor.Finding{Name: "too much", Status: doctor.Warn, Count: e.Count, Text: text + ". " + e.Why}
+}
+
+// person checks one person in one domain.
+func (d *domain) person(ctx context.Context) []doctor.Finding {
+	guid, err := d.dir.Find(ctx, d.Person)
+	switch activedirectory.ReasonOf(err) {
+	case "":
+	case "not_found":
+		return found(doctor.Note, "not in this domain")
+	default:
+		return failure(err)
+	}
+	d.Checkup.found++
+	s, err := d.dir.Standing(ctx, guid)
+	if err != nil {
+		return failure(err)
+	}
+	out := append(d.account(s), d.personPolicy(ctx, s.Account)...)
+	return append(out, d.personRights(s)...)
+}
+
+func (d *domain) account(s activedirectory.Standing) []doctor.Finding {
+	a := s.Account
+	out := found(doctor.OK, "%s", a.DN)
+	line := func(name string, status doctor.Status, format string, args ...any) {
+		out = append(out, doctor.Finding{Name: name, Status: status, Text: fmt.Sprintf(format, args...)})
+	}
+	if !activedirectory.Below(a.DN, d.conf.Units) {
+		line("unit", doctor.Warn, "below none of organizational_units: can't use the portal")
+	}
+	if err := a.Refusal(protocol.Reset); err != nil {
+		line("refusal", doctor.Warn, "%v", err)
+	} else {
+		line("refusal", doctor.OK, "enabled, not protected, an ordinary person's account")
+	}
+	if a.Locked() {
+		line("locked", doctor.Note, "locked: a reset unlocks it")
+	}
+	switch {
+	case a.MustChange:
+		line("must change", doctor.Note, "the password must be changed at the next sign-in")
+	case !a.PasswordSet.IsZero():
+		line("password set", doctor.OK, "%s", a.PasswordSet.Local().Format(time.DateTime))
+	}
+	if !s.MayChange {
+		line("cannot change", doctor.Note, `"user cannot change password": can be reset, but can't change it`)
+	}
+	if s.CutOff && !s.Protected {
+		line("inheritance", doctor.Warn, "off on this account: it gets no rights from its OU")
+	}
+	return out
+}
+
+func (d *domain) personPolicy(ctx context.Context, a activedirectory.Account) []doctor.Finding {
+	p, err := d.dir.Policy(ctx, a)
+	if err != nil {
+		return []doctor.Finding{{Name: "policy", Status: doctor.Fail, Text: err.Error()}}
+	}
+	out := policyFinding(p)
+	out[0].Name = "policy"
+	until := a.PasswordSet.Add(p.MinAge)
+	if p.MinAge > 0 && !a.MustChange {
+		out[0].Status = doctor.OK
+		if until.After(d.Now().Add(a.DC.Offset)) {
+			out[0].Status = doctor.Warn
+			out[0].Text += "; too young until " + until.Local().Format(time.DateTime)
+		}
+	}
+	return out
+}
+
+func (d *domain) personRights(s activedirectory.Standing) []doctor.Finding {
+	if s.Unreadable {
+		return []doctor.Finding{{Name: "rights", Status: doctor.Warn, Text: "the account's permissions can't be read"}}
+	}
+	var out []doctor.Finding
+	for _, e := range s.Rights {
+		f := doctor.Finding{Name: string(e.Right), Status: doctor.OK, Text: e.Outcome.String()}
+		switch {
+		case e.Outcome == security.Unclear:
+			f.Status, f.Text = doctor.Warn, "depends on a condition that only the controller can evaluate"
+		case e.Outcome != security.Granted && s.Protected:
+			f.Status = doctor.Note
+		case e.Outcome != security.Granted:
+			f.Status = doctor.Fail
+		}
+		if e.By != "" {
+			f.Text += ", by " + e.By + " for " + e.From
+		} else if e.Outcome == security.Missing {
+			f.Text += ": no entry speaks of it"
+		}
+		out = append(out, f)
+	}
+	return out
+}
