@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strconv"
 	"time"
 
 	"homeward/internal/agent/activedirectory"
@@ -58,7 +59,7 @@ func (c *Checkup) label(i int) string {
 			host = u.Hostname()
 		}
 	}
-	return cmp.Or(conf.Domain, host, fmt.Sprintf("%d", i+1))
+	return cmp.Or(conf.Domain, host, strconv.Itoa(i+1))
 }
 
 func found(s doctor.Status, format string, args ...any) []doctor.Finding {

@@ -149,7 +149,7 @@ func (d *domain) person(ctx context.Context) []doctor.Finding {
 	default:
 		return failure(err)
 	}
-	d.Checkup.found++
+	d.found++
 	s, err := d.dir.Standing(ctx, guid)
 	if err != nil {
 		return failure(err)

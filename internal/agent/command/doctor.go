@@ -47,7 +47,7 @@ func (d *Doctor) Run(ctx context.Context, s Streams) error {
 	if d.JSON {
 		err = report.JSON(s.Out)
 	} else {
-		err = report.Table(s.Out, colored(s.Out))
+		err = report.Table(s.Out, coloured(s.Out))
 	}
 	if err == nil && report.Problems > 0 {
 		err = fmt.Errorf("the doctor found something to mend (%d)", report.Problems)
@@ -55,9 +55,9 @@ func (d *Doctor) Run(ctx context.Context, s Streams) error {
 	return err
 }
 
-// colored reports whether colour is wanted: a terminal, and not NO_COLOR (no-color.org). Older Windows consoles
+// coloured reports whether colour is wanted: a terminal, and not NO_COLOR (no-color.org). Older Windows consoles
 // would print the codes.
-func colored(w io.Writer) bool {
+func coloured(w io.Writer) bool {
 	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && runtime.GOOS != "windows" && isTerminal(w)
 }
 
