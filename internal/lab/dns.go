@@ -29,7 +29,7 @@ type zones struct {
 // member is one DC in DNS.
 type member struct {
 	host string
-	ip   net.IP
+	ip   string
 }
 
 func (m member) label() []byte { return append([]byte{byte(len(m.host))}, m.host...) }
@@ -59,14 +59,15 @@ func (z zones) each(change func(name string, records [][]byte) [][]byte) error {
 	return nil
 }
 
-// move gives every A record of an old address a new one. A copied template still names the address it was
-// provisioned with.
-func (z zones) move(from, to net.IP) error {
+// move gives every A record of an old address the new one. A copied template still names the addresses it was
+// made with.
+func (z zones) move(addresses map[string]string) error {
 	return z.each(func(_ string, records [][]byte) [][]byte {
 		changed := false
 		for i, r := range records {
-			if isA(r, from) && !from.Equal(to) {
-				records[i], changed = withData(r, to), true
+			to := addresses[addressIn(r)]
+			if to != "" && to != addressIn(r) {
+				records[i], changed = withData(r, net.ParseIP(to).To4()), true
 			}
 		}
 		if !changed {
@@ -86,8 +87,8 @@ func (z zones) announce(first, added member, readOnly bool) error {
 		var more [][]byte
 		for _, r := range records {
 			switch {
-			case isA(r, first.ip):
-				more = append(more, withData(r, added.ip))
+			case addressIn(r) == first.ip:
+				more = append(more, withData(r, net.ParseIP(added.ip).To4()))
 			case typeOf(r) == typeSRV && bytes.Contains(r[recordData:], first.label()):
 				more = append(more, bytes.Replace(r, first.label(), added.label(), 1))
 			}
@@ -106,7 +107,13 @@ func typeOf(r []byte) uint16 {
 	return binary.LittleEndian.Uint16(r[recordType:])
 }
 
-func isA(r []byte, ip net.IP) bool { return typeOf(r) == typeA && net.IP(r[recordData:]).Equal(ip) }
+// addressIn is the address of an A record, empty for others.
+func addressIn(r []byte) string {
+	if typeOf(r) != typeA || len(r) != recordData+net.IPv4len {
+		return ""
+	}
+	return net.IP(r[recordData:]).String()
+}
 
 func withData(r []byte, data []byte) []byte { return slices.Concat(r[:recordData], data) }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,17 +23,28 @@ const maxJoined = 8
 // Join starts another writable DC of the same domain, on an address of its own. Its certificate is signed by the
 // same authority, its changes reach the others within a second or two, and DNS lists it. It needs d to run
 // meanwhile, and takes about five seconds. End it with Stop; d keeps believing that it exists.
-func (d *DC) Join(ctx context.Context) (*DC, error) { return d.join(ctx, false, nil) }
+func (d *DC) Join(ctx context.Context) (*DC, error) { return d.join(ctx, joining{}) }
 
 // JoinBehind is Join with the new DC behind a cable. The DC it joins is behind one of the same network.
-func (d *DC) JoinBehind(ctx context.Context, c *Cable) (*DC, error) { return d.join(ctx, false, c) }
+func (d *DC) JoinBehind(ctx context.Context, c *Cable) (*DC, error) {
+	return d.join(ctx, joining{cable: c})
+}
 
 // JoinReadOnly starts a read-only DC (RODC) of the same domain, which refers every write to a writable one. It
 // holds the service account's password and nobody else's: no other account can sign in there, the administrator
 // included, because the lab runs no winbind, through which an RODC asks a writable DC.
-func (d *DC) JoinReadOnly(ctx context.Context) (*DC, error) { return d.join(ctx, true, nil) }
+func (d *DC) JoinReadOnly(ctx context.Context) (*DC, error) {
+	return d.join(ctx, joining{readOnly: true})
+}
 
-func (d *DC) join(ctx context.Context, readOnly bool, cable *Cable) (*DC, error) {
+// joining says how a DC joins.
+type joining struct {
+	readOnly bool
+	cable    *Cable
+	dir      string
+}
+
+func (d *DC) join(ctx context.Context, how joining) (*DC, error) {
 	first := d
 	if d.first != nil {
 		first = d.first
@@ -46,19 +56,19 @@ func (d *DC) join(ctx context.Context, readOnly bool, cable *Cable) (*DC, error)
 	if n > maxJoined {
 		return nil, fmt.Errorf("joining a DC: %d have joined already", maxJoined)
 	}
-	j := &DC{root: d.root, log: d.log, issuer: d.issuer, first: first, filter: d.filter, readOnly: readOnly, cable: cable}
-	if err := j.prepareJoined(ctx, hostName(n+1)); err != nil {
+	j := &DC{root: d.root, log: d.log, issuer: d.issuer, first: first, filter: d.filter, readOnly: how.readOnly, cable: how.cable}
+	if err := j.prepareJoined(ctx, hostName(n+1), how.dir); err != nil {
 		return nil, errors.Join(fmt.Errorf("joining a DC to %s: %w", first.Addr(), err), j.Stop())
 	}
 	return j, nil
 }
 
-func (d *DC) prepareJoined(ctx context.Context, host string) error {
+func (d *DC) prepareJoined(ctx context.Context, host, dir string) error {
 	cache, err := openCache(d.log)
 	if err != nil {
 		return err
 	}
-	if d.folder, err = cache.folder(ctx, ""); err != nil {
+	if d.folder, err = cache.folder(ctx, dir); err != nil {
 		return fmt.Errorf("folder for the DC: %w", err)
 	}
 	d.dir = d.folder.path
@@ -136,5 +146,5 @@ func (d *DC) preload(ctx context.Context, first *ldap.Conn) error {
 }
 
 func (d *DC) member() member {
-	return member{host: d.contents.Host, ip: net.ParseIP(d.Addr()).To4()}
+	return member{host: d.contents.Host, ip: d.Addr()}
 }

@@ -14,15 +14,8 @@ import (
 	"homeward/test/dctest"
 )
 
-// pair is two DCs of one domain.
-func pair(t *testing.T) (one, two *dctest.DC) {
-	t.Helper()
-	one = dctest.Private(t, lab.Options{})
-	return one, one.Join(t)
-}
-
 func TestJoinedDCReplicatesBothWays(t *testing.T) {
-	one, two := pair(t)
+	one, two := dctest.Pair(t, lab.Options{})
 	if one.Addr() == two.Addr() || one.Host() == two.Host() || one.BaseDN() != two.BaseDN() {
 		t.Errorf("%s at %s and %s at %s", one.Host(), one.Addr(), two.Host(), two.Addr())
 	}
@@ -45,7 +38,7 @@ func TestJoinedDCReplicatesBothWays(t *testing.T) {
 }
 
 func TestPausedReplication(t *testing.T) {
-	one, two := pair(t)
+	one, two := dctest.Pair(t, lab.Options{})
 	if err := two.PauseReplication(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +61,7 @@ func TestPausedReplication(t *testing.T) {
 }
 
 func TestOneAuthorityForBothAndDNSListsBoth(t *testing.T) {
-	one, two := pair(t)
+	one, two := dctest.Pair(t, lab.Options{})
 	// dctest's administrator dials two with its CA file; here one's file has to do.
 	conf, err := one.TLSConfig()
 	if err != nil {
@@ -120,7 +113,7 @@ func dnsLists(ctx context.Context, dc *dctest.DC, want ...*dctest.DC) error {
 }
 
 func TestTransferPDC(t *testing.T) {
-	one, two := pair(t)
+	one, two := dctest.Pair(t, lab.Options{})
 	before := one.Attr(t, one.BaseDN(), "fSMORoleOwner")
 	if err := two.TransferPDC(t.Context()); err != nil {
 		t.Fatal(err)
@@ -150,4 +143,14 @@ func TestTwoForests(t *testing.T) {
 	if err := one.Bind(p.UPN, next); dctest.BindCode(err) != "52e" {
 		t.Errorf("sign in at the other forest: %v", err)
 	}
+}
+
+func TestJoinLater(t *testing.T) {
+	one, two := dctest.Pair(t, lab.Options{})
+	three := one.Join(t)
+	if three.Host() != "dc3."+one.Domain() {
+		t.Errorf("the third DC is called %s", three.Host())
+	}
+	p := two.NewPerson(t)
+	dctest.Eventually(t, 20*time.Second, func() error { return three.Bind(p.UPN, p.Password) })
 }

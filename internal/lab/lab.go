@@ -85,33 +85,40 @@ type DC struct {
 // The errors say what is missing: not root, not Linux, packages to install, no free address, or the end of
 // the DC's own log.
 func Start(ctx context.Context, opt Options) (*DC, error) {
-	if err := platformUsable(); err != nil {
-		return nil, err
-	}
-	log := opt.Logger
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	cache, err := openCache(log)
+	d, cache, err := newDC(ctx, &opt)
 	if err != nil {
 		return nil, err
 	}
-	release, err := chosenRelease()
-	if err != nil {
-		return nil, err
-	}
-	root, err := cache.root(ctx, release)
-	if err != nil {
-		return nil, fmt.Errorf("lab root: %w", err)
-	}
-	if opt.Domain == (Domain{}) {
-		opt.Domain = Contoso()
-	}
-	d := &DC{root: root, log: log, filter: opt.PasswordFilter, cable: opt.Cable}
 	if err := d.prepare(ctx, cache, opt); err != nil {
 		return nil, errors.Join(err, d.Stop())
 	}
 	return d, nil
+}
+
+// newDC completes the options and makes sure of the lab root.
+func newDC(ctx context.Context, opt *Options) (*DC, *cache, error) {
+	if err := platformUsable(); err != nil {
+		return nil, nil, err
+	}
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opt.Domain == (Domain{}) {
+		opt.Domain = Contoso()
+	}
+	release, err := chosenRelease()
+	if err != nil {
+		return nil, nil, err
+	}
+	cache, err := openCache(opt.Logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	root, err := cache.root(ctx, release)
+	if err != nil {
+		return nil, nil, fmt.Errorf("lab root: %w", err)
+	}
+	return &DC{root: root, log: opt.Logger, filter: opt.PasswordFilter, cable: opt.Cable}, cache, nil
 }
 
 // prepare does everything that Stop has to undo.

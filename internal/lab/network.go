@@ -20,6 +20,7 @@ import (
 type Network struct {
 	number int
 	lock   *os.File
+	ctx    context.Context // for removing it: it does not end
 
 	mu     sync.Mutex
 	cables int
@@ -55,7 +56,7 @@ func NewNetwork(ctx context.Context) (*Network, error) {
 			_ = lock.Close()
 			continue
 		}
-		found := &Network{number: n, lock: lock}
+		found := &Network{number: n, lock: lock, ctx: context.WithoutCancel(ctx)}
 		err = found.sweep(ctx)
 		if mine == nil && err == nil {
 			mine = found
@@ -125,8 +126,7 @@ func (n *Network) Close() error {
 	if n.lock == nil {
 		return nil
 	}
-	// Also after the caller's context has ended.
-	err := errors.Join(n.sweep(context.Background()), n.lock.Close())
+	err := errors.Join(n.sweep(n.ctx), n.lock.Close())
 	n.lock = nil
 	return err
 }

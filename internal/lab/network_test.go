@@ -56,8 +56,7 @@ func noAnswer(err error) bool {
 func TestUnpluggedDC(t *testing.T) {
 	network := dctest.Network(t)
 	here, there := dctest.Cable(t, network), dctest.Cable(t, network)
-	one := dctest.Private(t, lab.Options{Cable: here})
-	two := one.JoinBehind(t, there)
+	one, two := dctest.PairBehind(t, lab.Options{Cable: here}, there)
 	if one.Addr() != here.Addr() || two.Addr() != there.Addr() {
 		t.Errorf("DCs at %s and %s", one.Addr(), two.Addr())
 	}

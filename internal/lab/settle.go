@@ -83,7 +83,7 @@ func (d *DC) settle(ctx context.Context, fresh bool) error {
 		return err
 	}
 	defer conn.Close()
-	if err := d.correctDNS(conn); err != nil {
+	if err := d.correctDNS(conn, d); err != nil {
 		return fmt.Errorf("DC's DNS records: %w", err)
 	}
 	if !fresh {
@@ -103,14 +103,22 @@ func (d *DC) settle(ctx context.Context, fresh bool) error {
 	return nil
 }
 
-// correctDNS writes the address into the records and remembers it.
-func (d *DC) correctDNS(conn *ldap.Conn) error {
-	z := zones{conn: conn, base: d.BaseDN()}
-	if err := z.move(net.ParseIP(d.contents.Address).To4(), d.member().ip); err != nil {
+// correctDNS writes the addresses of DCs into the records and remembers them.
+func (d *DC) correctDNS(conn *ldap.Conn, members ...*DC) error {
+	moved := map[string]string{}
+	for _, m := range members {
+		moved[m.contents.Address] = m.Addr()
+	}
+	if err := (zones{conn: conn, base: d.BaseDN()}).move(moved); err != nil {
 		return err
 	}
-	d.contents.Address = d.Addr()
-	return d.contents.write(d.dir)
+	for _, m := range members {
+		m.contents.Address = m.Addr()
+		if err := m.contents.write(m.dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Lock signs in with wrong passwords until the account is locked, as an attacker or a forgetful person does.

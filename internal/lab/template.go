@@ -25,18 +25,28 @@ func (c *cache) copyTemplate(ctx context.Context, root string, opt Options, dir 
 	if err != nil {
 		return err
 	}
-	if !c.usable(name) {
-		if err := c.renewTemplate(ctx, root, name, opt); err != nil {
-			return err
-		}
-	}
-	// Shared: many may copy at once, but nobody may replace it meanwhile.
-	lock, err := c.lock(ctx, name+".lock", lockShared)
+	lock, err := c.template(ctx, name, "", func(temp string) error { return provision(ctx, root, temp, opt) })
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	return runIsolated(ctx, nil, "cp", "-a", "--reflink=auto", c.path(name)+"/.", dir)
+	return copyFolder(ctx, c.path(name), dir)
+}
+
+func copyFolder(ctx context.Context, from, to string) error {
+	return runIsolated(ctx, nil, "cp", "-a", "--reflink=auto", from+"/.", to)
+}
+
+// template makes the template called name, unless the cache has one that is young enough, and returns a lock
+// under which it can be copied: many may copy at once, but nobody may replace it meanwhile. The contents are
+// described in its folder first.
+func (c *cache) template(ctx context.Context, name, first string, with func(temp string) error) (*os.File, error) {
+	if !c.usable(filepath.Join(name, first)) {
+		if err := c.renewTemplate(ctx, name, first, with); err != nil {
+			return nil, err
+		}
+	}
+	return c.lock(ctx, name+".lock", lockShared)
 }
 
 // templateName changes with everything that goes into a domain except its passwords.
@@ -58,21 +68,21 @@ func (c *cache) usable(name string) bool {
 	return err == nil && time.Since(have.Created) < maxTemplateAge
 }
 
-func (c *cache) renewTemplate(ctx context.Context, root, name string, opt Options) error {
+func (c *cache) renewTemplate(ctx context.Context, name, first string, with func(temp string) error) error {
 	lock, err := c.lock(ctx, name+".lock", lockExclusive)
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	if c.usable(name) { // another process has made it meanwhile
+	if c.usable(filepath.Join(name, first)) { // another process has made it meanwhile
 		return nil
 	}
 	begin := time.Now()
-	c.log.Info("provisioning the lab domain", "domain", opt.Domain.DNS, "sample", opt.Sample)
-	if err := c.build(name, func(temp string) error { return provision(ctx, root, temp, opt) }); err != nil {
+	c.log.Info("making a template of the lab domain", "template", name)
+	if err := c.build(name, with); err != nil {
 		return err
 	}
-	c.log.Info("provisioned the lab domain", "milliseconds", time.Since(begin).Milliseconds())
+	c.log.Info("made a template of the lab domain", "template", name, "milliseconds", time.Since(begin).Milliseconds())
 	return nil
 }
 
