@@ -143,6 +143,12 @@ func (l *letters) Done(_ context.Context, _ tenant.Tenant, _, _ string, d reset.
 	return nil
 }
 
+func (l *letters) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.done
+}
+
 // bench is one service over one database, with a clock that tests move.
 type bench struct {
 	*reset.Service
