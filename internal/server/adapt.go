@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"homeward/internal/server/enrol"
+	"homeward/internal/server/notify"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
 	"homeward/internal/server/verify"
@@ -46,6 +47,19 @@ func (s attempts) AttemptByRequest(ctx context.Context, tenant, request string) 
 func (s attempts) Move(ctx context.Context, next reset.Attempt, from ...reset.State) (reset.Attempt, error) {
 	a, err := s.Store.Move(ctx, next, from...)
 	return a, resetError(err)
+}
+
+// together fits reset.Deps.Atomic. Mail that was queued in the transaction is sent once it is over.
+func together(s *store.Store, letters *notify.Letters, mails *notify.Queue) func(context.Context, func(reset.Stores) error) error {
+	return func(ctx context.Context, do func(reset.Stores) error) error {
+		err := s.WithTx(ctx, func(tx *store.Store) error {
+			return do(reset.Stores{Attempts: attempts{tx}, Audit: tx, Notices: letters.In(tx)})
+		})
+		if err == nil {
+			mails.Wake()
+		}
+		return err
+	}
 }
 
 // codes fits verify.Store.

@@ -212,6 +212,11 @@ func newBench(t *testing.T, dsn string) *bench {
 		Attempts: attempts{b.store}, Requests: attempts{b.store}, People: people, Fleet: b.fleet,
 		Codes: verify.NewCodes(codes{b.store}, []byte("code key"), b.clock), Notices: b.letters,
 		Limits: limits{limit.New(b.store, []byte("pepper"), b.clock)}, Audit: b.store,
+		Atomic: func(ctx context.Context, do func(reset.Stores) error) error {
+			return b.store.WithTx(ctx, func(tx *store.Store) error {
+				return do(reset.Stores{Attempts: attempts{tx}, Audit: tx, Notices: b.letters})
+			})
+		},
 		Tenants: func(context.Context, string) (tenant.Tenant, error) { return b.tenant, nil },
 		Command: func(context.Context, string) (ed25519.PrivateKey, error) { return command, nil }, DecoyKey: []byte("decoys"), Now: b.clock, Log: slog.New(slog.DiscardHandler),
 	}
@@ -603,4 +608,54 @@ func (b *bench) eventually(ok func() bool) {
 		case <-tick.C:
 		}
 	}
+}
+
+// TestOutcomeIsStoredAloneInNeed: a record or a letter that can't be written must not keep a person from the outcome.
+func TestOutcomeIsStoredAloneInNeed(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		b.Service = reset.New(func() reset.Deps {
+			d := b.deps
+			d.Atomic = func(context.Context, func(reset.Stores) error) error { return errors.New("the audit record was tampered with") }
+			return d
+		}())
+		t.Cleanup(b.Close)
+		a := b.submitted()
+		if err := b.Result(t.Context(), "contoso", "UAGENT", b.result(a, protocol.Changed, "")); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.reload(a).State; got != reset.Changed || b.letters.count() != 1 {
+			t.Errorf("state %s, %d confirmations", got, b.letters.count())
+		}
+	})
+}
+
+// TestOutcomeAndItsRecordsAreOne: when the records fail, nothing of the transaction stays; the outcome is stored alone.
+func TestOutcomeAndItsRecordsAreOne(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		d := b.deps
+		whole := d.Atomic
+		d.Atomic = func(ctx context.Context, do func(reset.Stores) error) error {
+			return whole(ctx, func(tx reset.Stores) error {
+				if err := do(tx); err != nil {
+					return err
+				}
+				return errors.New("the last moment")
+			})
+		}
+		b.Service = reset.New(d)
+		t.Cleanup(b.Close)
+		a := b.submitted()
+		if err := b.Result(t.Context(), "contoso", "UAGENT", b.result(a, protocol.Changed, "")); err != nil {
+			t.Fatal(err)
+		}
+		results := 0
+		for _, r := range b.records(t, a) {
+			if r.Hop == "result" {
+				results++
+			}
+		}
+		if got := b.reload(a); got.State != reset.Changed || got.Revision != a.Revision+1 || results != 1 {
+			t.Errorf("state %s, revision %d after %d, %d results recorded", got.State, got.Revision, a.Revision, results)
+		}
+	})
 }

@@ -177,10 +177,11 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		return errors.New("command key has no public half")
 	}
 	s.enrols = &enrol.Service{Store: agents{s.store}, Mint: s.tenants.mint, Tenant: s.tenants.tenant, Command: func() ed25519.PublicKey { return public }, Now: s.now}
+	letters := notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now)
 	s.resets = reset.New(reset.Deps{
 		Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
 		Codes:   verify.NewCodes(codes{s.store}, sub["codes"], s.now),
-		Notices: notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now), Limits: s.limits, Audit: s.store,
+		Notices: letters, Atomic: together(s.store, letters, s.mails), Limits: s.limits, Audit: s.store,
 		Tenants: s.tenants.tenant, Command: func(context.Context, string) (ed25519.PrivateKey, error) { return command, nil }, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
 	s.uplink = &fleet.Uplink{Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.store, s.now), Renewals: s.enrols, TenantOf: s.tenants.ofAccount}

@@ -26,6 +26,13 @@ func NewLetters(queue *Queue, catalog *locale.Catalog, portal string, now func()
 	return &Letters{queue: queue, catalog: catalog, portal: portal, now: now}
 }
 
+// In returns the letters as they stand in a transaction; see Queue.In.
+func (l *Letters) In(store Store) *Letters {
+	inner := *l
+	inner.queue = l.queue.In(store)
+	return &inner
+}
+
 // Code sends a code to prove who somebody is. An empty address costs the same and sends nothing.
 func (l *Letters) Code(ctx context.Context, t tenant.Tenant, to, lang, code string, until time.Time) error {
 	w := l.catalog.In(lang)

@@ -69,6 +69,22 @@ func NewQueue(store Store, sealer Sealer, sender Sender, now func() time.Time, l
 	return &Queue{store: store, sealer: sealer, sender: sender, now: now, log: log, wake: make(chan struct{}, 1)}
 }
 
+// In returns the queue as it stands in a transaction: what is posted there is sent when Wake is called after the
+// commit, or at the next look.
+func (q *Queue) In(store Store) *Queue {
+	inner := *q
+	inner.store, inner.wake = store, make(chan struct{}, 1)
+	return &inner
+}
+
+// Wake sends what is due now instead of at the next look.
+func (q *Queue) Wake() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
 // Post queues a message that is worth sending until expires. An empty To is queued like any other and then
 // dropped: callers use it where the time taken must not tell whether there is anybody to write to.
 func (q *Queue) Post(ctx context.Context, tenant string, m Message, expires time.Time) error {
@@ -85,10 +101,7 @@ func (q *Queue) Post(ctx context.Context, tenant string, m Message, expires time
 	if err := q.store.Enqueue(ctx, Mail{ID: id, Tenant: tenant, Sealed: sealed, Due: q.now(), Expires: expires}); err != nil {
 		return fmt.Errorf("queue mail: %w", err)
 	}
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
+	q.Wake()
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"homeward/internal/event"
 	"homeward/internal/protocol"
 	"homeward/internal/server/audit"
+	"homeward/internal/server/tenant"
 )
 
 const (
@@ -74,10 +75,8 @@ func (s *Service) contradicted(ctx context.Context, a Attempt, r protocol.Result
 		Detail: strings.TrimSpace("contradicts the outcome " + string(a.State) + " that was recorded before; " + r.Detail),
 	})
 	if r.Outcome == protocol.Changed { // the page has said that nothing has changed
-		a.Finished = r.At.Time()
-		if _, err := s.tell(ctx, a); err != nil {
-			s.Log.Error("confirmation couldn't be queued", "support", a.Support, "error", err)
-		}
+		a.State, a.Finished = Changed, r.At.Time()
+		s.tell(ctx, a)
 	}
 	return nil
 }
@@ -112,10 +111,8 @@ func (s *Service) settle(ctx context.Context, a Attempt, r protocol.Result) erro
 		if a.Request != r.Request || (a.State != Submitted && a.State != NotSure) {
 			return nil
 		}
-		next, err := s.Attempts.Move(ctx, outcome(a, r, s.Now(), s.waiters.accepted(r.Request)), Submitted, NotSure)
+		err := s.conclude(ctx, outcome(a, r, s.Now(), s.waiters.accepted(r.Request)), r)
 		if err == nil {
-			s.waiters.done(r.Request)
-			s.finished(ctx, next, r)
 			return nil
 		}
 		if !errors.Is(err, ErrConflict) {
@@ -167,9 +164,50 @@ func again(a Attempt, r protocol.Reason) bool {
 	return true
 }
 
-// finished tells the person and records the hops. Both follow the stored outcome, never precede it.
+// conclude stores an outcome, its records and the letter about it in one transaction. If the records or the letter
+// cannot be stored, that must not keep a person from the outcome: it is then stored alone.
+func (s *Service) conclude(ctx context.Context, next Attempt, r protocol.Result) error {
+	l, err := s.letter(ctx, next)
+	if err != nil {
+		s.Log.Error("confirmation couldn't be addressed", "support", next.Support, "error", err)
+	}
+	records := s.complete(next, outcomeRecords(next, r, l != nil)...)
+	err = s.Atomic(ctx, func(tx Stores) error {
+		if _, err := tx.Attempts.Move(ctx, next, Submitted, NotSure); err != nil {
+			return err
+		}
+		if l != nil {
+			if err := l.send(ctx, tx.Notices); err != nil {
+				return err
+			}
+		}
+		return tx.Audit.Append(ctx, next.Tenant, records...)
+	})
+	if err == nil {
+		s.waiters.done(r.Request)
+		return nil
+	}
+	if errors.Is(err, ErrConflict) {
+		return err
+	}
+	s.Log.Error("outcome couldn't be stored with its records; storing it alone", "support", next.Support, "error", err)
+	if next, err = s.Attempts.Move(ctx, next, Submitted, NotSure); err != nil {
+		return err
+	}
+	s.waiters.done(r.Request)
+	s.finished(ctx, next, r)
+	return nil
+}
+
+// finished tells the person and records the hops of an outcome that is stored already.
 func (s *Service) finished(ctx context.Context, a Attempt, r protocol.Result) {
-	records := make([]audit.Record, 0, len(r.Hops)+1)
+	told := s.tell(ctx, a)
+	s.record(ctx, a, outcomeRecords(a, r, told)...)
+}
+
+// outcomeRecords are an outcome's: the hops, what became of the second half of an operator's reset, and the letter.
+func outcomeRecords(a Attempt, r protocol.Result, told bool) []audit.Record {
+	records := make([]audit.Record, 0, len(r.Hops)+3)
 	for _, h := range r.Hops {
 		records = append(records, audit.Record{Hop: h.Name, At: h.At.Time(), Result: "ok", Actor: r.Agent, Micros: h.Micros, Detail: h.Detail})
 	}
@@ -180,16 +218,10 @@ func (s *Service) finished(ctx context.Context, a Attempt, r protocol.Result) {
 	if record, ok := mustChange(r); ok {
 		records = append(records, record)
 	}
-	if a.State == Changed {
-		told, err := s.tell(ctx, a)
-		if err != nil {
-			s.Log.Error("confirmation couldn't be queued", "support", a.Support, "error", err)
-		}
-		if told {
-			records = append(records, audit.Record{Hop: "notify", Event: int(event.FlowNotified), Result: "ok"})
-		}
+	if told {
+		records = append(records, audit.Record{Hop: "notify", Event: int(event.FlowNotified), Result: "ok"})
 	}
-	s.record(ctx, a, records...)
+	return records
 }
 
 // mustChange is the record of an operator's reset's second half.
@@ -207,20 +239,45 @@ func mustChange(r protocol.Result) (audit.Record, bool) {
 	return audit.Record{Hop: "must change at next sign-in", Event: int(code), Result: string(r.MustChange), Actor: r.Agent, Detail: r.Detail}, true
 }
 
-// tell queues the confirmation. false: there is no address to send it to.
-func (s *Service) tell(ctx context.Context, a Attempt) (bool, error) {
+// letter is a confirmation with its address.
+type letter struct {
+	tenant   tenant.Tenant
+	to, lang string
+	done     Done
+}
+
+func (l *letter) send(ctx context.Context, n Notices) error {
+	return n.Done(ctx, l.tenant, l.to, l.lang, l.done)
+}
+
+// letter writes the confirmation of an outcome; nil: there is nothing to confirm, or no address to send it to.
+func (s *Service) letter(ctx context.Context, a Attempt) (*letter, error) {
+	if a.State != Changed {
+		return nil, nil
+	}
 	t, err := s.Tenants(ctx, a.Tenant)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	to, err := s.address(ctx, a)
 	if err != nil || to == "" {
-		return false, err
+		return nil, err
 	}
-	err = s.Notices.Done(ctx, t, to, a.Locale, Done{
+	return &letter{t, to, a.Locale, Done{
 		Kind: a.Kind, ByAdmin: a.Operator != "", MustChange: a.MustChange == protocol.MustChangeSet, At: a.Finished,
-	})
-	return err == nil, err
+	}}, nil
+}
+
+// tell queues the confirmation, and reports whether it did.
+func (s *Service) tell(ctx context.Context, a Attempt) bool {
+	l, err := s.letter(ctx, a)
+	if err == nil && l != nil {
+		err = l.send(ctx, s.Notices)
+	}
+	if err != nil {
+		s.Log.Error("confirmation couldn't be queued", "support", a.Support, "error", err)
+	}
+	return err == nil && l != nil
 }
 
 // await watches one accepted request until its result is stored, its agent is lost, or thirty seconds pass.

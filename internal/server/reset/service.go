@@ -131,6 +131,13 @@ type Audit interface {
 	Records(ctx context.Context, tenant, support string) ([]audit.Record, error)
 }
 
+// Stores are what an outcome is stored in, as they stand in one transaction.
+type Stores struct {
+	Attempts Attempts
+	Audit    Audit
+	Notices  Notices
+}
+
 // Deps is what a Service stands on.
 type Deps struct {
 	Attempts Attempts
@@ -141,7 +148,9 @@ type Deps struct {
 	Notices  Notices
 	Limits   Limits
 	Audit    Audit
-	Tenants  func(ctx context.Context, id string) (tenant.Tenant, error)
+	// Atomic runs do with Stores that share one transaction: what do writes is there together, or not at all.
+	Atomic  func(ctx context.Context, do func(tx Stores) error) error
+	Tenants func(ctx context.Context, id string) (tenant.Tenant, error)
 	// Command returns the key that signs commands to an agent: the newest it obeys. The most critical keys of the server.
 	Command  func(ctx context.Context, agent string) (ed25519.PrivateKey, error)
 	DecoyKey []byte // makes invented addresses stable
@@ -320,6 +329,13 @@ func (s *Service) standIn(tenantID, typed string) string {
 // record appends to the audit log. A record that cannot be written is an operator's problem, not a reason
 // to tell somebody a wrong outcome, so it is logged as an error and the flow goes on.
 func (s *Service) record(ctx context.Context, a Attempt, records ...audit.Record) {
+	if err := s.Audit.Append(context.WithoutCancel(ctx), a.Tenant, s.complete(a, records...)...); err != nil {
+		s.Log.Error("audit record couldn't be written", "support", a.Support, "error", err)
+	}
+}
+
+// complete fills in what the records of an attempt have in common.
+func (s *Service) complete(a Attempt, records ...audit.Record) []audit.Record {
 	for i := range records {
 		r := &records[i]
 		r.Tenant, r.Support, r.Activity, r.Target = a.Tenant, a.Support, activity(a.Kind, a.Operator), a.Person
@@ -327,9 +343,7 @@ func (s *Service) record(ctx context.Context, a Attempt, records ...audit.Record
 			r.At = s.Now()
 		}
 	}
-	if err := s.Audit.Append(context.WithoutCancel(ctx), a.Tenant, records...); err != nil {
-		s.Log.Error("audit record couldn't be written", "support", a.Support, "error", err)
-	}
+	return records
 }
 
 // activity is the operation's name in the audit record, as administrators know it.
