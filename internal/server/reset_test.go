@@ -615,7 +615,9 @@ func TestOutcomeIsStoredAloneInNeed(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		b.Service = reset.New(func() reset.Deps {
 			d := b.deps
-			d.Atomic = func(context.Context, func(reset.Stores) error) error { return errors.New("the audit record was tampered with") }
+			d.Atomic = func(context.Context, func(reset.Stores) error) error {
+				return errors.New("the audit record was tampered with")
+			}
 			return d
 		}())
 		t.Cleanup(b.Close)
