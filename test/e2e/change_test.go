@@ -118,7 +118,7 @@ func TestWrongCurrentPasswordCountsOnce(t *testing.T) {
 		t.Errorf("two wrong passwords count %d times", n)
 	}
 	says(t, page, "We stopped, so your account doesn’t lock")
-	if page = verified(t, s.visitor(t), p, "change"); mark(page) != "stopped" {
+	if page = verified(t, s.visitor(t), p, "change"); mark(page) != "failed" {
 		t.Errorf("with no try left the page is %q at %s", page.Title(), page.Path)
 	}
 	if locked := s.admin(t).Attr(t, p.DN, "lockoutTime"); len(locked) > 0 && locked[0] != "0" {

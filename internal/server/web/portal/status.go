@@ -141,8 +141,11 @@ func (p StatusPage) Scripts() []string {
 
 // Mark names the position that a poll sends back as after; the region is swapped only when it differs.
 func (p StatusPage) Mark() string {
-	if p.State == Writing && p.Progress == AtDirectory {
+	switch {
+	case p.State == Writing && p.Progress == AtDirectory:
 		return string(p.State) + "-directory"
+	case p.State == Stopped:
+		return string(Failed) // nothing changed, and it is over: only the words differ
 	}
 	return string(p.State)
 }
