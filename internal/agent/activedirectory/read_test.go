@@ -88,8 +88,8 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		{"wrong password", func(_ *testing.T, c *Config) { c.Password = fixed("not it") }, protocol.ReasonServiceAccount, "user name or password is wrong"},
 		{"empty password", func(_ *testing.T, c *Config) { c.Password = fixed("") }, protocol.ReasonServiceAccount, "empty"},
 		{"nobody listens", func(_ *testing.T, c *Config) { c.URLs = []string{"ldaps://127.0.0.1:1"} }, protocol.ReasonDirectoryDown, "refused"},
-		{"unknown authority", func(_ *testing.T, c *Config) { c.RootCAs = nil }, protocol.ReasonNotEncrypted, "does not trust"},
-		{"wrong name", func(_ *testing.T, c *Config) { c.ServerName = "dc9.corp.contoso.test" }, protocol.ReasonNotEncrypted, "not for the name dc9"},
+		{"unknown authority", func(_ *testing.T, c *Config) { c.RootCAs = nil }, protocol.ReasonNotEncrypted, "hold that authority"},
+		{"wrong name", func(_ *testing.T, c *Config) { c.ServerName = "dc9.corp.contoso.test" }, protocol.ReasonNotEncrypted, "for the name dc9"},
 		{"no such base", func(_ *testing.T, c *Config) { c.BaseDN = "DC=corp,DC=example" }, protocol.ReasonDirectoryError, "DC=corp,DC=example does not exist"},
 		{
 			"no policy hints", func(t *testing.T, c *Config) { c.URLs, c.RootCAs = []string{proxy.LDAPSURL}, roots(t, proxy.CAFile) },
