@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-ldap/ldap/v3"
+
 	"homeward/internal/agent/activedirectory/kerberos"
 	"homeward/internal/lab"
 	"homeward/internal/protocol"
@@ -150,17 +152,29 @@ func TestConnectsAgain(t *testing.T) {
 	}
 }
 
-// TestManyPeopleThroughTheSeal reads more than one token holds.
-func TestManyPeopleThroughTheSeal(t *testing.T) {
+// TestLongAnswerThroughTheSeal reads the schema, which is more than one token may hold.
+func TestLongAnswerThroughTheSeal(t *testing.T) {
 	dc := dctest.Start(t)
 	d := open(t, modes(t, dc)["Kerberos"])
-	count := 0
-	err := d.People(t.Context(), dc.OUs(), func(page []protocol.Person) error {
-		count += len(page)
+	size := 0
+	err := d.read(t.Context(), func(c *conn) error {
+		found, err := c.ldap.Search(ldap.NewSearchRequest("CN=Schema,"+c.conf, ldap.ScopeSingleLevel, ldap.NeverDerefAliases, 0, 0, false,
+			"(objectClass=*)", []string{"*"}, nil))
+		if err != nil {
+			return err
+		}
+		for _, e := range found.Entries {
+			for _, a := range e.Attributes {
+				size += len(a.Name)
+				for _, v := range a.ByteValues {
+					size += len(v)
+				}
+			}
+		}
 		return nil
 	})
-	if err != nil || count == 0 {
-		t.Errorf("%d people, %v", count, err)
+	if err != nil || size < 1<<20 {
+		t.Errorf("%d bytes, %v", size, err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jcmturner/gofork/encoding/asn1"
@@ -59,7 +60,7 @@ func (k KDC) refusal(reply []byte) (*Error, []byte) {
 	if ok := m.Unmarshal(reply) == nil; !ok {
 		return nil, nil
 	}
-	e := &Error{Code: m.ErrorCode, Status: status(m.EData), Text: m.EText[:min(len(m.EText), maxText)]}
+	e := &Error{Code: m.ErrorCode, Status: status(m.EData), Text: strings.ToValidUTF8(m.EText[:min(len(m.EText), maxText)], "?")}
 	if e.Code == CodeSkew {
 		e.Skew = m.STime.Sub(k.Clock()).Round(time.Second)
 	}
