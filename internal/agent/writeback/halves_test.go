@@ -111,9 +111,10 @@ func TestAnotherControllerIsWritten(t *testing.T) {
 	for _, op := range []protocol.Operation{protocol.Reset, protocol.Change, protocol.AdminReset} {
 		t.Run(string(op), func(t *testing.T) {
 			line := newWire(t, dc)
+			second, open := later(t, dc)
 			b := newBench(t, dc, over(dc, line), func(_ *bench, c *activedirectory.Config, _ *Deps) {
-				c.URLs = append(c.URLs, dc.LDAPSURL())
-			}, beforeWriting(line.cut))
+				c.URLs = append(c.URLs, second)
+			}, beforeWriting(func() { line.cut(); open() }))
 			p := dc.NewPerson(t)
 			next := lab.RandomPassword()
 			secrets := []string{next}
@@ -140,9 +141,10 @@ func TestAnswersOfAChangeLost(t *testing.T) {
 	dc := dctest.Start(t)
 	t.Run("sign-in", func(t *testing.T) {
 		line := newWire(t, dc)
+		second, open := later(t, dc)
 		b := newBench(t, dc, over(dc, line), func(_ *bench, c *activedirectory.Config, _ *Deps) {
-			c.URLs = append(c.URLs, dc.LDAPSURL())
-		}, beforeWriting(func() { line.afterRecords.Store(3) }))
+			c.URLs = append(c.URLs, second)
+		}, beforeWriting(func() { line.afterRecords.Store(3); open() }))
 		p := dc.NewPerson(t)
 		before := b.account(t, p)
 		_, id := b.carry(t, protocol.Change, p, lab.RandomPassword(), lab.RandomPassword())

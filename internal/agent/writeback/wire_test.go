@@ -31,7 +31,26 @@ type wire struct {
 
 func newWire(t testing.TB, dc *dctest.DC) *wire {
 	t.Helper()
+	return wireAt(t, dc, "127.0.0.1:0")
+}
+
+// later makes an address where nothing answers until the returned function is called.
+func later(t testing.TB, dc *dctest.DC) (url string, open func()) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return "ldaps://" + addr, func() { wireAt(t, dc, addr) }
+}
+
+func wireAt(t testing.TB, dc *dctest.DC, addr string) *wire {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +119,7 @@ func (w *wire) carry(to, from net.Conn, lose *atomic.Bool, seen *records) {
 	buf := make([]byte, 16<<10)
 	for {
 		n, err := from.Read(buf)
-		if seen.reached(buf[:n]) {
+		if seen.reached(buf[:n]) && w.afterRecords.Load() > 0 {
 			w.loseAnswers.Store(true)
 		}
 		if n > 0 && lose.Load() {
