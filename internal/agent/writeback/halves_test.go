@@ -45,6 +45,11 @@ func TestSecondWriteLost(t *testing.T) {
 				t.Fatalf("%d pending, results %v", b.Pending(), b.published())
 			}
 			line.heal()
+			t.Cleanup(func() {
+				if t.Failed() {
+					t.Log(b.log.String())
+				}
+			})
 			wantMustChange(t, dc, b, p, next, b.result(t, id), protocol.MustChangeSet)
 		})
 	}

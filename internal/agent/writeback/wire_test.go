@@ -145,7 +145,7 @@ func (w *wire) heal() {
 func over(dc *dctest.DC, w *wire) benchOption {
 	return func(_ *bench, c *activedirectory.Config, _ *Deps) {
 		c.URLs, c.ServerName = []string{"ldaps://" + w.addr}, dc.Addr()
-		c.WriteTimeout, c.ReadTimeout, c.DialTimeout = 700*time.Millisecond, 700*time.Millisecond, 700*time.Millisecond
+		c.WriteTimeout, c.ReadTimeout, c.DialTimeout = 700*time.Millisecond, 700*time.Millisecond, 3*time.Second
 	}
 }
 
