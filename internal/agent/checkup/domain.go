@@ -31,6 +31,7 @@ func (d *domain) checks() []doctor.Check {
 	needs := []string{section + "/controllers"}
 	checks := []doctor.Check{
 		{Section: section, Name: "controllers", Run: d.controllers},
+		{Section: section, Name: "certificates", Run: d.certificates},
 		{Section: section, Name: "clock", Needs: needs, Run: d.clock},
 		{Section: section, Name: "password policy", Needs: needs, Run: d.policy},
 		{Section: section, Name: "history on reset", Needs: needs, Run: d.history},
@@ -75,6 +76,32 @@ func bracketed(seen []string) string {
 		return ""
 	}
 	return " [" + strings.Join(seen, ", ") + "]"
+}
+
+// certificates tells how long each controller's is good, and why one can't be used. The others go on.
+func (d *domain) certificates(ctx context.Context) []doctor.Finding {
+	all, err := d.dir.Certificates(ctx)
+	if err != nil {
+		return failure(err)
+	}
+	if len(all) == 0 {
+		return found(doctor.OK, "none: %s needs none", cmp.Or(d.conf.Security, "this channel"))
+	}
+	var out []doctor.Finding
+	for _, c := range all {
+		f := doctor.Finding{Status: doctor.OK, Text: fmt.Sprintf("%s: %d days left", c.Host, c.Days(d.Now()))}
+		switch {
+		case c.Err != nil:
+			f.Status, f.Text = doctor.Warn, fmt.Sprintf("%s: %v", c.Host, c.Err)
+		case c.Advice != "":
+			f.Status = doctor.Warn
+		}
+		if c.Advice != "" {
+			f.Text += ". " + c.Advice
+		}
+		out = append(out, f)
+	}
+	return out
 }
 
 func (d *domain) clock(context.Context) []doctor.Finding {
