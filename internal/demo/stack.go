@@ -43,7 +43,7 @@ type Options struct {
 	Proxy    Proxy             // for the agent
 	// Edit changes the agents' configuration before it is written; the map is what the YAML holds.
 	Edit func(agent map[string]any)
-	// Wrap stands before the program of each agent, such as a command that gives it a wrong clock.
+	// Wrap stands before the program of each agent, enrolment included, such as a command that gives it a wrong clock.
 	Wrap []string
 	// Prepare changes the lab DC before anybody looks at it: people it adds are in the first import.
 	Prepare func(ctx context.Context, dc *lab.DC) error
@@ -235,7 +235,8 @@ func (s *Stack) writeAgent(name string) error {
 }
 
 func (s *Stack) enrol(ctx context.Context, name, code string) error {
-	_, err := run(ctx, code+"\n", s.o.Homeward, "agent", "enrol", "--config", s.path(name+".yaml"))
+	argv := append(slices.Clone(s.o.Wrap), s.o.Homeward, "agent", "enrol", "--config", s.path(name+".yaml"))
+	_, err := run(ctx, code+"\n", argv[0], argv[1:]...)
 	return err
 }
 

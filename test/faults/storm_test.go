@@ -218,7 +218,7 @@ func (s *storm) verdict() {
 	s.t.Helper()
 	began := time.Now()
 	var slowest time.Duration
-	counts := map[reset.State]int{}
+	counts := map[string]int{}
 	for _, j := range s.journeys {
 		var a reset.Attempt
 		dctest.Eventually(s.t, known-min(time.Since(began), known-time.Second), func() error {
@@ -229,15 +229,15 @@ func (s *storm) verdict() {
 			return err
 		})
 		slowest = max(slowest, time.Since(began))
-		counts[a.State]++
+		counts[strings.TrimSuffix(string(a.State)+" "+string(a.Reason), " ")]++
 		j.saw(s.page(j))
 		s.judge(j, a)
 	}
-	s.t.Logf("%d resets: %v; last outcome known %v after the repair", len(s.journeys), counts, slowest.Round(time.Millisecond))
+	s.t.Logf("%d resets: %v; last outcome known %v after the repair and the last visit", len(s.journeys), counts, slowest.Round(time.Millisecond))
 	if len(s.journeys) < count() {
 		s.t.Errorf("%d resets only, not %d", len(s.journeys), count())
 	}
-	if counts[reset.Changed] == 0 {
+	if counts[string(reset.Changed)] == 0 {
 		s.t.Error("not one reset went through: the test has tested nothing")
 	}
 }
