@@ -11,11 +11,21 @@
 // # What the proof can and cannot tell
 //
 // Before a write the journal keeps which controller it goes to, and how many times unicodePwd had been
-// written there. Afterwards: one more, originating at that controller, is this request's write. None more,
-// looked at twice on that controller with a pause between, is no write. Anything else (two more, or one
-// that was made at another controller) means that somebody else has set the password as well; the outcome
-// stays unknown, because no one can say which password holds. Where somebody else sets the password at the
-// same controller within the moment between the look and a write that never arrived, that counts as ours.
+// written there; the acceptance tells the server the same, as a mark. Afterwards that controller and the PDC
+// emulator are asked. One more, originating at that controller, is this request's write. None more, seen on
+// that very controller for a while and not before whoever wrote can no longer be sending, is no write: a
+// controller that was frozen may still have it before it when it wakes. Anything else (two more, one that was
+// made at another controller, fewer than before) means that somebody else has set the password as well, or
+// that the controller was restored; the outcome stays unknown, because no one can say which password holds.
+// Where somebody else sets the password at the same controller within the moment between the look and a write
+// that never arrived, that counts as ours.
+//
+// Another agent judges by the mark in the same way. If the chosen controller could not be reached and another
+// was written, the mark names the wrong one, and without the first agent's journal the outcome stays unknown.
+//
+// An administrator's reset is two writes. Once the first is confirmed the outcome is changed, whatever becomes
+// of the second; that one is repeated for as long as an operator waits, because it does no harm, and only
+// while nobody else has set the password since.
 package writeback
 
 import (
