@@ -1,0 +1,164 @@
+package status
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"homeward/internal/protocol"
+	"homeward/internal/server/fleet"
+)
+
+// Names of the reasons, in the order they must be fixed.
+const (
+	nameNone        = "No agent"
+	nameOffline     = "No agent online"
+	nameNotApproved = "Agent not approved"
+	nameOutdated    = "Agent outdated"
+	namePermission  = "Permission missing"
+	nameDirectory   = "Directory not reachable"
+	nameDraining    = "Agents are being drained"
+)
+
+// off lists why writeback is off, in fixing order; nothing while every domain can be written.
+func (f Facts) off(r Report) []Cause {
+	if len(f.Agents) == 0 {
+		return []Cause{{
+			nameNone, "No agent has been registered. Install Homeward Connect on a server in your domain.",
+			"Make a code with homeward agent code, and on that server run homeward-agent enrol.",
+		}}
+	}
+	dead := slices.ContainsFunc(r.Domains, func(d Domain) bool { return !d.Works }) || len(r.Domains) == 0
+	if !dead {
+		return nil
+	}
+	var out []Cause
+	if f.all(fleet.NotConnected, fleet.Silent) {
+		a := f.Agents[0]
+		for _, b := range f.Agents {
+			if b.Seen.After(a.Seen) {
+				a = b
+			}
+		}
+		said := fmt.Sprintf("%s last answered at %s. At least one agent must be online.", a.Machine, f.clock(a.Seen))
+		if a.Seen.IsZero() {
+			said = a.Machine + " has never answered. At least one agent must be online."
+		}
+		out = append(out, Cause{nameOffline, said, "On " + a.Machine + ": check that the service homeward-agent runs and reaches this server on TCP 443."})
+	}
+	out = append(out, f.moved()...)
+	for _, a := range f.Agents {
+		if a.Obstacle("") == fleet.Outdated {
+			out = append(out, Cause{nameOutdated, fmt.Sprintf("%s runs %s. This server needs a newer one.", a.Machine, a.Build), "Install the present version on " + a.Machine + "."})
+		}
+	}
+	if f.someDrained(r) {
+		out = append(out, Cause{nameDraining, "The only agents that could write take no new requests.", "Run homeward agent resume."})
+	}
+	return append(out, f.directory(r)...)
+}
+
+// moved tells of identities that wait for an operator's approval on another machine.
+func (f Facts) moved() []Cause {
+	var out []Cause
+	for _, a := range f.Agents {
+		if a.Rival.Reason != protocol.ReasonAgentMoved {
+			continue
+		}
+		out = append(out, Cause{
+			nameNotApproved,
+			fmt.Sprintf("%s asked to serve at %s with the identity of the agent on %s.", a.Rival.Machine.Name, f.clock(a.Rival.At), a.Machine),
+			"If the agent moved there, run homeward agent accept-move " + a.ID + ". If not, somebody has copied its state folder: run homeward agent revoke " + a.ID + ".",
+		})
+	}
+	return out
+}
+
+func (f Facts) someDrained(r Report) bool {
+	for _, d := range r.Domains {
+		if !d.Works && slices.ContainsFunc(f.Agents, func(a Fact) bool { return a.Obstacle(d.Name) == fleet.Drained }) {
+			return true
+		}
+	}
+	return false
+}
+
+// directory tells what agents say of domains that can't be written: first what only rights can mend.
+func (f Facts) directory(r Report) []Cause {
+	var rights, rest []Cause
+	for _, d := range r.Domains {
+		if d.Works {
+			continue
+		}
+		for _, a := range f.Agents {
+			said, ok := a.Serves(d.Name)
+			if !ok || a.Obstacle(d.Name) != fleet.NoDirectory {
+				continue
+			}
+			c := explain(a.Machine, d.Name, said.Reason)
+			if c.Name == namePermission {
+				rights = append(rights, c)
+			} else {
+				rest = append(rest, c)
+			}
+		}
+	}
+	for _, a := range f.Agents {
+		if len(a.Domains) == 0 && a.Obstacle("") == fleet.NoDirectory {
+			rest = append(rest, explain(a.Machine, "its domain", protocol.Reason(a.Reason)))
+		}
+	}
+	return append(rights, rest...)
+}
+
+func explain(machine, domain string, reason protocol.Reason) Cause {
+	doctor := "On " + machine + ": homeward-agent doctor"
+	switch reason {
+	case protocol.ReasonRights:
+		return Cause{namePermission, fmt.Sprintf("The service account of %s can’t reset passwords in %s.", machine, domain), doctor + " prints the command that grants it."}
+	case protocol.ReasonServiceAccount:
+		return Cause{namePermission, fmt.Sprintf("The service account of %s can’t sign in to %s.", machine, domain), "Check its password, and that it isn’t locked, expired or turned off."}
+	case protocol.ReasonNoPolicyHints:
+		return Cause{nameDirectory, fmt.Sprintf("The domain controllers of %s that %s reaches don’t enforce history on resets.", domain, machine), "Use a controller on Windows Server 2012 or later, or Samba 4.24 or later."}
+	case protocol.ReasonNotEncrypted:
+		return Cause{nameDirectory, fmt.Sprintf("%s has no encrypted connection to a domain controller for %s.", machine, domain), doctor + " says which certificate or name is wrong."}
+	case protocol.ReasonReadOnly:
+		return Cause{nameDirectory, fmt.Sprintf("%s reaches only read-only domain controllers for %s.", machine, domain), "Let it reach a writable one."}
+	}
+	return Cause{nameDirectory, fmt.Sprintf("%s can’t reach a domain controller for %s over LDAPS (636).", machine, domain), doctor + " says where the way ends."}
+}
+
+// notes list what needs attention while writeback works.
+func (f Facts) notes(r Report) []Cause {
+	var out []Cause
+	for _, a := range r.Agents {
+		if a.Rival != nil && a.Rival.Reason == protocol.ReasonAgentCloned {
+			out = append(out, Cause{
+				"Cloned agent", fmt.Sprintf("%s came with the identity of the agent on %s at %s and was refused.", orUnnamed(a.Rival.Machine), a.Machine, f.clock(a.Rival.At)),
+				"On the copy: remove the agent’s state folder and enrol it with a code of its own.",
+			})
+		}
+		if a.State == "offline" || a.State == "silent" {
+			out = append(out, Cause{"Agent offline", fmt.Sprintf("%s last answered at %s.", a.Machine, f.clock(a.Seen)), "Start it, or revoke it: homeward agent revoke " + a.ID})
+		}
+	}
+	if len(r.Off) == 0 {
+		out = append(out, f.moved()...)
+	}
+	for _, d := range r.Domains {
+		if d.Test != nil && !d.Test.Passed {
+			out = append(out, Cause{
+				"Test write failed", fmt.Sprintf("The test write to %s at %s failed: %s.", d.Name, f.clock(d.Test.At), strings.ReplaceAll(string(d.Test.Reason), "_", " ")),
+				"Look for event 31027 in the audit log, and run homeward-agent doctor.",
+			})
+		}
+	}
+	return out
+}
+
+func orUnnamed(machine string) string {
+	if machine == "" {
+		return "Another machine"
+	}
+	return machine
+}

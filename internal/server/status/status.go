@@ -1,0 +1,275 @@
+// Package status says in words whether writeback works for a tenant, and if not, why: the sentence an administrator
+// sees, the reasons a switch is off in the order they must be fixed, and a line for each agent, each domain and the last
+// test write. It judges facts that were gathered elsewhere and does no I/O; rendering is apart (Text).
+//
+// Two reasons of the design are not judged yet, because what they speak of does not exist: "No licence" and "Turned off
+// in Connect".
+package status
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"homeward/internal/protocol"
+	"homeward/internal/server/enrol"
+	"homeward/internal/server/fleet"
+	"homeward/internal/server/tenant"
+)
+
+// rivalFor is how long a refused machine is worth telling after its last try.
+const rivalFor = time.Hour
+
+// Facts are what is known at one moment.
+type Facts struct {
+	Tenant tenant.Tenant
+	At     time.Time
+	Relay  string // host name of the relay
+	Up     bool   // the portal reaches the relay
+	Agents []Fact
+	Tests  []enrol.Test
+}
+
+// Fact is what is known of one agent.
+type Fact struct {
+	enrol.Agent
+
+	Pending int
+	// Obstacle says why it gets no request for a domain; the empty domain stands for any.
+	Obstacle func(domain string) fleet.Obstacle
+}
+
+// State is the status in a word.
+type State string
+
+// States.
+const (
+	Working  State = "working"
+	Degraded State = "degraded" // it works, and something needs attention
+	Down     State = "down"
+	Unset    State = "not_set_up"
+	Unknown  State = "unknown" // it can't be told from here
+)
+
+// Report is the whole answer.
+type Report struct {
+	Tenant   string    `json:"tenant"`
+	At       time.Time `json:"at"`
+	State    State     `json:"state"`
+	Works    bool      `json:"works"` // every domain can be written
+	Sentence string    `json:"sentence"`
+	Off      []Cause   `json:"off,omitempty"`    // why writeback is off, in fixing order
+	Notes    []Cause   `json:"notes,omitempty"`  // what needs attention while it works
+	Agents   []Agent   `json:"agents,omitempty"` // approved ones
+	Domains  []Domain  `json:"domains,omitempty"`
+}
+
+// Cause is one reason, its sentence and the next step.
+type Cause struct {
+	Name string `json:"name"`
+	Says string `json:"says"`
+	Next string `json:"next"`
+}
+
+// Agent is one agent's line.
+type Agent struct {
+	ID       string    `json:"id"`
+	Machine  string    `json:"machine"`
+	Build    string    `json:"build"`
+	Protocol int       `json:"protocol"`
+	State    string    `json:"state"` // ready, draining, offline, silent, outdated, directory
+	Seen     time.Time `json:"seen"`
+	Pending  int       `json:"pending"`
+	Domains  []string  `json:"domains,omitempty"`
+	Rival    *Rival    `json:"rival,omitempty"`
+}
+
+// Rival is a machine that was refused with an agent's identity.
+type Rival struct {
+	Machine string          `json:"machine"`
+	Reason  protocol.Reason `json:"reason"`
+	At      time.Time       `json:"at"`
+}
+
+// Domain is one domain's line.
+type Domain struct {
+	Name   string          `json:"name"`
+	Works  bool            `json:"works"`
+	Agents int             `json:"agents"` // that can write it now
+	Reason protocol.Reason `json:"reason,omitempty"`
+	DC     string          `json:"dc,omitempty"`
+	Since  time.Time       `json:"since,omitzero"`
+	Test   *Test           `json:"test,omitempty"`
+}
+
+// Test is the last test write to a domain.
+type Test struct {
+	At      time.Time        `json:"at"`
+	Passed  bool             `json:"passed"`
+	Outcome protocol.Outcome `json:"outcome"`
+	Reason  protocol.Reason  `json:"reason,omitempty"`
+	Agent   string           `json:"agent"`
+	Micros  int64            `json:"us,omitempty"`
+}
+
+// Judge makes the report.
+func Judge(f Facts) Report {
+	f.Agents = slices.DeleteFunc(slices.Clone(f.Agents), func(a Fact) bool { return a.Status != enrol.Approved })
+	r := Report{Tenant: f.Tenant.ID, At: f.At}
+	for _, a := range f.Agents {
+		r.Agents = append(r.Agents, f.agent(a))
+	}
+	r.Domains = f.domains()
+	r.Off, r.Notes = f.off(r), f.notes(r)
+	r.Works = f.Up && len(r.Agents) > 0 && len(r.Domains) > 0 && !slices.ContainsFunc(r.Domains, func(d Domain) bool { return !d.Works })
+	r.State, r.Sentence = f.sentence(r)
+	return r
+}
+
+func (f Facts) agent(a Fact) Agent {
+	out := Agent{
+		ID: a.ID, Machine: a.Machine, Build: a.Build, Protocol: a.Protocol, Seen: a.Seen, Pending: a.Pending,
+		State: stateOf(a.Obstacle("")),
+	}
+	for _, d := range a.Domains {
+		out.Domains = append(out.Domains, d.Name)
+	}
+	if a.Rival.Reason != "" && (f.At.Sub(a.Rival.At) < rivalFor || a.Rival.Reason == protocol.ReasonAgentMoved) {
+		out.Rival = &Rival{Machine: a.Rival.Machine.Name, Reason: a.Rival.Reason, At: a.Rival.At}
+	}
+	return out
+}
+
+func stateOf(o fleet.Obstacle) string {
+	switch o {
+	case fleet.Free:
+		return "ready"
+	case fleet.NotConnected:
+		return "offline"
+	case fleet.Drained:
+		return "draining"
+	}
+	return string(o)
+}
+
+func (f Facts) domains() []Domain {
+	var out []Domain
+	for _, a := range f.Agents {
+		for _, d := range a.Domains {
+			i := slices.IndexFunc(out, func(have Domain) bool { return have.Name == d.Name })
+			if i < 0 {
+				out, i = append(out, Domain{Name: d.Name, Test: f.test(d.Name)}), len(out)
+			}
+			out[i].see(a, d)
+		}
+	}
+	slices.SortFunc(out, func(a, b Domain) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// see adds what one agent says of the domain. What a working agent says counts before what another says.
+func (d *Domain) see(a Fact, said enrol.Domain) {
+	switch o := a.Obstacle(d.Name); {
+	case o == fleet.Free:
+		d.Agents++
+		if !d.Works {
+			d.Works, d.Reason, d.DC, d.Since = true, "", said.DC, said.Since
+		}
+	case d.Works:
+	case o == fleet.NoDirectory && (d.Reason == "" || d.Reason == protocol.ReasonNoAgent):
+		d.Reason, d.Since = said.Reason, said.Since
+	case d.Reason == "":
+		d.Reason = protocol.ReasonNoAgent
+	}
+}
+
+func (f Facts) test(domain string) *Test {
+	for _, t := range f.Tests {
+		if strings.EqualFold(t.Domain, domain) {
+			return &Test{At: t.At, Passed: fleet.Passed(t.Result), Outcome: t.Result.Outcome, Reason: t.Result.Reason, Agent: t.Agent, Micros: t.Result.Micros}
+		}
+	}
+	return nil
+}
+
+// sentence is the one the administrator sees first (design.md, section 5).
+func (f Facts) sentence(r Report) (State, string) {
+	switch {
+	case len(f.Agents) == 0:
+		return Unset, "Writeback isn’t set up yet."
+	case !f.Up:
+		return Unknown, fmt.Sprintf("The portal can’t reach the relay %s. Your agents may be fine.", f.Relay)
+	}
+	if f.all(fleet.NotConnected, fleet.Silent) {
+		last := f.last()
+		if last.IsZero() {
+			return Unset, "Writeback isn’t set up yet."
+		}
+		return Down, fmt.Sprintf("No agent has answered since %s. The relay is up, so the break is between your servers and the relay.", f.clock(last))
+	}
+	if !r.Works {
+		if a, ok := f.first(fleet.Outdated); ok && len(r.Off) > 0 && r.Off[0].Name == nameOutdated {
+			return Unknown, fmt.Sprintf("We can’t check %s: its version is too old to report.", a.Machine)
+		}
+		return Down, "Writeback doesn’t work: " + lower(r.Off) // the design's six sentences have none for a reachable agent
+	}
+	if a, ok := f.behind(); ok {
+		return Degraded, fmt.Sprintf("Writeback works, but %s is out of date (%s).", a.Machine, a.Build)
+	}
+	if len(r.Notes) > 0 {
+		return Degraded, "Your on-premises writeback agents are up and running."
+	}
+	return Working, "Your on-premises writeback agents are up and running."
+}
+
+func lower(off []Cause) string {
+	if len(off) == 0 {
+		return "its reason isn’t known."
+	}
+	return off[0].Says
+}
+
+// all reports whether every agent has one of the obstacles.
+func (f Facts) all(obstacles ...fleet.Obstacle) bool {
+	return !slices.ContainsFunc(f.Agents, func(a Fact) bool { return !slices.Contains(obstacles, a.Obstacle("")) })
+}
+
+func (f Facts) first(o fleet.Obstacle) (Fact, bool) {
+	for _, a := range f.Agents {
+		if a.Obstacle("") == o {
+			return a, true
+		}
+	}
+	return Fact{}, false
+}
+
+// behind finds an agent that answers but does not know everything this server does.
+func (f Facts) behind() (Fact, bool) {
+	for _, a := range f.Agents {
+		if o := a.Obstacle(""); o == fleet.Outdated || o != fleet.NotConnected && a.Protocol < protocol.Version {
+			return a, true
+		}
+	}
+	return Fact{}, false
+}
+
+func (f Facts) last() time.Time {
+	var last time.Time
+	for _, a := range f.Agents {
+		if a.Seen.After(last) {
+			last = a.Seen
+		}
+	}
+	return last
+}
+
+// clock writes a moment as the tenant's people do: 14:32, and the day when it isn't today.
+func (f Facts) clock(t time.Time) string {
+	zone := f.Tenant.Settings.Location()
+	t, now := t.In(zone), f.At.In(zone)
+	if t.Year() == now.Year() && t.YearDay() == now.YearDay() {
+		return t.Format("15:04")
+	}
+	return t.Format("2 January at 15:04")
+}
