@@ -56,19 +56,29 @@ func (v *serverVerb) Run(ctx context.Context, s command.Streams) error {
 type agentVerbs struct {
 	command.Verbs
 
-	Code codeVerb `cmd:"" help:"Make a one-time code that enrols one agent."`
+	Code       codeVerb    `cmd:"" help:"Make a one-time code that enrols one agent."`
+	List       agentList   `cmd:"" help:"List the agents and how they are."`
+	Drain      agentDrain  `cmd:"" help:"Give an agent no new requests; it finishes those it has."`
+	Resume     agentResume `cmd:"" help:"Give a drained agent requests again."`
+	Revoke     agentRevoke `cmd:"" help:"Cut an agent off at once and for good."`
+	AcceptMove agentMove   `cmd:"" help:"Approve that an agent serves from the machine that was refused last."`
 }
 
 type codeVerb struct {
 	ofTenant
 
-	Life time.Duration `help:"How long the code works." default:"1h"`
+	Life     time.Duration `help:"How long the code works." default:"1h"`
+	Replaces string        `help:"Agent whose place the new one takes: its machine's name or id. It serves until the new one does, and is then retired." placeholder:"AGENT"`
 }
 
 // Run implements the verb.
 func (v *codeVerb) Run(ctx context.Context, s command.Streams) error {
 	return v.with(ctx, s, func(st *store.Store, id string) error {
-		code, until, err := (&enrol.Service{Store: st, Now: time.Now}).NewCode(ctx, id, v.Life)
+		old, err := replaced(ctx, st, id, v.Replaces)
+		if err != nil {
+			return err
+		}
+		code, until, err := (&enrol.Service{Store: st, Now: time.Now}).NewCodeReplacing(ctx, id, old, v.Life)
 		if err != nil {
 			return err
 		}
@@ -204,6 +214,9 @@ func (v *tenantList) Run(ctx context.Context, s command.Streams) error {
 
 type peopleVerbs struct {
 	Import peopleImport `cmd:"" help:"Ask the agents to read all people of their organizational units again."`
+	Reset  peopleReset  `cmd:"" help:"Set somebody's password, read from standard input; they must change it at the next sign-in."`
+	Unlock peopleUnlock `cmd:"" help:"Clear somebody's lockout; the password stays."`
+	Probe  peopleProbe  `cmd:"" help:"Ask an agent whether somebody can be written now, and which policy holds for them."`
 }
 
 type peopleImport struct{ ofTenant }

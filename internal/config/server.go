@@ -6,19 +6,21 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Server is the server's configuration.
 type Server struct {
-	Listen    string `koanf:"listen" about:"address of the one HTTPS port, host:port"`
-	BaseURL   string `koanf:"base_url" about:"what people and agents type; the only name that is trusted"`
-	Cert      string `koanf:"cert" about:"PEM file; empty with key: plain HTTP behind a TLS-terminating proxy on loopback"`
-	Key       string `koanf:"key" about:"PEM file"`
-	State     string `koanf:"state" about:"folder for keys and the relay's cache"`
-	Database  string `koanf:"database" about:"sqlite:PATH or postgres://…"`
-	MasterKey string `koanf:"master_key" about:"file; made at first start when it doesn't exist"`
-	Mail      Mail   `koanf:"mail"`
-	Log       Log    `koanf:"log"`
+	Listen    string        `koanf:"listen" about:"address of the one HTTPS port, host:port"`
+	BaseURL   string        `koanf:"base_url" about:"what people and agents type; the only name that is trusted"`
+	Cert      string        `koanf:"cert" about:"PEM file; empty with key: plain HTTP behind a TLS-terminating proxy on loopback"`
+	Key       string        `koanf:"key" about:"PEM file"`
+	State     string        `koanf:"state" about:"folder for keys and the relay's cache"`
+	Database  string        `koanf:"database" about:"sqlite:PATH or postgres://…"`
+	MasterKey string        `koanf:"master_key" about:"file; made at first start when it doesn't exist"`
+	KeyLife   time.Duration `koanf:"key_life" about:"age at which the key that signs commands is replaced; agents follow by themselves"`
+	Mail      Mail          `koanf:"mail"`
+	Log       Log           `koanf:"log"`
 }
 
 // Mail says how mail is sent.
@@ -52,6 +54,7 @@ func (l *Log) check() []string {
 func (s *Server) defaults() {
 	s.Listen = ":443"
 	s.State = "/var/lib/homeward"
+	s.KeyLife = 180 * 24 * time.Hour
 	s.Mail.Port, s.Mail.TLS = 587, "starttls"
 	s.Log.Level, s.Log.Format = "info", "text"
 }
@@ -75,6 +78,9 @@ func (s *Server) check() []string {
 	}
 	if s.MasterKey == "" {
 		s.MasterKey = filepath.Join(s.State, "master.key")
+	}
+	if s.KeyLife < time.Minute {
+		p = append(p, "key_life is shorter than a minute: 4320h is half a year")
 	}
 	return append(append(p, s.Mail.check()...), s.Log.check()...)
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"homeward/internal/server/commandkey"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/notify"
 	"homeward/internal/server/reset"
@@ -73,7 +74,7 @@ func (s codes) Code(ctx context.Context, tenant, attempt string) (verify.Code, e
 	return c, err
 }
 
-// agents fits enrol.Store and fleet.Store.
+// agents fits enrol.Store, fleet.Store and commandkey.Store.
 type agents struct{ *store.Store }
 
 func enrolError(err error) error {
@@ -98,6 +99,22 @@ func (s agents) Agent(ctx context.Context, id string) (enrol.Agent, error) {
 
 func (s agents) TouchAgent(ctx context.Context, a enrol.Agent) error {
 	return enrolError(s.Store.TouchAgent(ctx, a))
+}
+
+func (s agents) DrainAgent(ctx context.Context, tenantID, id string, since time.Time) error {
+	return enrolError(s.Store.DrainAgent(ctx, tenantID, id, since))
+}
+
+func (s agents) RevokeAgent(ctx context.Context, tenantID, id string, at time.Time) error {
+	return enrolError(s.Store.RevokeAgent(ctx, tenantID, id, at))
+}
+
+func (s agents) Secret(ctx context.Context, tenantID, name string) ([]byte, error) {
+	b, err := s.Store.Secret(ctx, tenantID, name)
+	if errors.Is(err, store.ErrNotFound) {
+		err = errors.Join(commandkey.ErrNone, err)
+	}
+	return b, err
 }
 
 // people fits reset.People. The domains of the tenant's mail addresses are looked up once a minute.

@@ -4,8 +4,6 @@ package server
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,6 +17,7 @@ import (
 	"homeward/internal/daemon"
 	"homeward/internal/relay"
 	"homeward/internal/server/broker"
+	"homeward/internal/server/commandkey"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/fleet"
 	"homeward/internal/server/limit"
@@ -49,13 +48,16 @@ type Server struct {
 	tenants *tenants
 	broker  *broker.Broker
 	fleet   *fleet.Fleet
+	tests   *fleet.Tester
 	enrols  *enrol.Service
-	resets  *reset.Service
-	mails   *notify.Queue
-	uplink  *fleet.Uplink
-	limits  limits
-	site    *portal.Site
-	tls     *certificate
+	// commands holds the keys that sign what agents are told.
+	commands *commandkey.Ring
+	resets   *reset.Service
+	mails    *notify.Queue
+	uplink   *fleet.Uplink
+	limits   limits
+	site     *portal.Site
+	tls      *certificate
 }
 
 // Open opens everything. What it opened is closed again when it fails.
@@ -158,9 +160,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 			return err
 		}
 	}
-	command, err := loadOrMake(ctx, s.store, "", "command", newCommandKey,
-		func(k ed25519.PrivateKey) ([]byte, error) { return k.Seed(), nil }, commandFromSeed)
-	if err != nil {
+	if s.commands, err = commandkey.Open(ctx, agents{s.store}, s.config.KeyLife, s.now); err != nil {
 		return err
 	}
 	sender, err := s.smtp()
@@ -172,19 +172,16 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Store: agents{s.store}, Relay: presence{s.broker.Presence(), s.broker}, Caller: relay.Caller{Begin: s.broker.Begin},
 		Tenants: s.tenants.tenant, Record: s.record, Now: s.now, Log: s.log,
 	})
-	public, ok := command.Public().(ed25519.PublicKey)
-	if !ok {
-		return errors.New("command key has no public half")
-	}
-	s.enrols = &enrol.Service{Store: agents{s.store}, Mint: s.tenants.mint, Tenant: s.tenants.tenant, Command: func() ed25519.PublicKey { return public }, Now: s.now}
+	s.enrols = &enrol.Service{Store: agents{s.store}, Mint: s.tenants.mint, Tenant: s.tenants.tenant, Command: s.commands.Newest, Now: s.now}
 	letters := notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now)
 	s.resets = reset.New(reset.Deps{
 		Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
 		Codes:   verify.NewCodes(codes{s.store}, sub["codes"], s.now),
 		Notices: letters, Atomic: together(s.store, letters, s.mails), Limits: s.limits, Audit: s.store,
-		Tenants: s.tenants.tenant, Command: func(context.Context, string) (ed25519.PrivateKey, error) { return command, nil }, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
+		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
-	s.uplink = &fleet.Uplink{Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.store, s.now), Renewals: s.enrols, TenantOf: s.tenants.ofAccount}
+	s.tests = &fleet.Tester{Fleet: s.fleet, Command: s.commands.For, Last: s.store.Tests}
+	s.uplink = &fleet.Uplink{Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.store, s.now), Renewals: s.enrols, Commands: s.commands, TenantOf: s.tenants.ofAccount}
 	return s.openSite(catalog)
 }
 
@@ -202,18 +199,6 @@ func (s *Server) openSite(catalog *locale.Catalog) error {
 		Since: s.fleet.Since, Now: s.now, Log: s.log,
 	}
 	return nil
-}
-
-func newCommandKey() (ed25519.PrivateKey, error) {
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	return key, err
-}
-
-func commandFromSeed(seed []byte) (ed25519.PrivateKey, error) {
-	if len(seed) != ed25519.SeedSize {
-		return nil, errors.New("command key in the database is broken")
-	}
-	return ed25519.NewKeyFromSeed(seed), nil
 }
 
 // loadOrMake reads a secret of the store, or makes and stores it the first time.
@@ -278,6 +263,9 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		daemon.Part{Name: "mail", Run: s.mails.Run},
 		daemon.Part{Name: "tenants", Run: s.tenants.run},
 		daemon.Part{Name: "fleet", Run: func(ctx context.Context) error { return s.fleet.Run(ctx, s.store.Tenants) }},
+		daemon.Part{Name: "test writes", Run: func(ctx context.Context) error { return s.tests.Run(ctx, s.store.Tenants) }},
+		daemon.Part{Name: "command keys", Run: s.rollCommands},
+		daemon.Part{Name: "control", Run: s.control},
 		daemon.Part{Name: "upkeep", Run: s.upkeep})
 	s.resets.Close() // the portal has stopped: nobody submits any more
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)

@@ -330,4 +330,3 @@ func (r *Ring) Status(ctx context.Context) (keys []Key, due time.Time, err error
 
 // String keeps the keys out of every print.
 func (r *Ring) String() string { return "[command keys]" }
-

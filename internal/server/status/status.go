@@ -81,6 +81,8 @@ type Agent struct {
 	State    string    `json:"state"` // ready, draining, offline, silent, outdated, directory
 	Seen     time.Time `json:"seen"`
 	Pending  int       `json:"pending"`
+	Draining time.Time `json:"draining,omitzero"` // takes no new requests since then
+	Idle     bool      `json:"idle"`              // drained, and nothing is left to do: it can be stopped
 	Domains  []string  `json:"domains,omitempty"`
 	Rival    *Rival    `json:"rival,omitempty"`
 }
@@ -132,6 +134,9 @@ func (f Facts) agent(a Fact) Agent {
 		ID: a.ID, Machine: a.Machine, Build: a.Build, Protocol: a.Protocol, Seen: a.Seen, Pending: a.Pending,
 		State: stateOf(a.Obstacle("")),
 	}
+	out.Draining = a.Draining
+	gone := a.Obstacle("") == fleet.NotConnected
+	out.Idle = !a.Draining.IsZero() && (gone || a.Pending == 0 && a.Seen.After(a.Draining))
 	for _, d := range a.Domains {
 		out.Domains = append(out.Domains, d.Name)
 	}

@@ -23,6 +23,8 @@ type Settings struct {
 	TimeZone      string `json:"time_zone,omitempty"`    // IANA name; empty is UTC
 	Locale        string `json:"locale,omitempty"`       // default language of mails
 	UnlockOnly    bool   `json:"unlock_only"`            // people may unlock without a new password
+
+	TestEvery time.Duration `json:"test_every,omitempty"` // how often a test account is written; zero: never
 }
 
 // Location returns the tenant's time zone; an unknown name gives UTC.

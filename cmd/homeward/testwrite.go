@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"homeward/internal/agent/command"
+	"homeward/internal/server/control"
+	"homeward/internal/server/store"
+)
+
+type testVerb struct {
+	running
+	asJSON
+
+	Every  string `help:"Write on schedule: a duration such as 24h, or off. Without this, write once, now." placeholder:"24h|off"`
+	Domain string `help:"Only this domain." placeholder:"NAME"`
+}
+
+// leastEvery keeps a schedule from filling the account's password history for nothing.
+const leastEvery = 10 * time.Minute
+
+// Run implements the verb.
+func (v *testVerb) Run(ctx context.Context, s command.Streams) error {
+	if v.Every != "" {
+		return v.schedule(ctx, s)
+	}
+	return v.call(ctx, s, func(c *control.Client, id string) error {
+		var r control.Trials
+		if err := c.Call(ctx, control.PathTest, control.Trial{Tenant: id, Operator: operator(), Domain: v.Domain}, &r); err != nil {
+			return err
+		}
+		if v.JSON {
+			return errors.Join(printJSON(s, r), failedTrials(r))
+		}
+		for _, t := range r.Results {
+			if _, err := fmt.Fprintf(s.Out, "%s: %s\n", t.Domain, trialText(t)); err != nil {
+				return err
+			}
+		}
+		return failedTrials(r)
+	})
+}
+
+func trialText(t control.TrialResult) string {
+	switch {
+	case t.Error != "":
+		return t.Error
+	case t.Outcome == "changed":
+		return "written in " + took(t.Micros)
+	case t.Passed:
+		return "the domain's minimum password age refused it, so the way there works (" + took(t.Micros) + ")"
+	}
+	return t.Outcome + ": " + strings.ReplaceAll(t.Reason, "_", " ")
+}
+
+func failedTrials(r control.Trials) error {
+	for _, t := range r.Results {
+		if !t.Passed {
+			return errors.New("a test write failed: see event 31027 in homeward events")
+		}
+	}
+	return nil
+}
+
+// schedule stores how often test accounts are written; a running server takes it up by itself.
+func (v *testVerb) schedule(ctx context.Context, s command.Streams) error {
+	var every time.Duration
+	if v.Every != "off" {
+		var err error
+		if every, err = time.ParseDuration(v.Every); err != nil || every < leastEvery {
+			return fmt.Errorf("--every %s: use a duration of %s or more, such as 24h, or off", v.Every, leastEvery)
+		}
+	}
+	return v.with(ctx, s, func(st *store.Store, id string) error {
+		err := st.WithTx(ctx, func(tx *store.Store) error {
+			t, err := tx.Tenant(ctx, id)
+			if err != nil {
+				return err
+			}
+			t.Settings.TestEvery = every
+			return tx.SaveSettings(ctx, id, t.Settings)
+		})
+		if err != nil {
+			return err
+		}
+		said := "No test writes on schedule."
+		if every > 0 {
+			said = fmt.Sprintf("Each test account is written every %s. Agents name theirs in directories[].test_account.", every)
+		}
+		_, err = fmt.Fprintln(s.Out, said)
+		return err
+	})
+}
+
+type keysVerbs struct {
+	Status keysStatus `cmd:"" help:"List the keys, and how many agents obey each."`
+	Roll   keysRoll   `cmd:"" help:"Make the next key now. Agents take it with their next heartbeat; nobody notices."`
+}
+
+// keysAnswer is what both verbs about keys print.
+type keysAnswer struct {
+	running
+	asJSON
+}
+
+type keysStatus struct{ keysAnswer }
+
+// Run implements the verb.
+func (v *keysStatus) Run(ctx context.Context, s command.Streams) error {
+	return v.ask(ctx, s, control.PathKeys)
+}
+
+type keysRoll struct{ keysAnswer }
+
+// Run implements the verb.
+func (v *keysRoll) Run(ctx context.Context, s command.Streams) error {
+	return v.ask(ctx, s, control.PathRoll)
+}
+
+func (v *keysAnswer) ask(ctx context.Context, s command.Streams, path string) error {
+	return v.call(ctx, s, func(c *control.Client, _ string) error {
+		var k control.Keys
+		if err := c.Call(ctx, path, control.Operator{Operator: operator()}, &k); err != nil {
+			return err
+		}
+		if v.JSON {
+			return printJSON(s, k)
+		}
+		w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
+		_, _ = fmt.Fprintln(w, "KEY\tMADE\tAGENTS\tSTATE")
+		for _, one := range k.Keys {
+			state := "replaced; kept while an agent needs it"
+			switch {
+			case one.Newest:
+				state = "newest, replaced on " + k.Due.Local().Format("2 January 2006")
+			case one.Erased:
+				state = "replaced and erased"
+			}
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", one.ID, one.Made.Local().Format("2006-01-02 15:04"), one.Agents, state)
+		}
+		return w.Flush()
+	})
+}

@@ -1,0 +1,211 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"homeward/internal/protocol"
+	"homeward/internal/server/commandkey"
+	"homeward/internal/server/enrol"
+	"homeward/internal/server/fleet"
+	"homeward/internal/server/reset"
+	"homeward/internal/server/status"
+	"homeward/internal/server/tenant"
+)
+
+// People is what operators do for people.
+type People interface {
+	AdminReset(ctx context.Context, t tenant.Tenant, operator, name string, password []byte) (reset.Attempt, error)
+	AdminUnlock(ctx context.Context, t tenant.Tenant, operator, name string) (reset.Attempt, error)
+	Probe(ctx context.Context, t tenant.Tenant, name string) (protocol.PersonPolicy, error)
+}
+
+// Service answers operators.
+type Service struct {
+	Fleet  *fleet.Fleet
+	Tests  *fleet.Tester
+	Keys   *commandkey.Ring
+	People People
+	Tenant func(ctx context.Context, id string) (tenant.Tenant, error)
+	Status func(ctx context.Context, t tenant.Tenant) (status.Report, error)
+	// Rolled is told of a new command key.
+	Rolled func(ctx context.Context, operator, key string)
+	Log    *slog.Logger
+}
+
+func (s *Service) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+PathStatus, answer(s.status))
+	mux.HandleFunc("POST "+PathDrain, answer(s.drain))
+	mux.HandleFunc("POST "+PathResume, answer(s.resume))
+	mux.HandleFunc("POST "+PathRevoke, answer(s.revoke))
+	mux.HandleFunc("POST "+PathMove, answer(s.move))
+	mux.HandleFunc("POST "+PathReset, answer(s.reset))
+	mux.HandleFunc("POST "+PathUnlock, answer(s.unlock))
+	mux.HandleFunc("POST "+PathProbe, answer(s.probe))
+	mux.HandleFunc("POST "+PathTest, answer(s.test))
+	mux.HandleFunc("POST "+PathKeys, answer(s.keys))
+	mux.HandleFunc("POST "+PathRoll, answer(s.roll))
+	return mux
+}
+
+// answer decodes one strict JSON object, does what it asks and encodes what came of it.
+func answer[Q, A any](do func(ctx context.Context, q Q) (A, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, protocol.MaxMessage))
+		defer clear(body) // it can hold a password
+		var q Q
+		if err != nil || protocol.Decode(body, &q) != nil {
+			reply(w, http.StatusBadRequest, problem{"the server can't read this: use the homeward of the server's own version"})
+			return
+		}
+		a, err := do(r.Context(), q)
+		if err != nil {
+			reply(w, http.StatusConflict, problem{explain(err)})
+			return
+		}
+		reply(w, http.StatusOK, a)
+	}
+}
+
+func reply(w http.ResponseWriter, status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		status, b = http.StatusInternalServerError, nil
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(b) // the operator has gone: nobody is left to tell
+}
+
+// explain puts what went wrong into an operator's words.
+func explain(err error) string {
+	var limited *reset.LimitError
+	lone, alone := errors.AsType[*fleet.Lone](err)
+	switch {
+	case alone:
+		return lone.Error() + ": resets would stop. To do it all the same, add --force"
+	case errors.As(err, &limited):
+		return "too many tries: wait until " + limited.Until.Local().Format("15:04:05")
+	case errors.Is(err, reset.ErrNoAgent):
+		return "no agent can write this person's domain now: homeward status says why"
+	}
+	return err.Error()
+}
+
+func (s *Service) status(ctx context.Context, q Query) (status.Report, error) {
+	t, err := s.Tenant(ctx, q.Tenant)
+	if err != nil {
+		return status.Report{}, err
+	}
+	return s.Status(ctx, t)
+}
+
+// on finds the agent that is meant and changes it.
+func (s *Service) on(ctx context.Context, q Target, change func(a enrol.Agent) error) (Done, error) {
+	a, err := s.Fleet.Find(ctx, q.Tenant, q.Agent)
+	if err != nil {
+		return Done{}, err
+	}
+	return Done{Agent: a.ID, Machine: a.Machine}, change(a)
+}
+
+func (s *Service) drain(ctx context.Context, q Target) (Done, error) {
+	return s.on(ctx, q, func(a enrol.Agent) error { return s.Fleet.Drain(ctx, q.Tenant, a.ID, q.Operator, q.Force) })
+}
+
+func (s *Service) resume(ctx context.Context, q Target) (Done, error) {
+	return s.on(ctx, q, func(a enrol.Agent) error { return s.Fleet.Resume(ctx, q.Tenant, a.ID, q.Operator) })
+}
+
+func (s *Service) revoke(ctx context.Context, q Target) (Done, error) {
+	return s.on(ctx, q, func(a enrol.Agent) error {
+		return s.Fleet.Revoke(context.WithoutCancel(ctx), q.Tenant, a.ID, q.Operator, "")
+	})
+}
+
+func (s *Service) move(ctx context.Context, q Target) (Done, error) {
+	var to protocol.Machine
+	done, err := s.on(ctx, q, func(a enrol.Agent) (err error) {
+		to, err = s.Fleet.AcceptMove(ctx, q.Tenant, a.ID, q.Operator)
+		return err
+	})
+	done.From, done.Machine = done.Machine, to.Name
+	return done, err
+}
+
+func (s *Service) reset(ctx context.Context, q Person) (Outcome, error) {
+	defer clear(q.Password)
+	t, err := s.Tenant(ctx, q.Tenant)
+	if err != nil {
+		return Outcome{}, err
+	}
+	a, err := s.People.AdminReset(ctx, t, q.Operator, q.Name, q.Password)
+	return outcome(a), err
+}
+
+func (s *Service) unlock(ctx context.Context, q Person) (Outcome, error) {
+	t, err := s.Tenant(ctx, q.Tenant)
+	if err != nil {
+		return Outcome{}, err
+	}
+	a, err := s.People.AdminUnlock(ctx, t, q.Operator, q.Name)
+	return outcome(a), err
+}
+
+func outcome(a reset.Attempt) Outcome {
+	return Outcome{
+		Support: a.Support, State: string(a.State), Reason: string(a.Reason), Event: a.Event, MustChange: string(a.MustChange),
+	}
+}
+
+func (s *Service) probe(ctx context.Context, q Person) (protocol.PersonPolicy, error) {
+	t, err := s.Tenant(ctx, q.Tenant)
+	if err != nil {
+		return protocol.PersonPolicy{}, err
+	}
+	return s.People.Probe(ctx, t, q.Name)
+}
+
+func (s *Service) test(ctx context.Context, q Trial) (Trials, error) {
+	domains := []string{q.Domain}
+	if q.Domain == "" {
+		var err error
+		if domains, err = s.Tests.Domains(ctx, q.Tenant); err != nil {
+			return Trials{}, err
+		}
+		if len(domains) == 0 {
+			return Trials{}, fmt.Errorf("%w: name one in an agent's configuration, directories[].test_account", fleet.ErrUntestable)
+		}
+	}
+	var out Trials
+	for _, domain := range domains {
+		r, err := s.Tests.Write(ctx, q.Tenant, domain)
+		one := TrialResult{Domain: domain, Passed: err == nil && fleet.Passed(r), Outcome: string(r.Outcome), Reason: string(r.Reason), Micros: r.Micros}
+		if err != nil {
+			one.Error = explain(err)
+		}
+		out.Results = append(out.Results, one)
+	}
+	return out, nil
+}
+
+func (s *Service) keys(ctx context.Context, _ Operator) (Keys, error) {
+	keys, due, err := s.Keys.Status(ctx)
+	return Keys{Keys: keys, Due: due.Truncate(time.Second)}, err
+}
+
+func (s *Service) roll(ctx context.Context, q Operator) (Keys, error) {
+	id, err := s.Keys.Roll(ctx)
+	if err != nil {
+		return Keys{}, err
+	}
+	s.Rolled(ctx, q.Operator, id)
+	return s.keys(ctx, q)
+}
