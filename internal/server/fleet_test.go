@@ -1,0 +1,541 @@
+package server
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"homeward/internal/protocol"
+	"homeward/internal/seal"
+	"homeward/internal/server/audit"
+	"homeward/internal/server/commandkey"
+	"homeward/internal/server/control"
+	"homeward/internal/server/enrol"
+	"homeward/internal/server/fleet"
+	"homeward/internal/server/tenant"
+)
+
+// door is a relay whose connections the test decides; test/e2e has the real one.
+type door struct {
+	online  map[string]bool
+	kicked  []string
+	revoked []string
+}
+
+func (*door) Conn(context.Context, string) (*nats.Conn, error) {
+	return nil, errors.New("no relay in this test")
+}
+func (d *door) Online(_, agent string) bool { return d.online[agent] }
+func (d *door) Lost(string, string) <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+func (d *door) Kick(_, agent string) { d.kicked = append(d.kicked, agent); delete(d.online, agent) }
+func (d *door) Revoke(_ context.Context, _, agent string) error {
+	d.revoked = append(d.revoked, agent)
+	delete(d.online, agent)
+	return nil
+}
+
+// yard is a fleet over a real database.
+type yard struct {
+	*fleet.Fleet
+	*fleet.Uplink
+	b       *bench
+	door    *door
+	records []audit.Record
+}
+
+type noResults struct{}
+
+func (noResults) Result(context.Context, string, string, protocol.Result) error { return nil }
+
+// pages takes every page; what is imported is provision's business.
+type pages struct{}
+
+func (pages) Page(_ context.Context, _, _ string, p protocol.People) (bool, error) {
+	return p.Last, nil
+}
+
+func newYard(t *testing.T, b *bench) *yard {
+	t.Helper()
+	y := &yard{b: b, door: &door{online: map[string]bool{}}}
+	y.Fleet = fleet.New(fleet.Deps{
+		Store: agents{b.store}, Relay: y.door, Now: b.clock, Log: slog.New(slog.DiscardHandler),
+		Tenants: func(context.Context, string) (tenant.Tenant, error) { return b.tenant, nil },
+		Record:  func(_ context.Context, _ string, r audit.Record) { y.records = append(y.records, r) },
+	})
+	y.Uplink = &fleet.Uplink{
+		Fleet: y.Fleet, Results: noResults{}, Imports: pages{},
+		TenantOf: func(context.Context, string) (string, error) { return "contoso", nil },
+	}
+	return y
+}
+
+// enrolled stores an approved agent that is online.
+func (y *yard) enrolled(t *testing.T, id string, edit ...func(*enrol.Agent)) {
+	t.Helper()
+	k, err := seal.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := enrol.Agent{
+		Tenant: "contoso", ID: id, Machine: "SRV-" + id, SealKey: k.Public().Bytes(), KeyID: k.Public().ID().String(),
+		Protocol: 1, Status: enrol.Approved, Created: y.b.clock(), ImportWanted: true,
+	}
+	for _, e := range edit {
+		e(&a)
+	}
+	if err := y.b.store.SaveAgent(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	y.door.online[id] = true
+}
+
+// send hands one upward message in, as JSON, and decodes the answer.
+func (y *yard) send(t *testing.T, agent, kind string, message, answer any) {
+	t.Helper()
+	data, ok := message.([]byte)
+	if !ok {
+		var err error
+		if data, err = protocol.Encode(message); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := json.Marshal(y.Handle(t.Context(), protocol.Uplink{Account: "AACC", Agent: agent, Kind: kind}, data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, answer); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func domain(name string, ok bool) protocol.Domain {
+	return protocol.Domain{Name: name, NetBIOS: "X", Directory: protocol.Directory{OK: ok, DC: "dc." + name}}
+}
+
+func (y *yard) hello(t *testing.T, agent string, domains ...protocol.Domain) protocol.HelloAnswer {
+	t.Helper()
+	var answer protocol.HelloAnswer
+	y.send(t, agent, protocol.UpHello, protocol.Hello{
+		Version: 2, MinVersion: 1, Agent: agent, Build: "2.0.0", Machine: "SRV-" + agent,
+		Domain: domains[0].Name, Directory: domains[0].Directory, Domains: domains,
+	}, &answer)
+	if !answer.OK {
+		t.Fatalf("%+v", answer)
+	}
+	return answer
+}
+
+// writers lists who may write a domain.
+func (y *yard) writers(t *testing.T, domain string) []string {
+	t.Helper()
+	list, err := y.Writers(t.Context(), "contoso", domain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, w := range list {
+		ids = append(ids, w.Agent)
+	}
+	return ids
+}
+
+// TestEachDomainHasItsOwnWriters: one agent may serve several domains, and each counts by itself.
+func TestEachDomainHasItsOwnWriters(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		y := newYard(t, b)
+		y.enrolled(t, "U1")
+		y.enrolled(t, "U2")
+		y.hello(t, "U1", domain("Corp.Test", true), domain("child.corp.test", false))
+		y.hello(t, "U2", domain("child.corp.test", true))
+		for d, want := range map[string][]string{"corp.test": {"U1"}, "CHILD.corp.test": {"U2"}, "other.test": nil} {
+			if got := y.writers(t, d); !slices.Equal(got, want) {
+				t.Errorf("%s: %v, want %v", d, got, want)
+			}
+		}
+		if got := y.writers(t, ""); len(got) != 2 {
+			t.Errorf("any domain: %v", got)
+		}
+		// An agent answers for its own domains only.
+		for d, want := range map[string]bool{"corp.test": true, "CHILD.corp.test": true, "other.test": false} {
+			var ack protocol.Ack
+			y.send(t, "U1", protocol.UpSync, protocol.People{Version: 2, Agent: "U1", Import: "i", Domain: d, Last: true}, &ack)
+			if ack.OK != want {
+				t.Errorf("people of %s: %+v", d, ack)
+			}
+		}
+		// Silent for more than three heartbeats.
+		b.advance(66 * time.Second)
+		if got := y.writers(t, "corp.test"); len(got) != 0 {
+			t.Errorf("silent, and chosen: %v", got)
+		}
+	})
+}
+
+// TestVersion1AgentsStillWork sends the very bytes that version 1 sent.
+func TestVersion1AgentsStillWork(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		y := newYard(t, b)
+		for file, kind := range map[string]string{"hello": protocol.UpHello, "beat": protocol.UpBeat} {
+			data, err := os.ReadFile(filepath.Join("..", "protocol", "testdata", "v1", file+".json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var who struct{ Agent, Domain string }
+			if err := json.Unmarshal(data, &who); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.store.Agent(t.Context(), who.Agent); err != nil {
+				y.enrolled(t, who.Agent, func(a *enrol.Agent) { a.Domain = "corp.contoso.test" })
+			}
+			var answer protocol.HelloAnswer
+			y.send(t, who.Agent, kind, data, &answer)
+			if !answer.OK || len(answer.CommandKeys) != 0 {
+				t.Errorf("%s: %+v", file, answer)
+			}
+		}
+		y.enrolled(t, "UOLD", func(a *enrol.Agent) { a.Domain = "old.test" })
+		var answer protocol.HelloAnswer
+		y.send(t, "UOLD", protocol.UpHello, protocol.Hello{Version: 1, MinVersion: 1, Agent: "UOLD", Build: "1", Machine: "m", Domain: "Old.Test", Directory: protocol.Directory{OK: true}}, &answer)
+		if got := y.writers(t, "old.test"); !slices.Equal(got, []string{"UOLD"}) {
+			t.Errorf("writers %v", got)
+		}
+		y.send(t, "UOLD", protocol.UpBeat, protocol.Beat{Version: 1, Agent: "UOLD", Directory: protocol.Directory{Reason: protocol.ReasonDirectoryDown}}, &answer)
+		if got := y.writers(t, "old.test"); len(got) != 0 {
+			t.Errorf("directory down, and chosen: %v", got)
+		}
+	})
+}
+
+// TestBestAgentFirst: not the one that failed, not the old one, not the busy one; and not the draining one at all.
+func TestBestAgentFirst(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		y := newYard(t, b)
+		for _, id := range []string{"U1", "U2", "U3"} {
+			y.enrolled(t, id)
+			y.hello(t, id, domain("corp.test", true))
+		}
+		first := map[string]bool{}
+		for range 100 {
+			first[y.writers(t, "corp.test")[0]] = true
+		}
+		if len(first) != 3 {
+			t.Errorf("equals don't share the load: %v", first)
+		}
+		var answer protocol.HelloAnswer
+		y.send(t, "U1", protocol.UpBeat, protocol.Beat{Version: 2, Agent: "U1", Pending: 5, Domains: []protocol.Domain{domain("corp.test", true)}}, &answer)
+		y.Left("U2") // its connection ended a moment ago, and it is back
+		for range 20 {
+			if got := y.writers(t, "corp.test"); !slices.Equal(got, []string{"U3", "U1", "U2"}) {
+				t.Fatalf("order %v", got)
+			}
+		}
+		if err := y.Drain(t.Context(), "contoso", "U3", "karin", false); err != nil {
+			t.Fatal(err)
+		}
+		if got := y.writers(t, "corp.test"); !slices.Equal(got, []string{"U1", "U2"}) {
+			t.Errorf("order %v with U3 drained", got)
+		}
+		if err := y.Drain(t.Context(), "contoso", "U1", "karin", false); err != nil {
+			t.Fatal(err)
+		}
+		var lone *fleet.Lone
+		if err := y.Drain(t.Context(), "contoso", "U2", "karin", false); !errors.As(err, &lone) || !slices.Equal(lone.Domains, []string{"corp.test"}) {
+			t.Errorf("the last one is drained: %v", err)
+		}
+		y.Fleet = fleet.New(y.Fleet.Deps) // as a restart does
+		if got := y.writers(t, "corp.test"); !slices.Equal(got, []string{"U2"}) {
+			t.Errorf("after a restart: %v", got)
+		}
+		if err := y.Resume(t.Context(), "contoso", "U1", "karin"); err != nil || len(y.writers(t, "corp.test")) != 2 {
+			t.Errorf("resumed: %v", err)
+		}
+		b.advance(time.Minute + time.Second)
+		for _, id := range []string{"U1", "U2"} {
+			y.send(t, id, protocol.UpBeat, protocol.Beat{Version: 2, Agent: id, Domains: []protocol.Domain{domain("corp.test", true)}}, &answer)
+		}
+		first = map[string]bool{}
+		for range 50 {
+			first[y.writers(t, "corp.test")[0]] = true
+		}
+		if !first["U2"] {
+			t.Error("a failure is held against it for ever")
+		}
+	})
+}
+
+// TestIdentityStaysOnItsMachine: here nobody answers pings, so whoever is connected counts as dead.
+func TestIdentityStaysOnItsMachine(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		y := newYard(t, b)
+		y.enrolled(t, "U1")
+		home, away := protocol.Machine{Name: "srv-u1", ID: "aa"}, protocol.Machine{Name: "other", ID: "bb"}
+		admit := func(m protocol.Machine, reason protocol.Reason) {
+			t.Helper()
+			err := y.Admit(t.Context(), fleet.Arrival{Agent: "U1", Machine: m, Upgrade: true})
+			var turned *fleet.Turned
+			if reason == "" && err != nil || reason != "" && (!errors.As(err, &turned) || turned.Reason != reason) {
+				t.Fatalf("%+v: %v, want %q", m, err, reason)
+			}
+		}
+		admit(home, "") // a dead connection of its own is in the way: it is ended
+		if len(y.door.kicked) != 1 {
+			t.Errorf("kicked %v", y.door.kicked)
+		}
+		admit(protocol.Machine{Name: "renamed", ID: "aa"}, "")
+		admit(protocol.Machine{Name: "renamed"}, "") // reinstalled
+		admit(protocol.Machine{}, "")                // protocol 1 doesn't say
+		for range 3 {
+			admit(away, protocol.ReasonAgentMoved)
+		}
+		if a, err := b.store.Agent(t.Context(), "U1"); err != nil || a.Rival.Machine != away || a.Machine != "renamed" {
+			t.Errorf("%+v %v", a, err)
+		}
+		if len(y.records) != 1 { // one record for three tries
+			t.Errorf("%d records", len(y.records))
+		}
+		if _, err := y.AcceptMove(t.Context(), "contoso", "U1", "karin"); err != nil {
+			t.Fatal(err)
+		}
+		admit(away, "")
+		admit(home, protocol.ReasonAgentMoved)
+		if err := y.Revoke(t.Context(), "contoso", "U1", "karin", ""); err != nil || len(y.door.revoked) != 1 {
+			t.Errorf("%v, revoked %v", err, y.door.revoked)
+		}
+		admit(away, protocol.ReasonNotFound)
+	})
+}
+
+// TestOneImportPerDomainAtATime: the end of an import removes whom it didn't name, so two would remove each other's.
+func TestOneImportPerDomainAtATime(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		y := newYard(t, b)
+		y.enrolled(t, "U1")
+		y.enrolled(t, "U2")
+		page := func(agent string, n int, last bool) bool {
+			var ack protocol.Ack
+			y.send(t, agent, protocol.UpSync, protocol.People{Version: 2, Agent: agent, Import: "i" + agent, Page: n, Domain: "corp.test", Last: last}, &ack)
+			return ack.OK
+		}
+		if !y.hello(t, "U1", domain("corp.test", true)).Import || !page("U1", 0, false) {
+			t.Fatal("the first agent doesn't import")
+		}
+		if y.hello(t, "U2", domain("corp.test", true)).Import || page("U2", 0, false) {
+			t.Error("two import at once")
+		}
+		if !page("U1", 1, true) || y.hello(t, "U1", domain("corp.test", true)).Import {
+			t.Error("a complete import is wanted again")
+		}
+		if !y.hello(t, "U2", domain("corp.test", true)).Import || !page("U2", 0, false) {
+			t.Error("the second agent never gets its turn")
+		}
+		b.advance(3 * time.Minute) // it broke off
+		if err := b.store.WantImport(t.Context(), "contoso"); err != nil {
+			t.Fatal(err)
+		}
+		if !y.hello(t, "U1", domain("corp.test", true)).Import || !page("U1", 0, false) {
+			t.Error("a broken off import blocks the domain")
+		}
+	})
+}
+
+// TestSealingKeyRolls takes an offer, twice, and refuses what isn't one.
+func TestSealingKeyRolls(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		y := newYard(t, b)
+		y.enrolled(t, "U1")
+		before, err := b.store.Agent(t.Context(), "U1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := seal.GenerateKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		offer := protocol.KeyOffer{Version: 2, Agent: "U1", SealKey: k.Public().Bytes(), KeyID: k.Public().ID().String()}
+		for name, c := range map[string]struct {
+			edit func(*protocol.KeyOffer)
+			ok   bool
+		}{
+			"another's name": {func(o *protocol.KeyOffer) { o.Agent = "U2" }, false},
+			"wrong id":       {func(o *protocol.KeyOffer) { o.KeyID = "00" }, false},
+			"no key":         {func(o *protocol.KeyOffer) { o.SealKey = []byte("key") }, false},
+		} {
+			bad, ack := offer, protocol.Ack{}
+			c.edit(&bad)
+			if y.send(t, "U1", protocol.UpKeys, bad, &ack); ack.OK {
+				t.Errorf("%s is taken", name)
+			}
+		}
+		for range 2 {
+			var ack protocol.Ack
+			if y.send(t, "U1", protocol.UpKeys, offer, &ack); !ack.OK {
+				t.Errorf("%+v", ack)
+			}
+		}
+		after, err := b.store.Agent(t.Context(), "U1")
+		if err != nil || after.KeyID != offer.KeyID || after.OldKeyID != before.KeyID || len(y.records) != 1 {
+			t.Errorf("%+v %v, %d records", after, err, len(y.records))
+		}
+	})
+}
+
+// TestCommandKeysRoll: each agent is told with the newest key it obeys, and a key that nobody needs is erased.
+func TestCommandKeysRoll(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		y := newYard(t, b)
+		ring, err := commandkey.Open(t.Context(), agents{b.store}, 180*24*time.Hour, b.clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := ring.Newest()
+		knows := func(id string, key ed25519.PublicKey, version int) {
+			t.Helper()
+			a := enrol.Agent{Tenant: "contoso", ID: id, SealKey: []byte{1}, Status: enrol.Approved, Protocol: version, Created: b.clock(), Seen: b.clock(), CommandKey: protocol.CommandKeyID(key)}
+			if err := b.store.SaveAgent(t.Context(), a); err != nil {
+				t.Fatal(err)
+			}
+		}
+		signs := func(id string, want ed25519.PublicKey) {
+			t.Helper()
+			k, err := ring.For(t.Context(), id)
+			if err != nil || !want.Equal(k.Public()) {
+				t.Errorf("commands to %s are signed with another key: %v", id, err)
+			}
+		}
+		for _, id := range []string{"U1", "U2"} {
+			knows(id, first, 2)
+		}
+		if id, err := ring.Check(t.Context()); err != nil || id != "" {
+			t.Errorf("a fresh key is replaced: %q %v", id, err)
+		}
+		b.advance(180 * 24 * time.Hour)
+		knows("U1", first, 2)
+		knows("U2", first, 2)
+		if id, err := ring.Check(t.Context()); err != nil || id == "" {
+			t.Fatalf("an old key isn't replaced: %v", err)
+		}
+		second := ring.Newest()
+		links := ring.Links(t.Context(), "contoso", protocol.CommandKeyID(first))
+		if len(links) != 1 || !ed25519.Verify(first, protocol.KeyLinkProof("contoso", second), links[0].Signature) || !second.Equal(ed25519.PublicKey(links[0].Key)) {
+			t.Errorf("links %v", links)
+		}
+		signs("U1", first)
+		knows("U1", second, 2)
+		signs("U1", second)
+		signs("U2", first) // it hasn't followed yet
+		if ring, err = commandkey.Open(t.Context(), agents{b.store}, 180*24*time.Hour, b.clock); err != nil {
+			t.Fatal(err)
+		}
+		signs("U2", first) // nor is it forgotten in a restart
+		b.advance(31 * 24 * time.Hour)
+		knows("U1", second, 2)
+		if _, err := ring.Check(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ring.For(t.Context(), "U2"); !errors.Is(err, commandkey.ErrGone) {
+			t.Errorf("the old key outlives its use: %v", err)
+		}
+		if again := ring.Links(t.Context(), "contoso", protocol.CommandKeyID(first)); len(again) != 1 || string(again[0].Signature) != string(links[0].Signature) {
+			t.Errorf("whoever was away gets no chain: %v", again)
+		}
+		if stranger := ring.Links(t.Context(), "contoso", "0011223344556677"); stranger != nil {
+			t.Errorf("links for a key that isn't ours: %v", stranger)
+		}
+		_ = y
+	})
+}
+
+// TestVersion1KeepsItsCommandKey: it can't follow, so the key it pinned is kept for it.
+func TestVersion1KeepsItsCommandKey(t *testing.T) {
+	b := newBench(t, "sqlite:"+filepath.Join(t.TempDir(), "homeward.db"))
+	_, old, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.store.PutSecret(t.Context(), "", "command", old.Seed()); err != nil { // as servers kept it before
+		t.Fatal(err)
+	}
+	ring, err := commandkey.Open(t.Context(), agents{b.store}, time.Hour, b.clock)
+	if err != nil || !ring.Newest().Equal(old.Public()) {
+		t.Fatalf("the present key isn't taken over: %v", err)
+	}
+	a := enrol.Agent{Tenant: "contoso", ID: "U1", SealKey: []byte{1}, Status: enrol.Approved, Protocol: 1, Created: b.clock()}
+	if err := b.store.SaveAgent(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	b.advance(100 * 24 * time.Hour)
+	for range 3 {
+		if _, err := ring.Check(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.advance(100 * 24 * time.Hour)
+	}
+	if k, err := ring.For(t.Context(), "U1"); err != nil || !k.Equal(old) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestControlSocket: only its owner reaches it, and nonsense is answered in words.
+func TestControlSocket(t *testing.T) {
+	b := newBench(t, "sqlite:"+filepath.Join(t.TempDir(), "homeward.db"))
+	y := newYard(t, b)
+	dir, err := os.MkdirTemp("", "hw") // t.TempDir's names are too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	path := control.Path(dir)
+	client := control.NewClient(path)
+	q := control.Target{Tenant: "contoso", Agent: "SRV-U1", Operator: "karin"}
+	if err := client.Call(t.Context(), control.PathDrain, q, nil); !errors.Is(err, control.ErrNotRunning) {
+		t.Errorf("without a server: %v", err)
+	}
+	l, err := control.Listen(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", st.Mode(), err)
+	}
+	s := &control.Service{Fleet: y.Fleet, Log: slog.New(slog.DiscardHandler)}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, l, path) }()
+	if _, err := control.Listen(t.Context(), path); err == nil {
+		t.Error("two servers share a socket")
+	}
+	var got control.Done
+	if err := client.Call(t.Context(), control.PathDrain, q, &got); err == nil || len(err.Error()) < 20 {
+		t.Errorf("an unknown agent: %v", err)
+	}
+	y.enrolled(t, "U1")
+	if err := client.Call(t.Context(), control.PathDrain, q, &got); err != nil || got.Agent != "U1" {
+		t.Errorf("%+v %v", got, err)
+	}
+	if err := client.Call(t.Context(), control.PathDrain, map[string]string{"nonsense": "1"}, &got); err == nil {
+		t.Error("an unknown field is let pass")
+	}
+	if err := client.Call(t.Context(), control.PathDrain, make([]byte, protocol.MaxMessage), &got); err == nil {
+		t.Error("a huge question is let pass")
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Error("the socket stays")
+	}
+}
