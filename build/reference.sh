@@ -9,7 +9,10 @@ go build -o "$bin/" ./cmd/homeward ./cmd/homeward-agent
 "$bin/homeward" events >"$out/events.md"
 {
   printf '# Command line\n\nGenerated from the binaries. Exit codes: 0 ok, 1 failed, 2 wrong usage.\n'
-  for verb in "homeward" "homeward server" "homeward tenant create" "homeward tenant list" "homeward agent code" "homeward people import" \
+  for verb in "homeward" "homeward server" "homeward status" "homeward tenant create" "homeward tenant list" \
+    "homeward agent code" "homeward agent list" "homeward agent drain" "homeward agent resume" "homeward agent cut-off" "homeward agent accept-move" \
+    "homeward people import" "homeward people reset" "homeward people unlock" "homeward people probe" \
+    "homeward test-write" "homeward keys status" "homeward keys roll" \
     "homeward audit show" "homeward audit check" "homeward config check" "homeward demo" "homeward-agent" "homeward-agent check" "homeward-agent doctor" \
     "homeward-agent grant" "homeward-agent revoke" \
     "homeward-agent enrol" "homeward-agent run"; do

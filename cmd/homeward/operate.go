@@ -189,10 +189,10 @@ func (v *agentResume) Run(ctx context.Context, s command.Streams) error {
 	return v.change(ctx, s, control.PathResume, false, func(d control.Done) string { return d.Machine + " takes requests again." })
 }
 
-type agentRevoke struct{ oneAgent }
+type agentCutOff struct{ oneAgent }
 
 // Run implements the verb.
-func (v *agentRevoke) Run(ctx context.Context, s command.Streams) error {
+func (v *agentCutOff) Run(ctx context.Context, s command.Streams) error {
 	return v.change(ctx, s, control.PathRevoke, false, func(d control.Done) string {
 		return d.Machine + " is cut off and can't return. Its identity on that machine is worthless now; remove its state folder."
 	})

@@ -60,7 +60,7 @@ type agentVerbs struct {
 	List       agentList   `cmd:"" help:"List the agents and how they are."`
 	Drain      agentDrain  `cmd:"" help:"Give an agent no new requests; it finishes those it has."`
 	Resume     agentResume `cmd:"" help:"Give a drained agent requests again."`
-	Revoke     agentRevoke `cmd:"" help:"Cut an agent off at once and for good."`
+	CutOff     agentCutOff `cmd:"" help:"Cut an agent off at once and for good."`
 	AcceptMove agentMove   `cmd:"" help:"Approve that an agent serves from the machine that was refused last."`
 }
 

@@ -13,7 +13,7 @@ func hideTyping(in io.Reader) (show func()) {
 	if !ok {
 		return func() {}
 	}
-	fd := int(f.Fd()) //nolint:gosec // a descriptor fits
+	fd := int(f.Fd())
 	before, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
 		return func() {}

@@ -255,7 +255,7 @@ func TestBestAgentFirst(t *testing.T) {
 		if err := y.Drain(t.Context(), "contoso", "U2", "karin", false); !errors.As(err, &lone) || !slices.Equal(lone.Domains, []string{"corp.test"}) {
 			t.Errorf("the last one is drained: %v", err)
 		}
-		y.Fleet = fleet.New(y.Fleet.Deps) // as a restart does
+		y.Fleet = fleet.New(y.Deps) // as a restart does
 		if got := y.writers(t, "corp.test"); !slices.Equal(got, []string{"U2"}) {
 			t.Errorf("after a restart: %v", got)
 		}
@@ -492,11 +492,7 @@ func TestVersion1KeepsItsCommandKey(t *testing.T) {
 func TestControlSocket(t *testing.T) {
 	b := newBench(t, "sqlite:"+filepath.Join(t.TempDir(), "homeward.db"))
 	y := newYard(t, b)
-	dir, err := os.MkdirTemp("", "hw") // t.TempDir's names are too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	path := control.Path(dir)
 	client := control.NewClient(path)
 	q := control.Target{Tenant: "contoso", Agent: "SRV-U1", Operator: "karin"}

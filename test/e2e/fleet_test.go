@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -171,7 +172,7 @@ func (s *site) revoked(t *testing.T, one, other string) {
 	t.Helper()
 	from := logSize(t, s.Path("agent.log"))
 	began := time.Now()
-	s.mustOperate(t, "agent", "revoke", one)
+	s.mustOperate(t, "agent", "cut-off", one)
 	cmdTook := time.Since(began)
 	eventually(t, func() error {
 		if log := logSince(t, s.Path("agent.log"), from); !strings.Contains(log, "relay isn't connected") {
@@ -216,7 +217,7 @@ func (s *site) copied(t *testing.T, name string, wrap ...string) (log string, st
 	f, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	argv := append(wrap, program, "agent", "run", "--config", conf)
+	argv := slices.Concat(wrap, []string{program, "agent", "run", "--config", conf})
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Stdout, cmd.Stderr = f, f
 	must(t, cmd.Start())
@@ -248,7 +249,7 @@ func TestCopiedAndMovedAgent(t *testing.T) {
 	id := s.firstAgent(t)
 	from := logSize(t, s.Path("agent.log"))
 	log, stop := s.copied(t, "copy")
-	untilLog(t, log, "agent_cloned")
+	untilLog(t, log, "so this copy is refused")
 	s.servedBy(t, id)
 	if said := logSince(t, s.Path("agent.log"), from); strings.Contains(said, "isn't connected") {
 		t.Errorf("the serving agent lost its connection: %s", said)
@@ -272,10 +273,12 @@ func TestCopiedAndMovedAgent(t *testing.T) {
 	if works || !strings.HasPrefix(r.Sentence, "No agent has answered since ") {
 		t.Errorf("status right after the stop: %s", r.Sentence)
 	}
-	move := []string{"unshare", "--uts", "--mount", "sh", "-c",
-		`hostname moved-srv && { [ ! -e /etc/machine-id ] || mount --bind /dev/null /etc/machine-id; } && exec "$0" "$@"`}
+	move := []string{
+		"unshare", "--uts", "--mount", "sh", "-c",
+		`hostname moved-srv && { [ ! -e /etc/machine-id ] || mount --bind /dev/null /etc/machine-id; } && exec "$0" "$@"`,
+	}
 	log, _ = s.copied(t, "moved", move...)
-	untilLog(t, log, "agent_moved")
+	untilLog(t, log, "This identity belongs to the agent on")
 	r, works = s.report(t)
 	if works || len(r.Off) < 2 || r.Off[1].Name != "Agent not approved" || !strings.Contains(r.Off[1].Next, "accept-move "+id) {
 		t.Errorf("status doesn't tell of the move: %s %v", r.Sentence, r.Off)
@@ -289,7 +292,7 @@ func TestCopiedAndMovedAgent(t *testing.T) {
 	from = logSize(t, s.Path("agent.log"))
 	must(t, s.LaunchAgent())
 	eventually(t, func() error {
-		if said := logSince(t, s.Path("agent.log"), from); !strings.Contains(said, "agent_cloned") {
+		if said := logSince(t, s.Path("agent.log"), from); !strings.Contains(said, "so this copy is refused") {
 			return errors.New("the machine it left isn't refused: " + said)
 		}
 		return nil
@@ -374,4 +377,3 @@ func TestCommandKeyRollsAndOperatorHelps(t *testing.T) {
 	}
 	must(t, s.StartServer(t.Context()))
 }
-

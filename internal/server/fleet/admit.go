@@ -79,7 +79,7 @@ func known(m protocol.Machine) bool { return m != protocol.Machine{} }
 
 // displace lets a newcomer take the place of a connection that is dead, and turns it away while that one lives.
 func (f *Fleet) displace(ctx context.Context, t tenant.Tenant, a enrol.Agent, v Arrival) error {
-	copied := fmt.Sprintf("Another machine (%s) serves with this agent's identity at this moment, so this one is refused. "+
+	copied := fmt.Sprintf("An agent on %s serves with this identity at this moment, so this copy is refused. "+
 		"Stop one of them. On a copied machine, remove the agent's state folder and enrol it with a code of its own.", a.Machine)
 	if !v.Upgrade {
 		fresh := a.Rival.Reason == protocol.ReasonAgentCloned && a.Rival.Machine == v.Machine && f.Now().Sub(a.Rival.At) < freshRefusal

@@ -68,7 +68,7 @@ func (f Facts) moved() []Cause {
 		out = append(out, Cause{
 			nameNotApproved,
 			fmt.Sprintf("%s asked to serve at %s with the identity of the agent on %s.", a.Rival.Machine.Name, f.clock(a.Rival.At), a.Machine),
-			"If the agent moved there, run homeward agent accept-move " + a.ID + ". If not, somebody has copied its state folder: run homeward agent revoke " + a.ID + ".",
+			"If the agent moved there, run homeward agent accept-move " + a.ID + ". If not, somebody has copied its state folder: run homeward agent cut-off " + a.ID + ".",
 		})
 	}
 	return out
@@ -139,7 +139,7 @@ func (f Facts) notes(r Report) []Cause {
 			})
 		}
 		if a.State == "offline" || a.State == "silent" {
-			out = append(out, Cause{"Agent offline", fmt.Sprintf("%s last answered at %s.", a.Machine, f.clock(a.Seen)), "Start it, or revoke it: homeward agent revoke " + a.ID})
+			out = append(out, Cause{"Agent offline", fmt.Sprintf("%s last answered at %s.", a.Machine, f.clock(a.Seen)), "Start it, or cut it off for good: homeward agent cut-off " + a.ID})
 		}
 	}
 	if len(r.Off) == 0 {

@@ -47,31 +47,42 @@ func TestSentences(t *testing.T) {
 		"works":             {[]status.Fact{fact("SRV1", fleet.Free)}, false, status.Working, "Your on-premises writeback agents are up and running.", nil},
 		"works, one old":    {[]status.Fact{fact("SRV1", fleet.Free), fact("SRV2", fleet.Free, old)}, false, status.Degraded, "Writeback works, but SRV2 is out of date (1.2.0).", nil},
 		"one too old": {
-			[]status.Fact{fact("SRV1", fleet.Outdated, old)}, false, status.Unknown, "We can’t check SRV1: its version is too old to report.",
+			[]status.Fact{fact("SRV1", fleet.Outdated, old)},
+			false, status.Unknown, "We can’t check SRV1: its version is too old to report.",
 			[]string{"Agent outdated"},
 		},
 		"all gone": {
-			[]status.Fact{fact("SRV1", fleet.NotConnected), fact("SRV2", fleet.Silent)}, false, status.Down,
-			"No agent has answered since 11:32. The relay is up, so the break is between your servers and the relay.", []string{"No agent online"},
+			[]status.Fact{fact("SRV1", fleet.NotConnected), fact("SRV2", fleet.Silent)},
+			false, status.Down,
+			"No agent has answered since 11:32. The relay is up, so the break is between your servers and the relay.",
+			[]string{"No agent online"},
 		},
 		"relay down": {
-			[]status.Fact{fact("SRV1", fleet.NotConnected)}, true, status.Unknown,
-			"The portal can’t reach the relay password.contoso.test. Your agents may be fine.", []string{"No agent online"},
+			[]status.Fact{fact("SRV1", fleet.NotConnected)},
+			true, status.Unknown,
+			"The portal can’t reach the relay password.contoso.test. Your agents may be fine.",
+			[]string{"No agent online"},
 		},
 		"one of two gone": {[]status.Fact{fact("SRV1", fleet.Free), fact("SRV2", fleet.NotConnected)}, false, status.Degraded, "Your on-premises writeback agents are up and running.", nil},
 		"no controller": {
-			[]status.Fact{fact("SRV1", fleet.NoDirectory, down(protocol.ReasonDirectoryDown))}, false, status.Down,
-			"Writeback doesn’t work: SRV1 can’t reach a domain controller for corp.contoso.test over LDAPS (636).", []string{"Directory not reachable"},
+			[]status.Fact{fact("SRV1", fleet.NoDirectory, down(protocol.ReasonDirectoryDown))},
+			false, status.Down,
+			"Writeback doesn’t work: SRV1 can’t reach a domain controller for corp.contoso.test over LDAPS (636).",
+			[]string{"Directory not reachable"},
 		},
 		"rights first": {
-			[]status.Fact{fact("SRV1", fleet.NoDirectory, down(protocol.ReasonDirectoryDown)), fact("SRV2", fleet.NoDirectory, down(protocol.ReasonRights))}, false, status.Down,
-			"Writeback doesn’t work: The service account of SRV2 can’t reset passwords in corp.contoso.test.", []string{"Permission missing", "Directory not reachable"},
+			[]status.Fact{fact("SRV1", fleet.NoDirectory, down(protocol.ReasonDirectoryDown)), fact("SRV2", fleet.NoDirectory, down(protocol.ReasonRights))},
+			false, status.Down,
+			"Writeback doesn’t work: The service account of SRV2 can’t reset passwords in corp.contoso.test.",
+			[]string{"Permission missing", "Directory not reachable"},
 		},
 		"moved": {
 			[]status.Fact{fact("SRV1", fleet.NotConnected, func(a *enrol.Agent) {
 				a.Rival = enrol.Rival{Machine: protocol.Machine{Name: "SRV9"}, Reason: protocol.ReasonAgentMoved, At: noon()}
-			})}, false, status.Down,
-			"No agent has answered since 11:32. The relay is up, so the break is between your servers and the relay.", []string{"No agent online", "Agent not approved"},
+			})},
+			false, status.Down,
+			"No agent has answered since 11:32. The relay is up, so the break is between your servers and the relay.",
+			[]string{"No agent online", "Agent not approved"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
