@@ -39,7 +39,11 @@ type Delegation struct {
 // maxNamed bounds how many people a fault names; all are counted.
 const maxNamed = 1000
 
-const delegationPage = 1000
+const (
+	delegationPage = 1000
+	// delegationTimeout bounds one page: a busy controller takes seconds for a thousand lists.
+	delegationTimeout = 30 * time.Second
+)
 
 // ownerAndDACL asks for both with the SD-flags control ([MS-ADTS] 3.1.1.3.4.1.11).
 const ownerAndDACL = "\x30\x03\x02\x01\x05"
@@ -53,7 +57,7 @@ func (d *Directory) Delegation(ctx context.Context, units []string) (Delegation,
 	}
 	defer c.kill()
 	var out Delegation
-	err = c.use(ctx, d.config.ReadTimeout, func(c *conn) error {
+	err = c.use(ctx, delegationTimeout, func(c *conn) error {
 		s := newSurvey(d, c, units)
 		if err := s.run(); err != nil {
 			return err
