@@ -48,6 +48,7 @@ fuzz: ## Every fuzz target for FUZZTIME (30s)
 bench: packages ## Print the figures: relay alone, raw LDAP against the whole path
 	$(GO) test -run '^$$' -bench . -benchtime 3s -timeout 30m ./internal/seal/... ./internal/server/broker/...
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench/...
+	$(GO) test -run '^$$' -bench Delegation -benchtime 3x -timeout 30m ./internal/agent/activedirectory
 
 cross: ## Both binaries for every platform
 	@for t in linux/amd64 linux/arm64 windows/amd64 windows/arm64; do \
