@@ -2,6 +2,7 @@ package activedirectory
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -100,7 +101,7 @@ func (f *forwarder) pass(to, from net.Conn) {
 			}
 		}
 		if err != nil {
-			if err != io.EOF || !f.swallowing() {
+			if !errors.Is(err, io.EOF) || !f.swallowing() {
 				break
 			}
 			return // nobody hears of the end either

@@ -215,7 +215,7 @@ func (r *race) judge(a attempt) (*conn, error, bool) { //nolint:revive // the er
 		r.spare = nil
 		return c, nil, true
 	}
-	return nil, worst(r.errs), true
+	return nil, worst(append(r.errs, r.dir.readOnlyAnswers()...)), true
 }
 
 // settle passes over those that did not answer in time, and lets them finish.
@@ -275,11 +275,20 @@ func worst(errs []error) error {
 	return errs[0]
 }
 
-func (d *Directory) onlyReadOnly() error {
+// readOnlyAnswers has an error for each read-only controller that answered when it was last looked at.
+func (d *Directory) readOnlyAnswers() (errs []error) {
+	now := d.config.Clock()
 	for _, t := range d.fleet.every() {
-		if t.known && t.dc.ReadOnly {
-			return readOnly(t.dc.Host)
+		if t.known && t.dc.ReadOnly && !t.resting(now) {
+			errs = append(errs, readOnly(t.dc.Host))
 		}
+	}
+	return errs
+}
+
+func (d *Directory) onlyReadOnly() error {
+	if errs := d.readOnlyAnswers(); len(errs) > 0 {
+		return errs[0]
 	}
 	return &Error{Reason: protocol.ReasonDirectoryDown, doing: "no controller is known"}
 }
