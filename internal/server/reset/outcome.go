@@ -167,6 +167,9 @@ func again(a Attempt, r protocol.Reason) bool {
 // conclude stores an outcome, its records and the letter about it in one transaction. If the records or the letter
 // cannot be stored, that must not keep a person from the outcome: it is then stored alone.
 func (s *Service) conclude(ctx context.Context, next Attempt, r protocol.Result) error {
+	if s.Atomic == nil {
+		return s.concludeInSteps(ctx, next, r)
+	}
 	l, err := s.letter(ctx, next)
 	if err != nil {
 		s.Log.Error("confirmation couldn't be addressed", "support", next.Support, "error", err)
@@ -191,7 +194,13 @@ func (s *Service) conclude(ctx context.Context, next Attempt, r protocol.Result)
 		return err
 	}
 	s.Log.Error("outcome couldn't be stored with its records; storing it alone", "support", next.Support, "error", err)
-	if next, err = s.Attempts.Move(ctx, next, Submitted, NotSure); err != nil {
+	return s.concludeInSteps(ctx, next, r)
+}
+
+// concludeInSteps stores an outcome first, and then what goes with it.
+func (s *Service) concludeInSteps(ctx context.Context, next Attempt, r protocol.Result) error {
+	next, err := s.Attempts.Move(ctx, next, Submitted, NotSure)
+	if err != nil {
 		return err
 	}
 	s.waiters.done(r.Request)

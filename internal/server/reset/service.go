@@ -148,7 +148,8 @@ type Deps struct {
 	Notices  Notices
 	Limits   Limits
 	Audit    Audit
-	// Atomic runs do with Stores that share one transaction: what do writes is there together, or not at all.
+	// Atomic runs do with Stores that share one transaction: what do writes is there together, or not at all. Without it
+	// an outcome, its records and its letter are stored one after the other.
 	Atomic  func(ctx context.Context, do func(tx Stores) error) error
 	Tenants func(ctx context.Context, id string) (tenant.Tenant, error)
 	// Command returns the key that signs commands to an agent: the newest it obeys. The most critical keys of the server.
