@@ -25,21 +25,27 @@ type wired struct {
 // certificate is the controller's.
 func brewWired(t *testing.T) *wired {
 	t.Helper()
+	return brewBehind(t, "127.0.0.1")
+}
+
+// brewBehind is brewWired for an agent that finds both wires at an address of this machine, and runs behind a command.
+func brewBehind(t *testing.T, here string, enter ...string) *wired {
+	t.Helper()
 	w := &wired{}
 	hosts := filepath.Join(t.TempDir(), "hosts")
 	var fqdn string
 	o := demo.Options{
-		Wrap: []string{"unshare", "--mount", "sh", "-ec", `mount --bind "$0" /etc/hosts; exec "$@"`, hosts},
+		Wrap: append(enter, "unshare", "--mount", "sh", "-ec", `mount --bind "$0" /etc/hosts; exec "$@"`, hosts),
 		Prepare: func(_ context.Context, dc *lab.DC) error {
-			w.directory, fqdn = dctest.NewWire(t, net.JoinHostPort(dc.Addr(), "636")), dc.Host()
-			return os.WriteFile(hosts, []byte("127.0.0.1 localhost "+fqdn+"\n"), 0o644)
+			w.directory, fqdn = dctest.NewWireAt(t, net.JoinHostPort(here, "0"), net.JoinHostPort(dc.Addr(), "636")), dc.Host()
+			return os.WriteFile(hosts, []byte(here+" localhost "+fqdn+"\n"), 0o644)
 		},
 		Edit: func(agent map[string]any) {
 			portal, err := url.Parse(agent["server"].(string))
 			if err != nil {
 				t.Fatal(err)
 			}
-			w.portal = dctest.NewWire(t, portal.Host)
+			w.portal = dctest.NewWireAt(t, net.JoinHostPort(here, "0"), portal.Host)
 			agent["server"] = "https://localhost:" + port(t, w.portal.Addr())
 			first := agent["directories"].([]any)[0].(map[string]any)
 			first["urls"] = []string{"ldaps://" + fqdn + ":" + port(t, w.directory.Addr())}
@@ -124,6 +130,35 @@ func TestAnswersLost(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The agent's machine hangs on one cable, and somebody pulls it: no packet passes, no connection is closed.
+func TestCablePulled(t *testing.T) {
+	t.Parallel()
+	network, err := lab.NewNetwork(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := network.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	cable, err := network.Cable(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := cable.Command(t.Context(), "agent").Args
+	w := brewBehind(t, network.Host(), command[:len(command)-1]...)
+	w.run(2*count(), func(*storm) {
+		for i := range int64(2) {
+			w.reached((i + 1) * int64(count()) / 3)
+			w.must(cable.Unplug(t.Context()))
+			w.stay(6 * time.Second)
+			w.must(cable.Plug(t.Context()))
+		}
+	})
+	w.verdict()
 }
 
 // A wire that nothing goes through would make the others pass.
