@@ -75,7 +75,7 @@ func (d *Directory) openAs(ctx context.Context, host, address, user string, pass
 func (d *Directory) signIn(ctx context.Context, host, address string, who identity) (l *ldap.Conn, raw net.Conn, err error) {
 	ctx, cancel := context.WithTimeout(ctx, d.config.DialTimeout)
 	defer cancel()
-	tcp, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	tcp, err := dialer().DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, nil, down("connect to "+host, err)
 	}
