@@ -377,3 +377,39 @@ func TestCommandKeyRollsAndOperatorHelps(t *testing.T) {
 	}
 	must(t, s.StartServer(t.Context()))
 }
+
+// A test write goes to the account that the agent's own configuration names, is part of the status, and of the audit
+// log; nobody else's password changes.
+func TestTestWrite(t *testing.T) {
+	t.Parallel()
+	const account = "ordinary.e00@contoso.com"
+	s := own(t, demo.Options{Edit: func(conf map[string]any) {
+		if all, ok := conf["directories"].([]any); ok {
+			if first, ok := all[0].(map[string]any); ok {
+				first["test_account"] = account
+			}
+		}
+	}}, supply{lab.KindOrdinary: 2})
+	tested, other := s.person(t, lab.KindOrdinary), s.person(t, lab.KindOrdinary)
+	if tested.UPN != account {
+		t.Fatalf("the supply begins with %s", tested.UPN)
+	}
+	before, bystander := s.writes(t, tested), s.writes(t, other)
+	out := s.mustOperate(t, "test-write")
+	if !strings.Contains(out, "written in") {
+		t.Errorf("test-write says %s", out)
+	}
+	if n := s.writes(t, tested) - before; n != 1 {
+		t.Errorf("the test account was written %d times", n)
+	}
+	if n := s.writes(t, other) - bystander; n != 0 {
+		t.Errorf("somebody else was written %d times", n)
+	}
+	r, works := s.report(t)
+	if !works || len(r.Domains) != 1 || r.Domains[0].Test == nil || !r.Domains[0].Test.Passed {
+		t.Errorf("status %s: %+v", r.Sentence, r.Domains)
+	}
+	if out, err := s.operate(t, "test-write", "--domain", "elsewhere.test"); err == nil || !strings.Contains(out, "test_account") {
+		t.Errorf("another domain: %v: %s", err, out)
+	}
+}
