@@ -2,8 +2,6 @@ package reset
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -30,82 +28,6 @@ const (
 
 	sealedSize = seal.EncSize + seal.PlaintextSize + 16
 )
-
-// Policy asks an agent for the person's effective policy, and whether they can be written at all. It
-// returns ErrNoAgent when nobody answers, ErrOutdated when only agents do that don't know the attempt's operation,
-// and ErrTooMany when no ticket would be given any more.
-func (s *Service) Policy(ctx context.Context, a Attempt) (protocol.PersonPolicy, error) {
-	var out protocol.PersonPolicy
-	switch {
-	case a.State != Verified && a.State != Refused:
-		return out, ErrState
-	case a.Tries >= maxTries:
-		return out, ErrTooMany
-	}
-	p, err := s.People.Person(ctx, a.Tenant, a.Person)
-	if err != nil {
-		return out, fmt.Errorf("policy: %w", err)
-	}
-	writers, err := s.writers(ctx, a, p)
-	if err != nil {
-		return out, err
-	}
-	return s.ask(ctx, a, p, writers, protocol.Policy)
-}
-
-// ask puts a question about a person to one writer after the other until one answers.
-func (s *Service) ask(ctx context.Context, a Attempt, p provision.Person, writers []Writer, op protocol.Operation) (protocol.PersonPolicy, error) {
-	anchor, err := hex.DecodeString(p.Anchor)
-	if err != nil {
-		return protocol.PersonPolicy{}, fmt.Errorf("anchor of a person: %w", seal.ErrMalformed)
-	}
-	for _, w := range writers {
-		var out protocol.PersonPolicy
-		envelope, err := s.command(ctx, a, w.Agent, op, anchor, nil)
-		if err != nil {
-			return out, err
-		}
-		if err := s.Fleet.Ask(ctx, a.Tenant, w.Agent, op, envelope, &out); err == nil {
-			return out, nil
-		}
-		s.Log.Warn("agent didn't answer a question about a person", "agent", w.Agent, "support", a.Support)
-	}
-	return protocol.PersonPolicy{}, ErrNoAgent
-}
-
-// writers lists the agents that can write this person in the attempt's way. It returns ErrNoAgent or ErrOutdated.
-func (s *Service) writers(ctx context.Context, a Attempt, p provision.Person) ([]Writer, error) {
-	writers, err := s.Fleet.Writers(ctx, a.Tenant, p.Domain)
-	if err != nil {
-		return nil, fmt.Errorf("writers: %w", err)
-	}
-	return able(writers, a.Kind)
-}
-
-// able keeps the writers that know an operation.
-func able(writers []Writer, op protocol.Operation) ([]Writer, error) {
-	if len(writers) == 0 {
-		return nil, ErrNoAgent
-	}
-	out := make([]Writer, 0, len(writers))
-	for _, w := range writers {
-		if max(w.Protocol, protocol.MinVersion) >= op.Since() {
-			out = append(out, w)
-		}
-	}
-	if len(out) == 0 {
-		return nil, ErrOutdated
-	}
-	return out, nil
-}
-
-// agentReason is the reason of able's errors.
-func agentReason(err error) protocol.Reason {
-	if errors.Is(err, ErrOutdated) {
-		return protocol.ReasonAgentOutdated
-	}
-	return protocol.ReasonNoAgent
-}
 
 // Ticket is what a browser seals to.
 type Ticket struct {
@@ -325,48 +247,6 @@ func submission(a Attempt, accepted protocol.Accepted) []audit.Record {
 		out = append(out, audit.Record{Hop: "agent", At: accepted.At.Time(), Event: int(code), Result: "ok", Actor: a.Agent})
 	}
 	return out
-}
-
-// command builds a signed envelope of a question to an agent. The anchor is a person's, or for Prove the request asked
-// about; body is what stands in the place of a sealed secret.
-func (s *Service) command(ctx context.Context, a Attempt, agent string, op protocol.Operation, anchor, body []byte) ([]byte, error) {
-	header, _, err := s.rawHeader(a, anchor, seal.KeyID{}, op)
-	if err != nil {
-		return nil, err
-	}
-	key, err := s.Command(ctx, agent)
-	if err != nil {
-		return nil, fmt.Errorf("sign command: %w", err)
-	}
-	e, err := seal.Sign(key, header, body)
-	if err != nil {
-		return nil, fmt.Errorf("sign command: %w", err)
-	}
-	return e.Marshal(), nil
-}
-
-// header fixes a request of the attempt's own operation.
-func (s *Service) header(a Attempt, p provision.Person, key seal.KeyID) ([]byte, string, error) {
-	anchor, err := hex.DecodeString(p.Anchor)
-	if err != nil {
-		return nil, "", fmt.Errorf("anchor of a person: %w", seal.ErrMalformed)
-	}
-	return s.rawHeader(a, anchor, key, a.Kind)
-}
-
-func (s *Service) rawHeader(a Attempt, anchor []byte, key seal.KeyID, op protocol.Operation) ([]byte, string, error) {
-	var id seal.RequestID
-	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
-	now := s.Now()
-	h := seal.Header{
-		Tenant: a.Tenant, Key: key, Anchor: anchor, Operation: string(op), Request: id,
-		Issued: now, AcceptBy: now.Add(acceptWithin), Expires: now.Add(requestLife),
-	}
-	b, err := h.Marshal()
-	if err != nil {
-		return nil, "", fmt.Errorf("request header: %w", err)
-	}
-	return b, requestHex(id), nil
 }
 
 // fail ends an attempt that went nowhere.
