@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"homeward/internal/agent"
@@ -35,15 +36,20 @@ func (c *Checkup) stateFolder(context.Context) []doctor.Finding {
 	if runtime.GOOS == "windows" {
 		return found(doctor.OK, "%s (access lists of files aren't looked at)", c.Config.State)
 	}
-	for _, path := range []string{c.Config.State, filepath.Join(c.Config.State, identity.File)} {
-		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+	for _, p := range []struct {
+		path string
+		bits os.FileMode
+		may  string
+	}{{c.Config.State, 0o022, "be written"}, {filepath.Join(c.Config.State, identity.File), 0o077, "be read"}} {
+		if info, err := os.Stat(p.path); err == nil && info.Mode().Perm()&p.bits != 0 {
+			quoted := "'" + strings.ReplaceAll(p.path, "'", `'\''`) + "'"
 			return []doctor.Finding{{
-				Status: doctor.Fail, Text: fmt.Sprintf("%s can be read by others (mode %04o)", path, info.Mode().Perm()),
-				Remedies: []doctor.Remedy{{What: "Close it", Commands: []doctor.Command{{Where: "this machine", Line: "chmod go-rwx '" + path + "'"}}}},
+				Status: doctor.Fail, Text: fmt.Sprintf("%s can %s by others (mode %04o)", p.path, p.may, info.Mode().Perm()),
+				Remedies: []doctor.Remedy{{What: "Close it", Commands: []doctor.Command{{Where: "this machine", Line: "chmod go-rwx " + quoted}}}},
 			}}
 		}
 	}
-	return found(doctor.OK, "%s, for the agent only", c.Config.State)
+	return found(doctor.OK, "%s, its keys for the agent only", c.Config.State)
 }
 
 // key tells the sealing key, for comparison with the portal's, and its age.
