@@ -139,8 +139,8 @@ func (f *fleet) learn(c *conn) {
 	if t.failures == 0 {
 		t.rest = time.Time{} // looks had failed, not calls
 	}
-	if c.ownerHost != "" {
-		f.emulator = c.ownerHost
+	if c.ownerHost != "" && !strings.EqualFold(c.ownerHost, f.emulator) {
+		f.emulator, f.stale = c.ownerHost, true // a list that was cut short has to have it
 	}
 }
 

@@ -5,7 +5,8 @@
 // and minimum age to it as well ([MS-ADTS] 3.1.1.3.4.1.27), and that a controller which does not know the
 // control is refused; that a protected, disabled or system account and the agent's own account are never
 // written, whatever the directory's rights allow; that a write goes to the same controller the account was
-// read from, so that what was read before can be compared with what is read after; and that every error of
+// read from, so that what was read before can be compared with what is read after; that this is the PDC emulator
+// while it answers and never a read-only controller; that no referral is followed; and that every error of
 // the directory is an *Error with a reason. It never repeats a write.
 //
 // It does not guarantee that no copy of a password stays in memory until it is collected: the buffers of
