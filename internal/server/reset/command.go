@@ -52,4 +52,3 @@ func (s *Service) rawHeader(a Attempt, anchor []byte, key seal.KeyID, op protoco
 	}
 	return b, requestHex(id), nil
 }
-

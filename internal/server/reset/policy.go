@@ -86,4 +86,3 @@ func agentReason(err error) protocol.Reason {
 	}
 	return protocol.ReasonNoAgent
 }
-
