@@ -45,9 +45,11 @@ e2e: packages ## Whole-path scenarios only
 fuzz: ## Every fuzz target for FUZZTIME (30s)
 	@./build/fuzz.sh $(FUZZTIME)
 
-bench: packages ## Print the figures: relay alone, raw LDAP against the whole path
+bench: packages ## Print the figures: relay alone, raw LDAP against the whole path, doctor, proof, fail-over
 	$(GO) test -run '^$$' -bench . -benchtime 3s -timeout 30m ./internal/seal/... ./internal/server/broker/...
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench/...
+	$(GO) test -run '^$$' -bench Proof -benchtime 3s -timeout 30m ./internal/agent/writeback
+	$(GO) test -run '^$$' -bench Failover -benchtime 2x -timeout 30m ./internal/agent/activedirectory
 	$(GO) test -run '^$$' -bench Delegation -benchtime 3x -timeout 30m ./internal/agent/activedirectory
 
 cross: ## Both binaries for every platform
@@ -67,7 +69,8 @@ gen-check: ## Fail if the generated documentation is out of date
 golden: ## Rewrite golden files on purpose
 	$(GO) test ./... -run 'Golden|Script' -update
 
-soak: packages ## The slow runs: faults repeated for minutes
+soak: packages ## The slow runs: each fault hits more than 200 resets, kills repeated
+	HOMEWARD_SOAK=1 $(GO) test -v -timeout 90m -count=1 ./test/faults/...
 	$(GO) test -timeout 60m -count=5 -run 'Kill|Restart|Secret' ./test/e2e/...
 
 clean: ## Remove what was built

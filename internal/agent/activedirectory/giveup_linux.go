@@ -8,5 +8,5 @@ import (
 
 // limitUnsent sets TCP_USER_TIMEOUT (RFC 5482, tcp(7)).
 func limitUnsent(fd uintptr, life time.Duration) error {
-	return unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(life.Milliseconds())) //nolint:gosec // a file descriptor
+	return unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(life.Milliseconds()))
 }
