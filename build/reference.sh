@@ -7,6 +7,8 @@ bin=$(mktemp -d)
 trap 'rm -rf "$bin"' EXIT
 go build -o "$bin/" ./cmd/homeward ./cmd/homeward-agent
 "$bin/homeward" events >"$out/events.md"
+# Written by go test ./test/contract -update, which compares it with what ran too.
+[ "$out" -ef docs/reference ] || cp docs/reference/contract.md "$out/"
 {
   printf '# Command line\n\nGenerated from the binaries. Exit codes: 0 ok, 1 failed, 2 wrong usage.\n'
   for verb in "homeward" "homeward server" "homeward status" "homeward tenant create" "homeward tenant list" \

@@ -15,6 +15,7 @@ const (
 	PasswordNotReqd    AccountControl = 0x20
 	NormalAccount      AccountControl = 0x200
 	DontExpirePassword AccountControl = 0x10000
+	SmartcardRequired  AccountControl = 0x40000
 	PasswordExpired    AccountControl = 0x800000
 )
 

@@ -148,15 +148,22 @@ func replace(conn *ldap.Conn, dn, attr string, values ...string) error {
 // DatePassword sets pwdLastSet to any time, which LDAP does not allow (0 and -1 only); Samba's own tool
 // writes it beside the running DC, which sees it at once.
 func (d *DC) DatePassword(ctx context.Context, dn string, when time.Time) error {
+	return d.DatePasswords(ctx, map[string]time.Time{dn: when})
+}
+
+// DatePasswords is DatePassword for many, by DN, in the time of one.
+func (d *DC) DatePasswords(ctx context.Context, dates map[string]time.Time) error {
 	const fileTimeOfUnixEpoch = 116444736000000000 // 1601 to 1970 in 100 ns, [MS-DTYP] 2.3.3
-	stamp := when.UnixNano()/100 + fileTimeOfUnixEpoch
 	change := &bytes.Buffer{}
-	fmt.Fprintf(change, "dn:: %s\nchangetype: modify\nreplace: pwdLastSet\npwdLastSet: %d\n", base64String(dn), stamp)
+	for dn, when := range dates {
+		fmt.Fprintf(change, "dn:: %s\nchangetype: modify\nreplace: pwdLastSet\npwdLastSet: %d\n\n",
+			base64String(dn), when.UnixNano()/100+fileTimeOfUnixEpoch)
+	}
 	// DSDB_CONTROL_BYPASS_PASSWORD_HASH_OID
 	_, err := d.inside(ctx, change.String(), "ldbmodify", "-H", "/lab/dc/private/sam.ldb", "--relax",
 		"--controls=local_oid:1.3.6.1.4.1.7165.4.3.12:0")
 	if err != nil {
-		return fmt.Errorf("dating the password of %s: %w", dn, err)
+		return fmt.Errorf("dating %d passwords: %w", len(dates), err)
 	}
 	return nil
 }

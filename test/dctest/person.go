@@ -19,10 +19,18 @@ type draft struct {
 	ou     string
 	dated  time.Time
 	undone bool
+	uac    int
+	class  string
 }
 
 // PersonOption changes what NewPerson makes.
 type PersonOption func(*draft)
+
+// Control adds bits of userAccountControl, for example 0x10000 (password never expires).
+func Control(bits int) PersonOption { return func(d *draft) { d.uac |= bits } }
+
+// Class makes an object of another class of user than user, for example inetOrgPerson.
+func Class(name string) PersonOption { return func(d *draft) { d.class = name } }
 
 // In puts the person into another OU than OU=Design.
 func In(ou string) PersonOption { return func(d *draft) { d.ou = ou } }
@@ -44,7 +52,7 @@ func PasswordSetNow() PersonOption { return func(d *draft) { d.undone = true } }
 func (d *DC) NewPerson(t testing.TB, opts ...PersonOption) lab.Person {
 	t.Helper()
 	name := "p-" + strings.ToLower(rand.Text()[:10])
-	want := draft{ou: d.OUs()[0], dated: time.Now().AddDate(0, 0, -40), Person: lab.Person{
+	want := draft{class: "user", ou: d.OUs()[0], dated: time.Now().AddDate(0, 0, -40), Person: lab.Person{
 		DisplayName: "Person " + name, UPN: name + "@" + d.UPNSuffix(), SAM: name, Mail: name + "@mail.example",
 		Kind: lab.KindOrdinary, Password: lab.RandomPassword(),
 	}}
@@ -58,20 +66,18 @@ func (d *DC) NewPerson(t testing.TB, opts ...PersonOption) lab.Person {
 	want.GUID = d.guid(t, want.DN)
 	t.Cleanup(func() { d.remove(t, want.GUID) })
 	if !want.undone {
-		if err := d.DatePassword(t.Context(), want.DN, want.dated); err != nil {
-			t.Fatal(err)
-		}
+		d.DatePasswords(t, map[string]time.Time{want.DN: want.dated})
 	}
 	return want.Person
 }
 
 func (p draft) request() *ldap.AddRequest {
 	req := ldap.NewAddRequest(p.DN, nil)
-	req.Attribute("objectClass", []string{"user"})
+	req.Attribute("objectClass", []string{p.class})
 	req.Attribute("sAMAccountName", []string{p.SAM})
 	req.Attribute("userPrincipalName", []string{p.UPN})
 	req.Attribute("displayName", []string{p.DisplayName})
-	req.Attribute("userAccountControl", []string{strconv.Itoa(uacNormal)})
+	req.Attribute("userAccountControl", []string{strconv.Itoa(uacNormal | p.uac)})
 	req.Attribute("unicodePwd", []string{quoted(p.Password)})
 	if p.Mail != "" {
 		req.Attribute("mail", []string{p.Mail})
@@ -129,6 +135,20 @@ func (d *DC) Enable(t testing.TB, p lab.Person) {
 func (d *DC) MustChange(t testing.TB, p lab.Person) {
 	t.Helper()
 	d.Set(t, p.DN, "pwdLastSet", "0")
+}
+
+// SetPassword gives a person a password as an administrator does who bypasses history and minimum age.
+func (d *DC) SetPassword(t testing.TB, p lab.Person, password string) {
+	t.Helper()
+	d.Set(t, p.DN, "unicodePwd", quoted(password))
+}
+
+// DatePasswords sets when passwords were set, by DN. It takes the time of one.
+func (d *DC) DatePasswords(t testing.TB, dates map[string]time.Time) {
+	t.Helper()
+	if err := d.DC.DatePasswords(t.Context(), dates); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Set replaces an attribute as administrator; no values remove it.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/go-ldap/ldap/v3"
 
+	"homeward/internal/directory"
 	"homeward/internal/lab"
 )
 
@@ -43,6 +45,64 @@ func (d *DC) SetAdminCount(t testing.TB, p lab.Person) {
 func (d *DC) CutInheritance(t testing.TB, p lab.Person) {
 	t.Helper()
 	d.writeProtected(t, p.DN, withoutInherited(d.dacl(t, p.DN)))
+}
+
+// Rights that can be denied on a person ([MS-ADTS] 5.1.3.2.1).
+const (
+	RightResetPassword  = "00299570-246d-11d0-a768-00aa006e0529"
+	RightChangePassword = "ab721a53-1e2f-11d0-9819-00aa0040529b"
+)
+
+// Types of ACEs, [MS-DTYP] 2.4.4.1: ACCESS_ALLOWED_OBJECT and ACCESS_DENIED_OBJECT.
+const (
+	aceAllowObject = 0x05
+	aceDenyObject  = 0x06
+)
+
+// Security identifiers in binary form, [MS-DTYP] 2.4.2.2: Everyone (S-1-1-0) and SELF (S-1-5-10).
+const (
+	sidEveryone = "\x01\x01\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00"
+	sidSelf     = "\x01\x01\x00\x00\x00\x00\x00\x05\x0a\x00\x00\x00"
+)
+
+// DenyChange sets "user cannot change password", as Active Directory Users and Computers does.
+func (d *DC) DenyChange(t testing.TB, p lab.Person) {
+	t.Helper()
+	d.prepend(t, p, aceDenyObject, RightChangePassword, sidEveryone, sidSelf)
+}
+
+// AllowChange lets everybody change one person's password who knows it. Every person is made so; the
+// AdminSDHolder of Windows has it too, Samba's has not.
+func (d *DC) AllowChange(t testing.TB, p lab.Person) {
+	t.Helper()
+	d.prepend(t, p, aceAllowObject, RightChangePassword, sidEveryone, sidSelf)
+}
+
+// DenyReset denies the service account the resetting of one person's password.
+func (d *DC) DenyReset(t testing.TB, p lab.Person) {
+	t.Helper()
+	d.prepend(t, p, aceDenyObject, RightResetPassword, d.Attr(t, d.ServiceAccount().DN, "objectSid")...)
+}
+
+// prepend puts ACEs about one extended right in front of the person's DACL, by LDAP: many times as fast as Grant.
+func (d *DC) prepend(t testing.TB, p lab.Person, kind byte, right string, sids ...string) {
+	t.Helper()
+	guid, err := directory.ParseGUID(right)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := d.dacl(t, p.DN)
+	acl := append([]byte(nil), old[:aclHeader]...)
+	for _, sid := range sids {
+		// ADS_RIGHT_DS_CONTROL_ACCESS, with ACE_OBJECT_TYPE_PRESENT.
+		size := 4 + 4 + 4 + len(guid) + len(sid)
+		ace := []byte{kind, 0, byte(size), 0, 0x00, 0x01, 0, 0, 0x01, 0, 0, 0}
+		acl = slices.Concat(acl, ace, guid[:], []byte(sid))
+	}
+	acl = append(acl, old[aclHeader:]...)
+	binary.LittleEndian.PutUint16(acl[aclSize:], uint16(len(acl)))
+	binary.LittleEndian.PutUint16(acl[aclCount:], binary.LittleEndian.Uint16(old[aclCount:])+uint16(len(sids)))
+	d.writeDACL(t, p.DN, acl, 0)
 }
 
 // Grant adds ACEs in SDDL to an object ($S stands for the service account's SID) and takes them away after
@@ -122,9 +182,14 @@ func withoutInherited(acl []byte) []byte {
 // writeProtected writes a DACL that inherits nothing.
 func (d *DC) writeProtected(t testing.TB, dn string, acl []byte) {
 	t.Helper()
+	d.writeDACL(t, dn, acl, daclProtected)
+}
+
+func (d *DC) writeDACL(t testing.TB, dn string, acl []byte, flags uint16) {
+	t.Helper()
 	sd := make([]byte, sdHeader, sdHeader+len(acl))
 	sd[0] = 1 // revision
-	binary.LittleEndian.PutUint16(sd[sdControl:], selfRelative|daclPresent|daclProtected)
+	binary.LittleEndian.PutUint16(sd[sdControl:], selfRelative|daclPresent|flags)
 	binary.LittleEndian.PutUint32(sd[sdDACL:], sdHeader)
 	req := ldap.NewModifyRequest(dn, []ldap.Control{sdFlags()})
 	req.Replace("nTSecurityDescriptor", []string{string(append(sd, acl...))})

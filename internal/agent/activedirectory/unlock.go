@@ -30,7 +30,8 @@ func (d *Directory) Unlock(ctx context.Context, a Account) error {
 // cannot change password", or no sign that they may). From then on, the minimum age no longer keeps the person from changing it.
 func (d *Directory) MustChange(ctx context.Context, a Account) (protocol.MustChange, error) {
 	switch {
-	case a.Control.Has(directory.DontExpirePassword):
+	// A password that cannot be used without a card does not expire either ([MS-ADTS] 3.1.1.4.5.17).
+	case a.Control.Has(directory.DontExpirePassword), a.Control.Has(directory.SmartcardRequired):
 		return protocol.MustChangeNeverExpires, nil
 	case a.CannotChange, a.grants.known && !a.mayChange:
 		return protocol.MustChangeCannot, nil
