@@ -215,7 +215,11 @@ func (t Ticket) Seal(passwords ...[]byte) ([]byte, error) {
 type Sent struct {
 	Redirect string `json:"redirect"`
 	Again    bool   `json:"again"`
+	Busy     bool   `json:"busy"` // another change of the same password is on its way
 }
+
+// ErrBusy reports that the portal sent nothing, because another change of the same password is on its way.
+var ErrBusy = errors.New("another change of this password is on its way")
 
 // Send submits a sealed password.
 func (v *Visitor) Send(ctx context.Context, t Ticket, sealed []byte) (Sent, error) {
@@ -253,6 +257,9 @@ func (v *Visitor) Choose(ctx context.Context, passwords ...[]byte) error {
 			return err
 		}
 		s, err := v.Send(ctx, t, sealed)
+		if err == nil && s.Busy {
+			err = ErrBusy
+		}
 		if err != nil || !s.Again {
 			return err
 		}

@@ -1,8 +1,12 @@
 package server
 
 import (
+	"errors"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"homeward/internal/protocol"
 	"homeward/internal/seal"
@@ -113,6 +117,103 @@ func TestChangePrefersAgentsThatKnowIt(t *testing.T) {
 	if a.Agent != "UOTHER" {
 		t.Errorf("agent %s was chosen", a.Agent)
 	}
+}
+
+// TestOneChangeOfAPersonAtATime: two agents that each try a wrong current password at the same moment could lock an
+// account that one of them would have spared.
+func TestOneChangeOfAPersonAtATime(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		one, other := b.verifiedFor(protocol.Change), b.verifiedFor(protocol.Change)
+		one = b.submit(one)
+		stopped := func(why string) {
+			t.Helper()
+			ticket, err := b.Ticket(t.Context(), other)
+			if err != nil {
+				t.Fatal(err)
+			}
+			calls := len(b.fleet.called())
+			_, again, err := b.Submit(t.Context(), b.reload(other), ticket.Request, sealedBlank)
+			if !errors.Is(err, reset.ErrUnderWay) || again || len(b.fleet.called()) != calls {
+				t.Errorf("%s: again %v, %v, %d calls", why, again, err, len(b.fleet.called())-calls)
+			}
+			if other = b.reload(other); other.State != reset.Verified || other.Tries != 0 {
+				t.Errorf("%s: the one kept back is %s after %d tries", why, other.State, other.Tries)
+			}
+		}
+		stopped("on its way")
+		if err := b.Result(t.Context(), "contoso", "UAGENT", b.result(one, protocol.Unknown, protocol.ReasonTimeout)); err != nil {
+			t.Fatal(err)
+		}
+		if one = b.reload(one); one.State != reset.NotSure {
+			t.Fatal(one.State)
+		}
+		b.advance(40 * time.Second)
+		stopped("its agent may still try the password")
+		b.submit(b.verified()) // a reset tries none
+		b.advance(6 * time.Second)
+		if other = b.submit(other); other.State != reset.Submitted || other.Tries != 1 {
+			t.Errorf("afterwards: %s, %d tries", other.State, other.Tries)
+		}
+		if err := b.Result(t.Context(), "contoso", "UAGENT", b.result(other, protocol.Refused, protocol.ReasonWrongPassword)); err != nil {
+			t.Fatal(err)
+		}
+		if third := b.submit(b.verifiedFor(protocol.Change)); third.State != reset.Submitted {
+			t.Errorf("after an outcome: %s", third.State)
+		}
+	})
+}
+
+// TestChangesAtOnceSendOne from many browsers.
+func TestChangesAtOnceSendOne(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		const browsers = 6
+		all, tickets := make([]reset.Attempt, browsers), make([]string, browsers)
+		for i := range all {
+			a := b.verifiedFor(protocol.Change)
+			ticket, err := b.Ticket(t.Context(), a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[i], tickets[i] = b.reload(a), ticket.Request
+		}
+		var sent, kept atomic.Int32
+		var wg sync.WaitGroup
+		for i := range all {
+			wg.Go(func() {
+				switch _, again, err := b.Submit(t.Context(), all[i], tickets[i], sealedBlank); {
+				case err == nil && !again:
+					sent.Add(1)
+				case errors.Is(err, reset.ErrUnderWay):
+					kept.Add(1)
+				default:
+					t.Errorf("again %v, %v", again, err)
+				}
+			})
+		}
+		wg.Wait()
+		if sent.Load() != 1 || kept.Load() != browsers-1 || len(b.fleet.called()) != 1 {
+			t.Errorf("%d sent, %d kept back, %d calls", sent.Load(), kept.Load(), len(b.fleet.called()))
+		}
+	})
+}
+
+// TestChangeThatAStoppedServerLeft holds nobody back for ever, and an agent that may have forgotten it isn't asked.
+func TestChangeThatAStoppedServerLeft(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		b.fleet.answer = func(string) (protocol.Accepted, error) { return protocol.Accepted{}, errors.New("no answer") }
+		a := b.submit(b.verifiedFor(protocol.Change))
+		b.fleet.proof = func(request string) (protocol.Result, error) {
+			r := b.result(a, protocol.Failed, protocol.ReasonNeverArrived)
+			r.Request = request
+			return r, nil
+		}
+		b.advance(24*time.Hour + time.Minute)
+		b.run()
+		b.eventually(func() bool { return b.reload(a).State != reset.Submitted })
+		if a = b.reload(a); a.State != reset.NotSure {
+			t.Errorf("%s %s", a.State, a.Reason)
+		}
+	})
 }
 
 func events(records []audit.Record) []int {

@@ -1,9 +1,12 @@
 package e2e_test
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -187,4 +190,56 @@ func TestChangePageKnowsThePolicy(t *testing.T) {
 		s.admin(t).Lock(t, p)
 		says(t, verified(t, s.visitor(t), p, "change"), "Your account is locked")
 	})
+}
+
+// Two agents that try a wrong current password at the same moment know nothing of each other. All the same, however
+// many browsers try for one person at once, the portal never locks the account.
+func TestParallelChangesNeverLock(t *testing.T) {
+	t.Parallel()
+	s := own(t, demo.Options{}, supply{lab.KindOrdinary: 5})
+	_, err := s.AddAgent(t.Context(), "second")
+	must(t, err)
+	const people, browsers = 4, 4
+	var sent, kept atomic.Int32
+	for range people {
+		p, fresh := s.person(t, lab.KindOrdinary), lab.RandomPassword()
+		s.admin(t).ApplyPSO(t, p, dctest.Policy{MinLength: 7, Complexity: true, History: 24, LockoutThreshold: 3})
+		before := s.writes(t, p)
+		var all [browsers]*demo.Visitor
+		for i := range all {
+			all[i] = s.visitor(t)
+			if page := verified(t, all[i], p, "change"); page.Path != "/password" {
+				t.Fatalf("%q at %s", page.Title(), page.Path)
+			}
+		}
+		for range 2 { // the second round meets an account with one try left, or none
+			var wg sync.WaitGroup
+			for _, v := range all {
+				wg.Go(func() {
+					switch err := v.Choose(t.Context(), []byte("Not-my-password-1"), []byte(fresh)); {
+					case errors.Is(err, demo.ErrBusy):
+						kept.Add(1)
+					case err != nil:
+						t.Error(err)
+					default:
+						sent.Add(1)
+						if _, err := v.Outcome(t.Context()); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+		}
+		if n := s.wrongTries(t, p); n < 1 || n > 2 {
+			t.Errorf("%d wrong passwords reached the directory", n)
+		}
+		if locked := s.admin(t).Attr(t, p.DN, "lockoutTime"); len(locked) > 0 && locked[0] != "0" {
+			t.Errorf("the portal locked the account: lockoutTime %v", locked)
+		}
+		s.unchanged(t, p, before, "")
+	}
+	if sent.Load() == 0 || kept.Load() == 0 {
+		t.Errorf("%d sent, %d kept back: nothing was at once", sent.Load(), kept.Load())
+	}
 }

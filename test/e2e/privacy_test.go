@@ -117,13 +117,17 @@ var steps = []struct {
 func TestNobodyLearnsWhetherANameExists(t *testing.T) {
 	t.Parallel()
 	s := shared(t)
-	for _, problem := range []string{"forgot", "locked"} {
+	for _, problem := range []string{"forgot", "locked", "change"} {
 		t.Run(problem, func(t *testing.T) {
 			t.Parallel()
 			var first []answer
-			for _, g := range s.guesses(t, "orla.e77@contoso.com") {
+			for _, g := range s.guesses(t, "orla."+problem+"@contoso.com") { // a name of its own: tries are counted
 				v := redirectsAreAnswers(s.visitor(t))
-				got := []answer{raw(t, s, v, "POST", "/start", url.Values{"name": {g.typed}, "problem": {problem}}).same(g.typed)}
+				path := "/start"
+				if problem == "change" {
+					path = "/change"
+				}
+				got := []answer{raw(t, s, v, "POST", path, url.Values{"name": {g.typed}, "problem": {problem}}).same(g.typed)}
 				for _, step := range steps {
 					got = append(got, raw(t, s, v, step.method, step.path, step.form).same(g.typed))
 				}
@@ -204,7 +208,7 @@ type sample map[string][]time.Duration
 func TestTimeTellsNothing(t *testing.T) {
 	s := shared(t)
 	const rounds, each = 45, 9 // a person's counters take ten
-	times := map[string]sample{"POST /start": {}, "POST /verify/1": {}, "POST /verify/1/code": {}}
+	times := map[string]sample{"POST /start": {}, "POST /change": {}, "POST /verify/1": {}, "POST /verify/1/code": {}}
 	var names []guess
 	for round := range rounds {
 		if round%each == 0 {
@@ -221,7 +225,7 @@ func TestTimeTellsNothing(t *testing.T) {
 				path string
 				form url.Values
 			}{
-				{"/start", url.Values{"name": {g.typed}, "problem": {"forgot"}}},
+				{[]string{"/start", "/change"}[round%2], url.Values{"name": {g.typed}, "problem": {"forgot"}}},
 				{"/verify/1", url.Values{"method": {"mail"}}},
 				{"/verify/1/code", url.Values{"code": {"000000"}}},
 			} {

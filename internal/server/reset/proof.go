@@ -18,7 +18,9 @@ const (
 	resolveEvery  = 2 * time.Second
 	resolveFast   = 3 * time.Minute // after that only each resolveSlowly-th round
 	resolveSlowly = 15
-	resolveFor    = 25 * time.Hour // agents try to prove an outcome for a day
+	// resolveFor is shorter than agents remember a request, which is a day from its end: one that has forgotten it says
+	// that it never arrived.
+	resolveFor = 24 * time.Hour
 	// resolveAtOnce is how many are asked about side by side: an agent behind a dead link takes seconds to say nothing.
 	resolveAtOnce = 64
 	// goneAfter is how long an agent may be gone, and silentAfter how long not answer, before another one is asked
@@ -83,8 +85,8 @@ func (s *Service) Run(ctx context.Context) error {
 // any more: a page that submits begins a watcher. What they leave open, the next start resolves.
 func (s *Service) Close() { s.waiters.stop() }
 
-// resolve asks about open outcomes: often while a person may be waiting, in slow rounds about older ones, and
-// no more about those that even the agent has given up on.
+// resolve asks about open outcomes: often while a person may be waiting, in slow rounds about older ones, and no more
+// about those that the agent may have forgotten.
 func (s *Service) resolve(ctx context.Context, slow bool) error {
 	open, err := s.Requests.OpenAttempts(ctx)
 	if err != nil {
@@ -95,7 +97,13 @@ func (s *Service) resolve(ctx context.Context, slow bool) error {
 	turns := make(chan struct{}, resolveAtOnce)
 	for _, a := range open {
 		age := s.Now().Sub(a.SubmittedAt)
-		if a.State == Submitted && s.waiters.watched(a.Request) || age > resolveFast && !slow || age > resolveFor {
+		if a.State == Submitted && s.waiters.watched(a.Request) || age > resolveFast && !slow {
+			continue
+		}
+		if age > resolveFor {
+			if a.State == Submitted { // the server stood still all the while
+				s.doubt(ctx, a, protocol.ReasonTimeout)
+			}
 			continue
 		}
 		turns <- struct{}{}

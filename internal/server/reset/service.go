@@ -46,6 +46,8 @@ var (
 	ErrTooMany   = errors.New("too many tries")
 	// ErrConflict reports that somebody else moved the attempt first.
 	ErrConflict = errors.New("moved by somebody else")
+	// ErrUnderWay reports that another change of the person's password is on its way.
+	ErrUnderWay = errors.New("another change of this password is on its way")
 	// ErrOutdated reports that agents answer, but none is new enough for the operation.
 	ErrOutdated = errors.New("agent is too old for this operation")
 )
@@ -59,7 +61,8 @@ func (e *LimitError) Error() string {
 }
 
 // Attempts keeps attempts. Missing rows are ErrNoSession. Move writes next if the stored row still has
-// next's revision and one of the states from; otherwise it is ErrConflict.
+// next's revision and one of the states from; otherwise it is ErrConflict, as it is for a second change of one person
+// that would be Submitted.
 type Attempts interface {
 	CreateAttempt(ctx context.Context, a Attempt) error
 	Attempt(ctx context.Context, tenant, id string) (Attempt, error)
@@ -73,6 +76,8 @@ type Attempts interface {
 type Requests interface {
 	AttemptByRequest(ctx context.Context, tenant, request string) (Attempt, error)
 	OpenAttempts(ctx context.Context) ([]Attempt, error)
+	// OpenChanges lists a person's changes that were submitted after a moment and are Submitted or NotSure.
+	OpenChanges(ctx context.Context, tenant, person string, after time.Time) ([]Attempt, error)
 }
 
 // People finds somebody by what they typed.

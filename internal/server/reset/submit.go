@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"homeward/internal/event"
@@ -25,6 +26,10 @@ const (
 	requestLife = 20 * time.Second
 	// skew is how far server and agent clocks may differ after the agent took the server's time.
 	skew = 2 * time.Second
+
+	// changeApart is how long a change without an outcome keeps the person's next one back, so that two agents never
+	// try a current password at once: until its request is dead and whatever its agent sent has arrived and settled.
+	changeApart = requestLife + 25*time.Second
 
 	sealedSize = seal.EncSize + seal.PlaintextSize + 16
 )
@@ -95,7 +100,8 @@ func (s *Service) writer(ctx context.Context, a Attempt) (Writer, provision.Pers
 
 // Submit sends sealed passwords on their way: the new one, and for a change the current one with it. again asks the browser for a fresh ticket: the agent it was
 // sealed to is gone, and nothing has arrived anywhere. Of several submissions of one attempt one wins; the
-// others get ErrState or ErrConflict and belong on the status page.
+// others get ErrState or ErrConflict and belong on the status page. ErrUnderWay: another attempt changes the password
+// of the same person at this moment; nothing was sent, and this attempt stands where it stood.
 func (s *Service) Submit(ctx context.Context, a Attempt, request string, sealed []byte) (next Attempt, again bool, err error) {
 	switch {
 	case a.State != Verified && a.State != Refused:
@@ -167,15 +173,19 @@ func (s *Service) dispatch(ctx context.Context, a Attempt, sealed []byte) (Attem
 	if err != nil {
 		return a, false, fmt.Errorf("submit: %w", err)
 	}
-	from := a.State
+	before := a
 	a.State, a.SubmittedAt, a.Tries = Submitted, s.Now(), a.Tries+1
 	a.Reason, a.Rule, a.Detail, a.Event = protocol.ReasonNone, protocol.Rule{}, "", 0
 	a, err = s.Attempts.Move(ctx, a, Verified, Refused)
 	if err != nil {
-		return a, false, fmt.Errorf("submit: %w", err)
+		return before, false, fmt.Errorf("submit: %w", s.conflict(ctx, before, err))
 	}
 	// From here on the outcome must not depend on the visitor's connection.
 	ctx = context.WithoutCancel(ctx)
+	if err := s.alone(ctx, a); err != nil {
+		a, backErr := s.takeBack(ctx, a, before)
+		return a, false, errors.Join(err, backErr)
+	}
 	envelope, err := seal.Sign(key, a.Header, sealed)
 	if err != nil {
 		return a, false, fmt.Errorf("submit: %w", err)
@@ -185,20 +195,54 @@ func (s *Service) dispatch(ctx context.Context, a Attempt, sealed []byte) (Attem
 	accepted, err := s.Fleet.Call(ctx, a.Tenant, a.Agent, a.Kind, envelope.Marshal())
 	if errors.Is(err, ErrNoAgent) {
 		s.waiters.forget(a.Request)
-		return s.takeBack(ctx, a, from)
+		a, err = s.takeBack(ctx, a, before)
+		return a, err == nil, err
 	}
 	s.afterCall(ctx, a, accepted, err, w, lost)
 	return a, false, nil
 }
 
-// takeBack undoes Submitted when the command certainly went nowhere.
-func (s *Service) takeBack(ctx context.Context, a Attempt, to State) (Attempt, bool, error) {
-	a.State, a.Tries, a.Request = to, a.Tries-1, ""
-	a, err := s.Attempts.Move(ctx, a, Submitted)
-	if err != nil {
-		return a, false, fmt.Errorf("take back: %w", err)
+// conflict tells the two reasons apart for which an attempt could not become Submitted: somebody else moved it, or
+// another change of the same person is.
+func (s *Service) conflict(ctx context.Context, a Attempt, err error) error {
+	if a.Kind != protocol.Change || !errors.Is(err, ErrConflict) {
+		return err
 	}
-	return a, true, nil
+	now, readErr := s.Attempts.Attempt(ctx, a.Tenant, a.ID)
+	if readErr != nil {
+		return errors.Join(err, readErr)
+	}
+	if now.Revision == a.Revision {
+		return ErrUnderWay
+	}
+	return err
+}
+
+// alone returns ErrUnderWay while an earlier change of the same person, of which nothing is known, may still be tried.
+// It is asked once this one is Submitted: no other can become so then, and any that was before is seen.
+func (s *Service) alone(ctx context.Context, a Attempt) error {
+	if a.Kind != protocol.Change {
+		return nil
+	}
+	open, err := s.Requests.OpenChanges(ctx, a.Tenant, a.Person, a.SubmittedAt.Add(-changeApart))
+	if err != nil {
+		return fmt.Errorf("submit: %w", err)
+	}
+	if slices.ContainsFunc(open, func(b Attempt) bool { return b.ID != a.ID }) {
+		return ErrUnderWay
+	}
+	return nil
+}
+
+// takeBack undoes Submitted when the command certainly went nowhere: the attempt stands where it stood, and needs a
+// fresh ticket.
+func (s *Service) takeBack(ctx context.Context, a, before Attempt) (Attempt, error) {
+	before.Revision, before.Request = a.Revision, ""
+	back, err := s.Attempts.Move(ctx, before, Submitted)
+	if err != nil {
+		return a, fmt.Errorf("take back: %w", err)
+	}
+	return back, nil
 }
 
 // afterCall hands over to the outcome's watcher, or takes an answer that settles it at once.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"homeward/internal/protocol"
 	"homeward/internal/server/reset"
 )
 
@@ -79,8 +80,8 @@ func (s *Store) attempt(ctx context.Context, where string, args ...any) (reset.A
 }
 
 // Move stores next if the attempt still has next.Revision and is in one of the states, and returns it with its
-// new revision. Otherwise somebody was faster: ErrConflict. Tenant, ID, Support, Created and Operator never change,
-// and the mark is KeepMark's.
+// new revision. Otherwise somebody was faster: ErrConflict. So it is for a change that would be submitted while another
+// change of the same person is. Tenant, ID, Support, Created and Operator never change, and the mark is KeepMark's.
 func (s *Store) Move(ctx context.Context, next reset.Attempt, from ...reset.State) (reset.Attempt, error) {
 	if len(from) == 0 {
 		return reset.Attempt{}, fmt.Errorf("move an attempt: no state to move from: %w", ErrConflict)
@@ -122,6 +123,18 @@ func (s *Store) OpenAttempts(ctx context.Context) ([]reset.Attempt, error) {
 	found, err := all(rows, err, attemptFields)
 	if err != nil {
 		return nil, fmt.Errorf("list open attempts: %w", err)
+	}
+	return found, nil
+}
+
+// OpenChanges returns a person's changes that were submitted after a moment and whose outcome is open.
+func (s *Store) OpenChanges(ctx context.Context, tenant, person string, after time.Time) ([]reset.Attempt, error) {
+	const text = `SELECT ` + attemptColumns + ` FROM attempts
+		WHERE tenant = ? AND person = ? AND kind = ? AND state IN ('submitted', 'not_sure') AND submitted > ? ORDER BY submitted, id`
+	rows, err := s.query(ctx, s.reader(), text, []any{tenant, person, protocol.Change, millis(after)})
+	found, err := all(rows, err, attemptFields)
+	if err != nil {
+		return nil, fmt.Errorf("list open changes: %w", err)
 	}
 	return found, nil
 }

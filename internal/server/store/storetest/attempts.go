@@ -150,6 +150,7 @@ func attemptTests() []test {
 			}
 		}},
 		{"open ones are listed and kept", openAttempts},
+		{"one change of a person is submitted at a time", oneChange},
 		{"mark is kept beside the moves", keepMark},
 		{"operator comes back", func(t *testing.T, e *env) {
 			want := attempt(TenantA, "a")
@@ -162,6 +163,71 @@ func attemptTests() []test {
 				t.Errorf("operator is %q", got)
 			}
 		}},
+	}
+}
+
+// oneChange: also from many sides at once, and for nobody else and nothing else.
+func oneChange(t *testing.T, e *env) {
+	submitted := func(tenant, id, person string, kind protocol.Operation) reset.Attempt {
+		t.Helper()
+		a := attempt(tenant, id)
+		a.Person, a.Kind, a.State = person, kind, reset.Verified
+		ok(t, e.CreateAttempt(e.ctx, a))
+		a.State, a.SubmittedAt = reset.Submitted, noon().Add(time.Minute)
+		return a
+	}
+	const racers = 8
+	changes := make([]reset.Attempt, racers)
+	for i := range changes {
+		changes[i] = submitted(TenantA, "change"+string(rune('a'+i)), "p1", protocol.Change)
+	}
+	var won atomic.Pointer[reset.Attempt]
+	var lost atomic.Int32
+	race(racers, func(i int) {
+		switch got, err := e.Move(e.ctx, changes[i], reset.Verified); {
+		case err == nil:
+			won.Store(&got)
+		case errors.Is(err, store.ErrConflict):
+			lost.Add(1)
+		default:
+			t.Error(err)
+		}
+	})
+	if won.Load() == nil || lost.Load() != racers-1 {
+		t.Fatalf("%d of %d were kept back", lost.Load(), racers)
+	}
+	for _, other := range []reset.Attempt{
+		submitted(TenantA, "x", "p2", protocol.Change), submitted(TenantB, "x", "p1", protocol.Change),
+		submitted(TenantA, "y", "p1", protocol.Reset), submitted(TenantA, "z", "p1", protocol.Reset),
+	} {
+		at[reset.Attempt](t)(e.Move(e.ctx, other, reset.Verified))
+	}
+	open := func(want string, after time.Time) {
+		t.Helper()
+		got := ""
+		for _, a := range at[[]reset.Attempt](t)(e.OpenChanges(e.ctx, TenantA, "p1", after)) {
+			got += a.ID
+		}
+		if got != want {
+			t.Errorf("open changes %q, want %q", got, want)
+		}
+	}
+	first := *won.Load()
+	open(first.ID, noon())
+	open("", first.SubmittedAt)
+	first.State = reset.NotSure
+	first = at[reset.Attempt](t)(e.Move(e.ctx, first, reset.Submitted))
+	open(first.ID, noon())
+	for _, next := range changes {
+		if next.ID != first.ID {
+			at[reset.Attempt](t)(e.Move(e.ctx, next, reset.Verified)) // the index minds only what is on its way
+			break
+		}
+	}
+	first.State = reset.Failed
+	at[reset.Attempt](t)(e.Move(e.ctx, first, reset.NotSure))
+	if got := at[[]reset.Attempt](t)(e.OpenChanges(e.ctx, TenantA, "p1", noon())); len(got) != 1 || got[0].ID == first.ID {
+		t.Errorf("%d open changes", len(got))
 	}
 }
 

@@ -188,6 +188,9 @@ func (v *visit) away(a reset.Attempt, err error) error {
 		wait := limited.Until.Sub(v.Now())
 		return v.json(http.StatusOK, redirect{"/password?" + waitKey + "=" + strconv.Itoa(min(int(wait/time.Minute)+1, maxWait))})
 	}
+	if errors.Is(err, reset.ErrUnderWay) { // the person stays where they are, with what they typed
+		return v.json(http.StatusOK, map[string]bool{"busy": true})
+	}
 	if errors.Is(err, reset.ErrState) || errors.Is(err, reset.ErrConflict) || errors.Is(err, reset.ErrTooMany) {
 		return v.json(http.StatusOK, redirect{"/status/" + a.ID})
 	}

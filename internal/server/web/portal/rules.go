@@ -56,13 +56,13 @@ type Count struct{ One, Many string }
 
 // Words are the sentences the script says, in the person's language. It has none of its own.
 type Words struct {
-	Title, Problem, Empty, Current, Name, Long, Network, Lost, Again string
-	Short, Kinds                                                     Count
-	Lower, Upper, Digit, Symbol, Comma, Or                           string
-	Now, Met, Spoken                                                 string
-	Yes, No, Bad                                                     string
-	Show, Hide, ShowLong, HideLong                                   string
-	Weak, Fair, Good, Strong                                         string
+	Title, Problem, Empty, Current, Name, Long, Network, Lost, Again, Busy string
+	Short, Kinds                                                           Count
+	Lower, Upper, Digit, Symbol, Comma, Or                                 string
+	Now, Met, Spoken                                                       string
+	Yes, No, Bad                                                           string
+	Show, Hide, ShowLong, HideLong                                         string
+	Weak, Fair, Good, Strong                                               string
 }
 
 // Words returns the script's sentences.
@@ -71,6 +71,7 @@ func (p PasswordPage) Words() Words {
 		Title: p.Title(), Problem: p.T("title.problem"),
 		Empty: p.T("password.error.empty"), Current: p.T("password.error.current_empty"), Name: p.T("password.error.name", "Name", "{name}"),
 		Long: p.T("password.error.long"), Network: p.T("password.error.network"), Lost: p.T("password.error.lost"), Again: p.T("password.error.again"),
+		Busy:  p.T("password.error.busy"),
 		Short: p.count("password.error.short_now", "Min", p.Policy.MinLength), Kinds: p.count("password.error.kinds_more", "List", "{list}"),
 		Lower: p.T("kind.lower"), Upper: p.T("kind.upper"), Digit: p.T("kind.digit"), Symbol: p.T("kind.symbol"),
 		Comma: p.T("list.comma"), Or: p.T("list.or"),

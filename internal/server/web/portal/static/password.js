@@ -196,6 +196,7 @@
     for (let i = 0; i < maxTries; i++) {
       const answer = await once(secrets);
       if (answer.redirect) return { address: answer.redirect };
+      if (answer.busy) return { text: words.busy }; // another change of this password; nothing was sent
       if (!answer.again) return { text: words.lost };
     }
     return { text: words.again };
