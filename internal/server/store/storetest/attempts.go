@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -202,22 +203,22 @@ func oneChange(t *testing.T, e *env) {
 	} {
 		at[reset.Attempt](t)(e.Move(e.ctx, other, reset.Verified))
 	}
-	open := func(want string, after time.Time) {
+	open := func(after time.Time, want ...string) {
 		t.Helper()
-		got := ""
+		var got []string
 		for _, a := range at[[]reset.Attempt](t)(e.OpenChanges(e.ctx, TenantA, "p1", after)) {
-			got += a.ID
+			got = append(got, a.ID)
 		}
-		if got != want {
+		if !slices.Equal(got, want) {
 			t.Errorf("open changes %q, want %q", got, want)
 		}
 	}
 	first := *won.Load()
-	open(first.ID, noon())
-	open("", first.SubmittedAt)
+	open(noon(), first.ID)
+	open(first.SubmittedAt)
 	first.State = reset.NotSure
 	first = at[reset.Attempt](t)(e.Move(e.ctx, first, reset.Submitted))
-	open(first.ID, noon())
+	open(noon(), first.ID)
 	for _, next := range changes {
 		if next.ID != first.ID {
 			at[reset.Attempt](t)(e.Move(e.ctx, next, reset.Verified)) // the index minds only what is on its way
