@@ -193,7 +193,8 @@ type Case struct {
 	Operation Operation `json:"op"`
 	Anchor    string    `json:"anchor"` // the person
 	Mark      Mark      `json:"mark"`
-	Expires   Milli     `json:"expires"` // no agent begins to write after this
+	NotBefore Milli     `json:"not_before,omitempty"` // the request was issued then; set when the mark is older
+	Expires   Milli     `json:"expires"`              // no agent begins to write after this
 }
 
 // Result is the second answer, published on the agent's result subject and repeated until acknowledged.
@@ -272,6 +273,7 @@ type PersonPolicy struct {
 	CannotChange bool   `json:"cannot_change,omitempty"` // "user cannot change password" is set
 	ExpiresAt    Milli  `json:"expires_at,omitempty"`    // when the password expires
 	TriesLeft    *int   `json:"tries_left,omitempty"`    // wrong current passwords before the agent refuses; nil: no lockout
+	Mark         *Mark  `json:"mark,omitempty"`          // what the directory holds before a request is issued
 }
 
 // Hello is an agent's first word after connecting; HelloAnswer is the reply.

@@ -24,7 +24,7 @@ func samplesOfTwo() []any {
 		case Result: // with Accepted
 		case PersonPolicy:
 			tries := 2
-			m.Version, m.Domain, m.MustChange, m.Expired, m.NeverExpires, m.CannotChange, m.ExpiresAt, m.TriesLeft = 2, "corp.contoso.test", true, true, true, true, at, &tries
+			m.Version, m.Domain, m.MustChange, m.Expired, m.NeverExpires, m.CannotChange, m.ExpiresAt, m.TriesLeft, m.Mark = 2, "corp.contoso.test", true, true, true, true, at, &tries, &mark
 			out = append(out, m)
 		case Hello:
 			m.Version, m.CommandKey = 2, "0304"
@@ -42,7 +42,7 @@ func samplesOfTwo() []any {
 		}
 	}
 	return append(out,
-		Case{Version: 2, Request: "00ff", Agent: "UAGENT", Operation: AdminReset, Anchor: "0102030405060708090a0b0c0d0e0f10", Mark: mark, Expires: at},
+		Case{Version: 2, Request: "00ff", Agent: "UAGENT", Operation: AdminReset, Anchor: "0102030405060708090a0b0c0d0e0f10", Mark: mark, NotBefore: at, Expires: at},
 		TestRequest{Version: 2, Domain: "corp.contoso.test"}, test,
 		KeyOffer{Version: 2, Agent: "UAGENT", SealKey: []byte{7}, KeyID: "0102"},
 	)

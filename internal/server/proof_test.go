@@ -106,6 +106,36 @@ func TestAnotherAgentProves(t *testing.T) {
 	})
 }
 
+// TestLostBeforeAccepting: nobody heard that the agent took the request. What the directory held when the page was
+// shown, and when the request was issued, is enough for another agent.
+func TestLostBeforeAccepting(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		b.fleet.answer = func(string) (protocol.Accepted, error) {
+			return protocol.Accepted{}, errors.New("connection was lost while waiting for the answer")
+		}
+		a := b.submitted()
+		early := reset.Mark{Request: a.Request, Early: true, Mark: sampleMark()}
+		if err := b.store.KeepMark(t.Context(), "contoso", a.ID, early); err != nil {
+			t.Fatal(err)
+		}
+		close(b.fleet.lost)
+		var asked atomic.Pointer[protocol.Case]
+		b.otherAnswers(func(c protocol.Case) (protocol.Result, error) {
+			asked.Store(&c)
+			return otherResult(c.Request, protocol.Failed, protocol.ReasonNotWritten), nil
+		})
+		b.ticks()
+		b.eventually(func() bool { return b.reload(a).State == reset.Failed })
+		h, err := seal.UnmarshalHeader(a.Header)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := asked.Load(); got.NotBefore != protocol.MilliOf(h.Issued) || got.Mark != sampleMark() {
+			t.Errorf("case %+v", *got)
+		}
+	})
+}
+
 // TestWhatAnotherAgentMayNotDecide: only "changed" and "not written" about this very request, by the agent asked.
 func TestWhatAnotherAgentMayNotDecide(t *testing.T) {
 	for name, answer := range map[string]func(c protocol.Case) (protocol.Result, error){

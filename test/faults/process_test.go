@@ -1,10 +1,13 @@
 package faults_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"homeward/internal/demo"
+	"homeward/internal/server/reset"
+	"homeward/test/dctest"
 )
 
 // thrice lets a fault happen three times in a storm: at a quarter, the half and three quarters of the resets.
@@ -41,11 +44,42 @@ func TestAgentKilledForGood(t *testing.T) {
 	if _, err := s.AddAgent(t.Context(), "second"); err != nil {
 		t.Fatal(err)
 	}
+	first := s.firstAgent()
 	s.run(2*count(), func(s *storm) {
 		s.reached(int64(count()) / 3)
+		s.catch(first)
 		s.must(s.Agent.Kill())
 	})
 	s.verdict()
+}
+
+// firstAgent is the id of the agent that the stack began with.
+func (s *storm) firstAgent() string {
+	agents, err := s.Store.Agents(s.t.Context(), demo.TenantID) // oldest first
+	if err != nil || len(agents) == 0 {
+		s.t.Fatal(err)
+	}
+	return agents[0].ID
+}
+
+// catch waits for a moment at which an agent has several accepted requests in hand.
+func (s *storm) catch(agent string) {
+	dctest.Eventually(s.t, patience, func() error {
+		open, err := s.Store.OpenAttempts(s.t.Context())
+		if err != nil {
+			return err
+		}
+		n := 0
+		for _, a := range open {
+			if a.Agent == agent && a.State == reset.Submitted && time.Since(a.SubmittedAt) > 50*time.Millisecond {
+				n++
+			}
+		}
+		if n < 3 {
+			return fmt.Errorf("%d requests in hand", n)
+		}
+		return nil
+	})
 }
 
 func TestServerKilled(t *testing.T) {

@@ -106,7 +106,7 @@ func (w *Writeback) takeCase(id seal.RequestID, c *protocol.Case) *foreign {
 		}
 	}
 	f := w.cases[id]
-	if f == nil || f.mark != c.Mark || f.op != c.Operation || f.guid.Hex() != c.Anchor {
+	if f == nil || f.mark != c.Mark || f.notBefore != c.NotBefore.Time() || f.op != c.Operation || f.guid.Hex() != c.Anchor {
 		if f == nil && len(w.cases) >= maxCases {
 			return nil
 		}
@@ -116,7 +116,7 @@ func (w *Writeback) takeCase(id seal.RequestID, c *protocol.Case) *foreign {
 		}
 		f = &foreign{guid: guid, evidence: evidence{
 			op: c.Operation, mark: c.Mark, since: c.Mark.At.Time(), reason: protocol.ReasonAgentLost,
-			quiet: c.Expires.Time().Add(w.d.Late),
+			quiet: c.Expires.Time().Add(w.d.Late), notBefore: c.NotBefore.Time(),
 		}}
 		w.cases[id] = f
 	}

@@ -24,6 +24,9 @@ type evidence struct {
 	since  time.Time       // when the request was accepted
 	reason protocol.Reason // why it is open; the reason of an outcome that stays unknown
 	quiet  time.Time       // until then whoever wrote may still be sending
+	// notBefore is when the request was issued, for a mark that is older than that; zero: the mark is the request's own.
+	notBefore time.Time
+	preceding uint32 // writes between the mark and the request: somebody else's
 
 	unchanged, missing sighted
 }
@@ -60,6 +63,7 @@ func (e *evidence) judge(seen []activedirectory.Account, err error, now time.Tim
 		return verdict{}
 	}
 	e.missing = sighted{}
+	e.advance(seen, now)
 	v := e.compare(seen)
 	if v.decided {
 		return v
@@ -83,6 +87,25 @@ func (e *evidence) judge(seen []activedirectory.Account, err error, now time.Tim
 	return verdict{decided: true, outcome: protocol.Failed, reason: protocol.ReasonNotWritten, detail: detail}
 }
 
+// clockError is how far a controller's clock, which is known to the second, may be misjudged.
+const clockError = 3 * time.Second
+
+// advance moves an old mark past a write that was made before the request was issued: somebody else's, certainly.
+func (e *evidence) advance(seen []activedirectory.Account, now time.Time) {
+	home, ok := e.home(seen)
+	if !ok || e.notBefore.IsZero() || home.Password.Number != e.version()+1 {
+		return
+	}
+	// The controller's clock by ours, and ours by the server's.
+	at := home.Password.At.Add(-home.DC.Offset).Add(now.Sub(home.At))
+	if at.Add(clockError).Before(e.notBefore) {
+		e.preceding++
+	}
+}
+
+// version is how often unicodePwd had been written just before the request, as far as is known.
+func (e *evidence) version() uint32 { return e.mark.Version + e.preceding }
+
 // home returns the account as the controller that was to be written holds it.
 func (e *evidence) home(seen []activedirectory.Account) (activedirectory.Account, bool) {
 	for _, a := range seen {
@@ -102,19 +125,19 @@ func (e *evidence) compare(seen []activedirectory.Account) verdict {
 	for _, a := range seen {
 		n, here := a.Password.Number, a.DC.Invocation.Hex() == e.mark.Invocation
 		switch {
-		case n == e.mark.Version+1 && a.Password.Origin.Hex() == e.mark.Invocation:
+		case n == e.version()+1 && a.Password.Origin.Hex() == e.mark.Invocation:
 			if !ours.decided || here {
 				ours = verdict{decided: true, outcome: protocol.Changed, account: a, detail: fmt.Sprintf("unicodePwd went from version %d to %d on %s at %s",
-					e.mark.Version, n, e.mark.DC, a.Password.At.Format(time.RFC3339))}
+					e.version(), n, e.mark.DC, a.Password.At.Format(time.RFC3339))}
 			}
-		case n > e.mark.Version:
+		case n > e.version():
 			return verdict{decided: true, outcome: protocol.Unknown, reason: e.reason, detail: fmt.Sprintf(
 				"unicodePwd went from version %d to %d, last set at %s: somebody else has set the password as well",
-				e.mark.Version, n, a.Password.At.Format(time.RFC3339))}
-		case n < e.mark.Version && here:
+				e.version(), n, a.Password.At.Format(time.RFC3339))}
+		case n < e.version() && here:
 			return verdict{decided: true, outcome: protocol.Unknown, reason: e.reason, detail: fmt.Sprintf(
 				"unicodePwd went back from version %d to %d on %s: the controller was restored from a backup",
-				e.mark.Version, n, a.DC.Host)}
+				e.version(), n, a.DC.Host)}
 		}
 	}
 	return ours

@@ -133,3 +133,39 @@ func TestJudgeWaits(t *testing.T) {
 		t.Errorf("got %+v", v)
 	}
 }
+
+// A mark that was noted while the page was open: writes before the request was issued are somebody else's.
+func TestJudgeWithAnOlderMark(t *testing.T) {
+	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	home := guid{1}.Hex()
+	look := func(version uint32, at time.Duration, ahead time.Duration) []activedirectory.Account {
+		a := activedirectory.Account{Password: activedirectory.Version{Number: version, At: start.Add(at + ahead), Origin: guid{1}}, At: start.Add(time.Minute)}
+		a.DC.Invocation, a.DC.Offset = guid{1}, ahead
+		return []activedirectory.Account{a}
+	}
+	for _, tt := range []struct {
+		name    string
+		seen    []activedirectory.Account
+		outcome protocol.Outcome
+	}{
+		{"written after it was issued", look(8, 5*time.Second, 0), protocol.Changed},
+		{"written before: the helpdesk's", look(8, -time.Minute, 0), ""},
+		{"written after, by a controller whose clock is an hour ahead", look(8, 5*time.Second, time.Hour), protocol.Changed},
+		{"written before, by a controller whose clock is an hour ahead", look(8, -time.Minute, time.Hour), ""},
+		{"written twice", look(9, 5*time.Second, 0), protocol.Unknown},
+		{"not written", look(7, -time.Hour, 0), ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := &evidence{op: protocol.Reset, since: start, mark: protocol.Mark{Invocation: home, Version: 7}, notBefore: start}
+			if v := e.judge(tt.seen, nil, start.Add(time.Minute), time.Hour); v.outcome != tt.outcome {
+				t.Errorf("got %+v", v)
+			}
+		})
+	}
+	// After the helpdesk's write comes the request's own.
+	e := &evidence{op: protocol.Reset, since: start, mark: protocol.Mark{Invocation: home, Version: 7}, notBefore: start}
+	e.judge(look(8, -time.Minute, 0), nil, start.Add(time.Minute), time.Hour)
+	if v := e.judge(look(9, 5*time.Second, 0), nil, start.Add(time.Minute), time.Hour); v.outcome != protocol.Changed {
+		t.Errorf("got %+v", v)
+	}
+}

@@ -64,6 +64,8 @@ func (w *Writeback) personPolicy(ctx context.Context, r *request) protocol.Perso
 		return out
 	}
 	out.Found = true
+	mark := snapshot(a, w.d.Now())
+	out.Mark = &mark
 	out.Locked, out.PasswordSet = a.Locked(), protocol.MilliOf(a.PasswordSet)
 	out.DisplayName, out.SAM = a.DisplayName, a.SAM
 	out.MustChange, out.ExpiresAt = a.MustChange, protocol.MilliOf(a.PasswordExpires)

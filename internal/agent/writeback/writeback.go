@@ -20,7 +20,8 @@
 // Where somebody else sets the password at the same controller within the moment between the look and a write
 // that never arrived, that counts as ours.
 //
-// Another agent judges by the mark in the same way. If the chosen controller could not be reached and another
+// Another agent judges by the mark in the same way. Where nobody heard that the request was accepted, the server gives
+// it an older mark, noted with the page, and when the request was issued: writes before that are somebody else's. If the chosen controller could not be reached and another
 // was written, the mark names the wrong one, and without the first agent's journal the outcome stays unknown.
 //
 // An administrator's reset is two writes. Once the first is confirmed the outcome is changed, whatever becomes

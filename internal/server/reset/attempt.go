@@ -24,9 +24,11 @@ const (
 // Final reports whether the state is never left.
 func (s State) Final() bool { return s == Changed || s == Failed }
 
-// Mark is a protocol.Mark with the request it belongs to: a newer request makes it worthless.
+// Mark is a protocol.Mark with the request it belongs to. One that is older than the attempt's request, noted when the
+// password page was shown or for the request before, still tells what the directory held at that time.
 type Mark struct {
 	Request string `json:"request,omitempty"`
+	Early   bool   `json:"early,omitempty"` // noted with the page, before there was a request
 	protocol.Mark
 }
 
@@ -68,7 +70,8 @@ type Attempt struct {
 	Revision    int64     // for compare-and-swap
 }
 
-// mark returns what the directory held before the write of the current request, when that is known.
-func (a Attempt) mark() (protocol.Mark, bool) {
-	return a.Mark.Mark, a.Mark.DC != "" && a.Mark.Request == a.Request
+// mark returns what the directory held before the write of the current request, when that is known. exact: it comes from
+// the agent that accepted this very request.
+func (a Attempt) mark() (m protocol.Mark, exact, ok bool) {
+	return a.Mark.Mark, a.Mark.Request == a.Request && !a.Mark.Early, a.Mark.DC != ""
 }

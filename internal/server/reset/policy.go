@@ -30,7 +30,19 @@ func (s *Service) Policy(ctx context.Context, a Attempt) (protocol.PersonPolicy,
 	if err != nil {
 		return out, err
 	}
-	return s.ask(ctx, a, p, writers, protocol.Policy)
+	out, err = s.ask(ctx, a, p, writers, protocol.Policy)
+	if err == nil && out.Mark != nil {
+		s.keepEarly(ctx, a, *out.Mark)
+	}
+	return out, err
+}
+
+// keepEarly stores what the directory holds now, in case the agent that will get the request is lost before anybody
+// hears that it took it.
+func (s *Service) keepEarly(ctx context.Context, a Attempt, m protocol.Mark) {
+	if err := s.Attempts.KeepMark(ctx, a.Tenant, a.ID, Mark{Request: a.Request, Early: true, Mark: m}); err != nil {
+		s.Log.Error("early mark couldn't be stored: an agent that is lost leaves the outcome unsure", "support", a.Support, "error", err)
+	}
 }
 
 // ask puts a question about a person to one writer after the other until one answers.

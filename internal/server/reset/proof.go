@@ -136,12 +136,12 @@ func (s *Service) resolveOne(ctx context.Context, a Attempt) {
 // crashed, its link is cut, it was revoked or replaced. An agent that accepted a request and says now that it never
 // got it has lost its journal: then the directory is asked, by that agent or another.
 func (s *Service) prove(ctx context.Context, a Attempt) (protocol.Result, error) {
-	mark, marked := a.mark()
+	mark, exact, marked := a.mark()
 	forgot := false
 	r, err := s.proveBy(ctx, a, a.Agent, nil)
 	if err == nil {
 		s.silences.over(a.Request)
-		if forgot = r.Reason == protocol.ReasonNeverArrived && (marked || !a.Accepted.IsZero()); !forgot {
+		if forgot = r.Reason == protocol.ReasonNeverArrived && (exact || !a.Accepted.IsZero()); !forgot {
 			return r, nil
 		}
 		s.Log.Error("an agent has forgotten a request that it accepted: its state folder was lost or put back", "support", a.Support, "agent", a.Agent)
@@ -155,19 +155,23 @@ func (s *Service) prove(ctx context.Context, a Attempt) (protocol.Result, error)
 	if !marked || !forgot && now.Sub(s.silences.of(a.Request, now)) < patience {
 		return r, err
 	}
-	return s.proveFromMark(ctx, a, mark, forgot)
+	return s.proveFromMark(ctx, a, mark, exact, forgot)
 }
 
 // proveFromMark gives the agents of the person's domain what they need to tell from the directory. own: also the one
 // that got the request.
-func (s *Service) proveFromMark(ctx context.Context, a Attempt, mark protocol.Mark, own bool) (protocol.Result, error) {
+func (s *Service) proveFromMark(ctx context.Context, a Attempt, mark protocol.Mark, exact, own bool) (protocol.Result, error) {
 	none := protocol.Result{Outcome: protocol.Unknown}
 	h, err := seal.UnmarshalHeader(a.Header)
 	if err != nil {
 		return none, fmt.Errorf("header of an attempt: %w", err)
 	}
+	var issued protocol.Milli
+	if !exact {
+		issued = protocol.MilliOf(h.Issued)
+	}
 	body, err := protocol.Encode(protocol.Case{
-		Version: protocol.Version, Request: a.Request, Agent: a.Agent, Operation: a.Kind,
+		NotBefore: issued, Version: protocol.Version, Request: a.Request, Agent: a.Agent, Operation: a.Kind,
 		Anchor: hex.EncodeToString(h.Anchor), Mark: mark, Expires: protocol.MilliOf(h.Expires),
 	})
 	if err != nil {

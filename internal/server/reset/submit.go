@@ -137,6 +137,10 @@ func (s *Service) write(ctx context.Context, a Attempt, password []byte) (Attemp
 		if password != nil {
 			key = w.KeyID
 		}
+		// What the directory holds, for a proof; that nobody answers shows when it is written.
+		if looked, err := s.ask(ctx, a, p, []Writer{w}, protocol.Policy); err == nil && looked.Mark != nil {
+			s.keepEarly(ctx, a, *looked.Mark)
+		}
 		header, request, err := s.header(a, p, key)
 		if err != nil {
 			return a, err
