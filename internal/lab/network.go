@@ -34,6 +34,9 @@ func NewNetwork(ctx context.Context) (*Network, error) {
 	if err := platformUsable(); err != nil {
 		return nil, err
 	}
+	if !found("ip") {
+		return nil, errors.New("a network needs the package iproute2: apt-get install iproute2")
+	}
 	dir, err := CacheDir()
 	if err != nil {
 		return nil, err

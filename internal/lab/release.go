@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // sambaVariable names the environment variable that chooses another Samba.
@@ -42,7 +43,7 @@ func chosenRelease() (release, error) {
 		}
 		known = append(known, r.name)
 	}
-	return release{}, fmt.Errorf("%s=%s: the lab knows %v", sambaVariable, name, known)
+	return release{}, fmt.Errorf("%s=%s: the lab knows %s", sambaVariable, name, strings.Join(known, ", "))
 }
 
 // HasPolicyHints says whether the Samba chosen for this process has the policy-hints control. Without it no

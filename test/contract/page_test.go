@@ -80,6 +80,9 @@ account may do on the account's OU: *full* is Reset Password, write lockoutTime 
 an administrator finds: which password opens (with the code of a sign-in that is refused although the password is right:
 530 hours, 531 workstation, 532 expired, 533 disabled, 701 account expired, 773 must change), pwdLastSet, and where they
 are not "no" and 0, lockout and badPwdCount. *[AD?]* marks where Windows is documented to differ from Samba.
+
+On Samba 4.22, which lacks the policy-hints control (` + "`LAB_SAMBA=trixie`" + `, ` + "`LAB_SAMBA=bookworm-backports`" + `), the same suite asks that every reset
+which would reach the controller is refused with no_policy_hints (33011) and touches nothing, and that all other rows are as here.
 `
 
 func (p *page) check(t *testing.T, update bool) {

@@ -33,7 +33,7 @@ func adminRows() []row {
 		adminReset(neverLoggedOn(), text("one kind of characters", "correcthorsebattery"), tooSimple(), clear),
 		adminReset(neverLoggedOn(), withUserName(), containsName(), clear),
 		adminReset(neverLoggedOn(), current(), usedBefore(24), general+", "+hints),
-		adminReset(aged("password set this moment", now), good(), tooYoung(), general+", "+hints),
+		adminReset(aged("password set this moment", now), good(), tooYoung(), minimumAge),
 		adminReset(mustChange(aged("password set this moment", now)), good(), flagged().set("kept"), general),
 		adminReset(inheritanceCut(neverLoggedOn()), good(), noRights(), byRight),
 		adminReset(smartcard(), good(), void(protocol.MustChangeNeverExpires), "[MS-ADTS] 3.1.1.4.5.17: the flag would be void"),
@@ -67,7 +67,7 @@ func unlockRows() []row {
 		unlock(locked(neverLoggedOn()), opened(), byRight).in(noFlag),
 		unlock(locked(neverLoggedOn()), noRights().stays(), byRight).in(none),
 		unlock(locked(neverLoggedOn()), opened(), byRight+": another right is denied").in(denied),
-		unlock(inheritanceCut(locked(neverLoggedOn())), noRights().stays(), byRight),
+		unlock(inheritanceCut(locked(neverLoggedOn())), noRights().stays(), inherited),
 		unlock(locked(neverLoggedOn()), opened(), "RFC 4514").in(reserved),
 	}
 }
@@ -113,7 +113,7 @@ func policyRows() []row {
 // headRows run while the service account has its rights at the domain head too.
 func headRows() []row {
 	return []row{
-		reset(neverLoggedOn(), good(), done(), byRight+", 3.1.1.1.3").in(everybody),
+		reset(neverLoggedOn(), good(), done(), byRight+", "+inherited).in(everybody),
 		reset(protected(neverLoggedOn()), good(), isProtected(), homeward+": whatever the rights").in(everybody),
 		reset(onceProtected(neverLoggedOn()), good(), isProtected(), homeward+": whatever the rights").in(everybody),
 		reset(byDN("krbtgt", "CN=krbtgt,CN=Users"), good(), isProtected().blind(), homeward+": whatever the rights").in(everybody),

@@ -17,7 +17,10 @@ const (
 	oneModify  = "[MS-ADTS] 3.1.1.3.1.5.1"
 	ownChange  = "[MS-ADTS] 3.1.1.3.1.5.1, User-Change-Password"
 	lockout    = "[MS-SAMR] 3.1.5.14.6"
-	unlocking  = "[MS-SAMR] 3.1.1.8.4"
+	unlocking  = "[MS-SAMR] 3.1.1.8.3"
+	lockedOut  = "[MS-SAMR] 3.1.5.14.5"
+	inherited  = "[MS-ADTS] 6.1.3"
+	minimumAge = general + "; Samba asks for it with policy hints, the agent everywhere"
 	byRight    = "[MS-ADTS] 5.1.3.2.1, 5.1.3.3"
 	signIn     = "[MS-ADTS] 5.1.1.1.3"
 	finePolicy = "[MS-ADTS] 3.1.1.4.5.36"
@@ -55,7 +58,7 @@ func resetAccounts() []row {
 		reset(control(neverLoggedOn(), "no Kerberos preauthentication", uacNoPreauth), good(), done(), bits),
 		reset(noHours(), good(), done().coded("530"), signIn),
 		reset(oneWorkstation(), good(), done().coded("531"), signIn),
-		reset(plain("inetOrgPerson", dctest.Class("inetOrgPerson")), good(), noRights(), "[MS-ADTS] 5.1.3.3: what people inherit is for the class user"),
+		reset(plain("inetOrgPerson", dctest.Class("inetOrgPerson")), good(), noRights(), inherited+": what people inherit is for the class user"),
 		reset(plain("no mail address", dctest.WithMail("")), good(), done(), hints),
 		reset(protected(neverLoggedOn()), good(), isProtected(), homeward+", [MS-ADTS] 3.1.1.6.1"),
 		reset(onceProtected(neverLoggedOn()), good(), isProtected(), homeward),
@@ -104,8 +107,8 @@ func resetPasswords() []row {
 		reset(history(2), back(1), usedBefore(24), general+", "+hints),
 		reset(history(23), back(23), usedBefore(24), general+", "+hints),
 		reset(history(26), back(26), done(), general),
-		reset(aged("password set this moment", now), good(), tooYoung(), general+", "+hints),
-		reset(aged("password 23 hours old", 23*hour), good(), tooYoung(), general+", "+hints),
+		reset(aged("password set this moment", now), good(), tooYoung(), minimumAge),
+		reset(aged("password 23 hours old", 23*hour), good(), tooYoung(), minimumAge),
 		reset(aged("password 25 hours old", 25*hour), good(), done(), general+", "+hints),
 		reset(locked(aged("password set this moment", now)), good(), tooYoung().stays(), oneModify+": both or neither"),
 		reset(mustChange(aged("password set this moment", now)), good(), done(), general+": pwdLastSet 0 is old enough"),
@@ -145,9 +148,9 @@ func resetRights() []row {
 		reset(neverLoggedOn(), good(), done(), byRight).in(noFlag),
 		reset(neverLoggedOn(), good(), noRights(), byRight).in(none),
 		reset(neverLoggedOn(), good(), noRights(), byRight+": the denial comes first").in(denied),
-		reset(neverLoggedOn(), good(), done(), byRight+", 3.1.1.1.3").in(above),
-		reset(neverLoggedOn(), good(), noRights(), byRight).in(shut),
-		reset(inheritanceCut(neverLoggedOn()), good(), noRights(), byRight),
+		reset(neverLoggedOn(), good(), done(), byRight+", "+inherited).in(above),
+		reset(neverLoggedOn(), good(), noRights(), inherited).in(shut),
+		reset(inheritanceCut(neverLoggedOn()), good(), noRights(), inherited),
 		reset(resetDenied(neverLoggedOn()), good(), noRights(), byRight+": the denial comes first"),
 		reset(resetDenied(locked(neverLoggedOn())), good(), noRights().stays(), byRight),
 		reset(neverLoggedOn(), long(11), tooShort(12), homeward+": the rule is told first").in(noReset),
