@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,19 +70,33 @@ func (v *demoVerb) use(ctx context.Context, stack *demo.Stack, s command.Streams
 	if v.Check {
 		return stack.Check(ctx, s.Out)
 	}
-	show(s.Out, stack.Ready())
-	select {
-	case <-ctx.Done():
-		_, _ = fmt.Fprintln(s.Err, "\nStopping …")
-		return nil
-	case <-stack.Server.Done():
-		return fmt.Errorf("the server ended by itself; its log is %s", stack.Path("server.log"))
-	case <-stack.Agent.Done():
-		return fmt.Errorf("the agent ended by itself; its log is %s", stack.Path("agent.log"))
+	show(s.Out, stack)
+	server, agent := stack.Server.Done(), stack.Agent.Done()
+	for {
+		select {
+		case <-ctx.Done():
+			_, _ = fmt.Fprintln(s.Err, "\nStopping …")
+			return nil
+		case <-server:
+			server = nil // told once
+			ended(s.Err, "The server", stack.Path("server.log"), "server", stack.Path("server.yaml"))
+		case <-agent:
+			agent = nil
+			ended(s.Err, "The agent", stack.Path("agent.log"), "agent run", stack.Path("agent.yaml"))
+		}
 	}
 }
 
-func show(out io.Writer, r demo.Ready) {
+// ended tells that a part is gone. The rest goes on: what people then see is worth a look.
+func ended(w io.Writer, what, log, verb, config string) {
+	_, _ = fmt.Fprintf(w, "\n%s has ended; its log is %s. The rest goes on. Start it again with:\n  %s %s --config %s\n", what, log, program(), verb, config)
+}
+
+// program is how this program was called.
+func program() string { return cmp.Or(os.Args[0], "homeward") }
+
+func show(out io.Writer, stack *demo.Stack) {
+	r := stack.Ready()
 	_, _ = fmt.Fprintf(out, "\nHomeward is running.\n\n  Portal    %s\n            (certificate authority: %s)\n  Mailbox   %s  every mail of the demo arrives here\n  LDAPS     %s  (certificate authority: %s)\n",
 		r.Portal, r.PortalCA, r.Mailbox, r.LDAPS, r.LDAPSCA)
 	if r.BaseDN != "" {
@@ -97,5 +112,7 @@ func show(out io.Writer, r demo.Ready) {
 		}
 		_ = w.Flush()
 	}
+	_, _ = fmt.Fprintf(out, "\nBe the administrator, in another terminal:\n\n  %s status --config %s\n  %s agent doctor --config %s\n",
+		program(), stack.Path("server.yaml"), program(), stack.Path("agent.yaml"))
 	_, _ = fmt.Fprint(out, "\nCtrl-C stops everything and leaves nothing behind.\n")
 }

@@ -99,7 +99,7 @@ func (v *agentList) Run(ctx context.Context, s command.Streams) error {
 			return printJSON(s, append([]status.Agent{}, r.Agents...))
 		}
 		w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
-		status.AgentTable(w, r.Agents)
+		status.AgentTable(w, r.At, r.Agents)
 		return w.Flush()
 	})
 }
@@ -139,7 +139,7 @@ func (v *agentDrain) Run(ctx context.Context, s command.Streams) error {
 	var agent string
 	err := v.change(ctx, s, control.PathDrain, v.Force, func(d control.Done) string {
 		agent = d.Agent
-		return d.Machine + " takes no new requests. Back into service: homeward agent resume " + d.Agent
+		return d.Machine + " takes no new requests. Back into service: homeward agent resume " + status.ShortID(d.Agent)
 	})
 	if err != nil || !v.Wait {
 		return err

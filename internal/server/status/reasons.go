@@ -52,8 +52,8 @@ func (f Facts) off(r Report) []Cause {
 			out = append(out, Cause{nameOutdated, fmt.Sprintf("%s runs %s. This server needs a newer one.", a.Machine, a.Build), "Install the present version on " + a.Machine + "."})
 		}
 	}
-	if f.someDrained(r) {
-		out = append(out, Cause{nameDraining, "The only agents that could write take no new requests.", "Run homeward agent resume."})
+	if a, drained := f.someDrained(r); drained {
+		out = append(out, Cause{nameDraining, "The only agents that could write take no new requests.", "Run homeward agent resume " + ShortID(a.ID) + " (" + a.Machine + ")."})
 	}
 	return append(out, f.directory(r)...)
 }
@@ -68,19 +68,25 @@ func (f Facts) moved() []Cause {
 		out = append(out, Cause{
 			nameNotApproved,
 			fmt.Sprintf("%s asked to serve at %s with the identity of the agent on %s.", a.Rival.Machine.Name, f.clock(a.Rival.At), a.Machine),
-			"If the agent moved there, run homeward agent accept-move " + a.ID + ". If not, somebody has copied its state folder: run homeward agent cut-off " + a.ID + ".",
+			"If the agent moved there, run homeward agent accept-move " + ShortID(a.ID) + ". If not, somebody has copied its state folder: run homeward agent cut-off " + ShortID(a.ID) + ".",
 		})
 	}
 	return out
 }
 
-func (f Facts) someDrained(r Report) bool {
+// someDrained finds a drained agent of a domain that nobody writes.
+func (f Facts) someDrained(r Report) (Fact, bool) {
 	for _, d := range r.Domains {
-		if !d.Works && slices.ContainsFunc(f.Agents, func(a Fact) bool { return a.Obstacle(d.Name) == fleet.Drained }) {
-			return true
+		if d.Works {
+			continue
+		}
+		for _, a := range f.Agents {
+			if a.Obstacle(d.Name) == fleet.Drained {
+				return a, true
+			}
 		}
 	}
-	return false
+	return Fact{}, false
 }
 
 // directory tells what agents say of domains that can't be written: first what only rights can mend.
@@ -139,7 +145,7 @@ func (f Facts) notes(r Report) []Cause {
 			})
 		}
 		if a.State == "offline" || a.State == "silent" {
-			out = append(out, Cause{"Agent offline", fmt.Sprintf("%s last answered at %s.", a.Machine, f.clock(a.Seen)), "Start it, or cut it off for good: homeward agent cut-off " + a.ID})
+			out = append(out, Cause{"Agent offline", fmt.Sprintf("%s last answered at %s.", a.Machine, f.clock(a.Seen)), "Start it, or cut it off for good: homeward agent cut-off " + ShortID(a.ID)})
 		}
 	}
 	if len(r.Off) == 0 {

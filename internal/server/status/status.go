@@ -217,7 +217,7 @@ func (f Facts) sentence(r Report) (State, string) {
 		if a, ok := f.first(fleet.Outdated); ok && len(r.Off) > 0 && r.Off[0].Name == nameOutdated {
 			return Unknown, fmt.Sprintf("We can’t check %s: its version is too old to report.", a.Machine)
 		}
-		return Down, "Writeback doesn’t work: " + lower(r.Off) // the design's six sentences have none for a reachable agent
+		return Down, "Writeback doesn’t work. " + first(r.Off) // the design's six sentences have none for a reachable agent
 	}
 	if a, ok := f.behind(); ok {
 		return Degraded, fmt.Sprintf("Writeback works, but %s is out of date (%s).", a.Machine, a.Build)
@@ -228,9 +228,9 @@ func (f Facts) sentence(r Report) (State, string) {
 	return Working, "Your on-premises writeback agents are up and running."
 }
 
-func lower(off []Cause) string {
+func first(off []Cause) string {
 	if len(off) == 0 {
-		return "its reason isn’t known."
+		return "The reason isn’t known."
 	}
 	return off[0].Says
 }

@@ -67,13 +67,13 @@ func TestSentences(t *testing.T) {
 		"no controller": {
 			[]status.Fact{fact("SRV1", fleet.NoDirectory, down(protocol.ReasonDirectoryDown))},
 			false, status.Down,
-			"Writeback doesn’t work: SRV1 can’t reach a domain controller for corp.contoso.test over LDAPS (636).",
+			"Writeback doesn’t work. SRV1 can’t reach a domain controller for corp.contoso.test over LDAPS (636).",
 			[]string{"Directory not reachable"},
 		},
 		"rights first": {
 			[]status.Fact{fact("SRV1", fleet.NoDirectory, down(protocol.ReasonDirectoryDown)), fact("SRV2", fleet.NoDirectory, down(protocol.ReasonRights))},
 			false, status.Down,
-			"Writeback doesn’t work: The service account of SRV2 can’t reset passwords in corp.contoso.test.",
+			"Writeback doesn’t work. The service account of SRV2 can’t reset passwords in corp.contoso.test.",
 			[]string{"Permission missing", "Directory not reachable"},
 		},
 		"moved": {
