@@ -56,7 +56,9 @@ func (v *peopleReset) password(s command.Streams) ([]byte, error) {
 		t := strings.ToLower(rand.Text())
 		return []byte("H7-" + t[:4] + "-" + t[4:8] + "-" + t[8:12] + "-" + t[12:16]), nil
 	}
-	_, _ = fmt.Fprint(s.Err, "New password: ")
+	if command.Terminal(s.In) {
+		_, _ = fmt.Fprint(s.Err, "New password: ")
+	}
 	show := hideTyping(s.In)
 	line, err := io.ReadAll(io.LimitReader(&oneLine{r: s.In}, maxTyped))
 	show()
@@ -103,9 +105,6 @@ func (v *peopleUnlock) Run(ctx context.Context, s command.Streams) error {
 	return v.act(ctx, s, control.PathUnlock, nil, func() error { return nil })
 }
 
-// errNotDone ends a verb with exit code 1 after its output has said why.
-var errNotDone = errors.New("nothing has changed")
-
 // act asks for a write, says how it ended, and calls after when it was done.
 func (v *onePerson) act(ctx context.Context, s command.Streams, path string, password []byte, after func() error) error {
 	defer clear(password)
@@ -128,7 +127,7 @@ func (v *onePerson) act(ctx context.Context, s command.Streams, path string, pas
 		case o.State == "not_sure":
 			return errors.Join(after(), errors.New("the outcome isn't known yet; homeward audit show "+o.Support+" tells it later"))
 		}
-		return errNotDone
+		return command.ErrTold
 	})
 }
 
@@ -142,11 +141,28 @@ func outcomeText(path string, o control.Outcome) string {
 	case "not_sure":
 		return "It was sent, and no answer has come yet. It resolves by itself. (" + o.Support + ")"
 	}
-	why := strings.ReplaceAll(o.Reason, "_", " ") + "."
-	if e, ok := event.Lookup(event.Code(o.Event)); ok {
-		why = strings.TrimSpace(why + " " + e.Meaning + " " + e.Remedy)
+	return "Nothing has changed: " + because(protocol.Reason(o.Reason), o.Event) + " (" + o.Support + ")"
+}
+
+// because says why somebody wasn't or can't be written, and what to do.
+func because(r protocol.Reason, code int) string {
+	switch r {
+	case protocol.ReasonTooShort:
+		return "the password is too short. homeward people probe shows the policy."
+	case protocol.ReasonTooSimple:
+		return "the password needs three kinds of characters: capital and small letters, numbers, symbols."
+	case protocol.ReasonContainsName:
+		return "the password contains part of the person's name."
+	case protocol.ReasonUsedBefore:
+		return "the person has used this password before."
+	case protocol.ReasonTooYoung:
+		return "the password is younger than the policy's minimum age. homeward people probe shows from when on it can be reset."
 	}
-	return "Nothing has changed: " + why + " (" + o.Support + ")"
+	why := strings.ReplaceAll(string(r), "_", " ") + "."
+	if e, ok := event.Lookup(event.Code(code)); ok {
+		why = strings.TrimSpace(e.Meaning + " " + e.Remedy)
+	}
+	return strings.ToLower(why[:1]) + why[1:]
 }
 
 func mustChange(m protocol.MustChange) string {
@@ -179,37 +195,79 @@ func (v *peopleProbe) Run(ctx context.Context, s command.Streams) error {
 		if v.JSON {
 			err = printJSON(s, p)
 		} else {
-			_, err = fmt.Fprint(s.Out, probeText(p))
+			_, err = fmt.Fprint(s.Out, probeText(v.Name, p))
 		}
 		if err == nil && (!p.Found || p.Reason != "") {
-			err = errors.New("this person can't be written now")
+			err = command.ErrTold
 		}
 		return err
 	})
 }
 
-func probeText(p protocol.PersonPolicy) string {
+func probeText(name string, p protocol.PersonPolicy) string {
 	if !p.Found {
-		return "Active Directory doesn't know this person any more.\n"
+		return unread(name, p.Reason) + "\n"
 	}
 	var b strings.Builder
-	verdict := "can be written."
+	verdict := "can be reset."
 	if p.Reason != "" {
-		verdict = "can't be written: " + strings.ReplaceAll(string(p.Reason), "_", " ") + "."
+		verdict = "can't be reset: " + obstacle(p.Reason)
 	}
 	_, _ = fmt.Fprintf(&b, "%s %s\nPolicy (%s): at least %d characters", p.DisplayName, verdict, p.Source, p.MinLength)
 	if p.Complexity {
 		b.WriteString(" of three kinds")
 	}
-	_, _ = fmt.Fprintf(&b, "; Active Directory remembers the last %d.\n", p.History)
+	if p.History > 0 {
+		_, _ = fmt.Fprintf(&b, "; Active Directory remembers the last %d", p.History)
+	}
+	b.WriteString(".\n")
 	if p.Locked {
-		b.WriteString("The account is locked.\n")
+		b.WriteString("The account is locked. A reset unlocks it.\n")
 	}
 	if at := p.PasswordSet.Time(); !at.IsZero() {
 		_, _ = fmt.Fprintf(&b, "The password was last set on %s.\n", at.Local().Format(time.DateTime))
 	}
+	switch {
+	case p.MustChange:
+		b.WriteString("It must be changed at the next sign-in.\n")
+	case p.Expired:
+		b.WriteString("It has expired.\n")
+	case p.NeverExpires:
+		b.WriteString("It never expires.\n")
+	}
+	if p.CannotChange {
+		b.WriteString("\"User cannot change password\" is set: it can be reset only.\n")
+	}
 	if at := p.ChangeableAt.Time(); at.After(time.Now()) {
-		_, _ = fmt.Fprintf(&b, "It can be changed again after %s.\n", at.Local().Format(time.DateTime))
+		_, _ = fmt.Fprintf(&b, "A reset or a change is refused until %s: the policy's minimum age.\n", at.Local().Format(time.DateTime))
 	}
 	return b.String()
+}
+
+// unread says why nothing is known of somebody.
+func unread(name string, r protocol.Reason) string {
+	switch r {
+	case protocol.ReasonNotFound, "":
+		return "Active Directory doesn't know this person any more, or the service account may not see them."
+	case protocol.ReasonRights:
+		return "The service account may not read this account, so it isn't written.\nOn an agent's machine: homeward-agent doctor --person " + name
+	}
+	return "Nothing is known of this person now: " + obstacle(r)
+}
+
+// obstacle is a reason as the end of a sentence.
+func obstacle(r protocol.Reason) string {
+	switch r {
+	case protocol.ReasonDisabled:
+		return "the account is disabled."
+	case protocol.ReasonAccountExpired:
+		return "the account has expired."
+	case protocol.ReasonProtected:
+		return "the account is protected (adminCount=1), so Homeward never writes it. Another administrator resets it in Active Directory."
+	case protocol.ReasonRights:
+		return "the service account lacks rights. On an agent's machine: homeward-agent doctor --person"
+	case protocol.ReasonAmbiguous:
+		return "two enabled accounts belong to this person."
+	}
+	return strings.ReplaceAll(string(r), "_", " ") + "."
 }

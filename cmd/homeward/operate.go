@@ -55,9 +55,6 @@ func printJSON(s command.Streams, v any) error {
 	return e.Encode(v)
 }
 
-// errDown ends homeward status with exit code 1; the report has said why.
-var errDown = errors.New("writeback doesn't work")
-
 type statusVerb struct {
 	running
 	asJSON
@@ -77,7 +74,7 @@ func (v *statusVerb) Run(ctx context.Context, s command.Streams) error {
 			err = status.Text(s.Out, r)
 		}
 		if err == nil && !r.Works {
-			err = errDown
+			err = command.ErrTold // the report has said why
 		}
 		return err
 	})

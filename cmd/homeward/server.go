@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -126,9 +127,9 @@ func pick(ctx context.Context, st *store.Store, id string) (string, error) {
 	case len(all) == 0:
 		return "", fmt.Errorf("no tenant exists yet: run homeward tenant create")
 	case id == "":
-		return "", fmt.Errorf("there are several tenants, so --tenant must name one of %v", names)
+		return "", fmt.Errorf("there are several tenants, so --tenant must name one of: %s", strings.Join(names, ", "))
 	}
-	return "", fmt.Errorf("there is no tenant %q; there are %v", id, names)
+	return "", fmt.Errorf("there is no tenant %q; there is %s", id, strings.Join(names, ", "))
 }
 
 type tenantVerbs struct {
@@ -285,7 +286,7 @@ func (v *auditShow) Run(ctx context.Context, s command.Streams) error {
 			return err
 		}
 		if len(records) == 0 {
-			return fmt.Errorf("no record has the support code %q", v.Code)
+			return fmt.Errorf("no record has the support code %q; they look like HW-7K3Q-92MD", v.Code)
 		}
 		w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
 		_, _ = fmt.Fprintln(w, "TIME\tHOP\tEVENT\tRESULT\tREASON\tTOOK\tDETAIL")

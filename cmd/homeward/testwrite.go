@@ -37,7 +37,7 @@ func (v *testVerb) Run(ctx context.Context, s command.Streams) error {
 		if v.JSON {
 			return errors.Join(printJSON(s, r), failedTrials(r))
 		}
-		for _, t := range r.Results {
+		for _, t := range r.Results { // failures are told here, with their causes
 			if _, err := fmt.Fprintf(s.Out, "%s: %s\n", t.Domain, trialText(t)); err != nil {
 				return err
 			}
@@ -55,13 +55,13 @@ func trialText(t control.TrialResult) string {
 	case t.Passed:
 		return "the domain's minimum password age refused it, so the way there works (" + took(t.Micros) + ")"
 	}
-	return t.Outcome + ": " + strings.ReplaceAll(t.Reason, "_", " ")
+	return t.Outcome + ": " + strings.ReplaceAll(t.Reason, "_", " ") + ". homeward-agent doctor on the agent's machine tells more"
 }
 
 func failedTrials(r control.Trials) error {
 	for _, t := range r.Results {
 		if !t.Passed {
-			return errors.New("a test write failed: see event 31027 in homeward events")
+			return command.ErrTold
 		}
 	}
 	return nil
@@ -73,7 +73,7 @@ func (v *testVerb) schedule(ctx context.Context, s command.Streams) error {
 	if v.Every != "off" {
 		var err error
 		if every, err = time.ParseDuration(v.Every); err != nil || every < leastEvery {
-			return fmt.Errorf("--every %s: use a duration of %s or more, such as 24h, or off", v.Every, leastEvery)
+			return fmt.Errorf("--every %s: use 10m or more, such as 24h, or off", v.Every)
 		}
 	}
 	return v.with(ctx, s, func(st *store.Store, id string) error {
@@ -90,7 +90,7 @@ func (v *testVerb) schedule(ctx context.Context, s command.Streams) error {
 		}
 		said := "No test writes on schedule."
 		if every > 0 {
-			said = fmt.Sprintf("Each test account is written every %s. Agents name theirs in directories[].test_account.", every)
+			said = fmt.Sprintf("Each test account is written every %s. Agents name theirs in directories[].test_account; without one nothing is written.", v.Every)
 		}
 		_, err = fmt.Fprintln(s.Out, said)
 		return err

@@ -29,7 +29,7 @@ import (
 
 const (
 	beatEvery  = 20 * time.Second
-	checkEvery = 10 * time.Second
+	checkEvery = 5 * time.Second
 	// hurry is the pause between looks at a directory that has just failed.
 	hurry = 2 * time.Second
 	grace = 15 * time.Second

@@ -53,8 +53,11 @@ func Main(ctx context.Context, name, about string, verbs any, args []string, s c
 		return report(s.Err, name, fmt.Errorf("%w (see %s --help)", err, name), Usage)
 	}
 	err = parsed.Run()
-	if err == nil || errors.Is(err, context.Canceled) {
+	switch {
+	case err == nil || errors.Is(err, context.Canceled):
 		return OK
+	case errors.Is(err, command.ErrTold):
+		return Failed
 	}
 	return report(s.Err, name, err, Failed)
 }

@@ -112,7 +112,7 @@ func TestRendering(t *testing.T) {
 
 func TestSummary(t *testing.T) {
 	for want, r := range map[string]Report{
-		"All is well.": {}, "1 problem, 0 warnings.": {Problems: 1}, "0 problems, 2 warnings.": {Warnings: 2},
+		"All is well.": {}, "1 problem, no warnings. Exit code 1.": {Problems: 1}, "No problems, 2 warnings. Exit code 0.": {Warnings: 2},
 	} {
 		if got := r.summary(); got != want {
 			t.Errorf("%q, want %q", got, want)

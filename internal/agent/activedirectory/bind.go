@@ -179,7 +179,7 @@ func bindError(host string, who identity, err error) error {
 
 // signIn puts a refused sign-in into words.
 func (e *Error) signIn(host string, who identity, meaning string) *Error {
-	e.Reason, e.doing = protocol.ReasonServiceAccount, "sign in to "+host+" as the service account: "+meaning
+	e.Reason, e.doing = protocol.ReasonServiceAccount, "sign in to "+host+" as "+who.user+": "+meaning
 	if who.person {
 		e.Reason, e.doing = protocol.ReasonDirectoryError, "sign in to "+host+" as the person: "+meaning
 		if e.Bind == bindWrong {

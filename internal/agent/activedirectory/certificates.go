@@ -75,7 +75,7 @@ func (d *Directory) certificate(ctx context.Context, host, address string) Certi
 	now := d.config.Clock()
 	s.show(secure.ConnectionState().PeerCertificates[0])
 	if left := s.NotAfter.Sub(now); left < renewal {
-		s.Advice = fmt.Sprintf("it expires on %s (days left: %d): renew it", stamp(s.NotAfter), s.Days(now))
+		s.Advice = fmt.Sprintf("expires on %s (days left: %d): renew it", stamp(s.NotAfter), s.Days(now))
 	}
 	return s
 }

@@ -36,6 +36,19 @@ func (d *Directory) Find(ctx context.Context, name string) (directory.GUID, erro
 	return guid, wrap("find the account", err)
 }
 
+// DN returns where the object with this objectGUID is.
+func (d *Directory) DN(ctx context.Context, guid directory.GUID) (string, error) {
+	var dn string
+	err := d.read(ctx, func(c *conn) error {
+		e, err := c.one(guid.DN(), "objectClass")
+		if err == nil {
+			dn = e.DN
+		}
+		return err
+	})
+	return dn, wrap("find the account", err)
+}
+
 func (d *Directory) base(c *conn) string {
 	if d.config.BaseDN != "" {
 		return d.config.BaseDN

@@ -7,9 +7,11 @@ package checkup
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"homeward/internal/agent/activedirectory"
@@ -28,6 +30,7 @@ type Checkup struct {
 	id     *identity.Identity
 	offset time.Duration
 	found  int // domains in which the person was found
+	all    []*domain
 }
 
 // Checks lists all checks, in the order they are told.
@@ -41,13 +44,29 @@ func (c *Checkup) Checks() []doctor.Check {
 		{Section: "Cloud", Name: "credential", Needs: []string{"Server/key"}, Run: c.credential},
 	}
 	for i, dir := range c.Dirs.List() {
-		d := domain{Checkup: c, dir: dir, conf: c.Config.Directories[i], name: c.label(i)}
+		d := &domain{Checkup: c, dir: dir, conf: c.Config.Directories[i], name: c.label(i)}
+		c.all = append(c.all, d)
 		checks = append(checks, d.checks()...)
 	}
 	if c.Person != "" {
 		checks = append(checks, doctor.Check{Section: "Person", Name: "account", Run: c.person})
 	}
 	return checks
+}
+
+// Named calls each directory of a report by its domain's name, where that was found out.
+func (c *Checkup) Named(r doctor.Report) doctor.Report {
+	for i, s := range r.Sections {
+		for _, d := range c.all {
+			switch s.Name {
+			case directorySection + d.name:
+				r.Sections[i].Name = directorySection + d.domain()
+			case rightsSection + d.name:
+				r.Sections[i].Name = rightsSection + d.domain()
+			}
+		}
+	}
+	return r
 }
 
 // label names a directory before it was ever reached.
@@ -67,7 +86,16 @@ func found(s doctor.Status, format string, args ...any) []doctor.Finding {
 }
 
 // failure is an error as a finding.
-func failure(err error) []doctor.Finding { return found(doctor.Fail, "%v", err) }
+func failure(err error) []doctor.Finding { return found(doctor.Fail, "%s", words(err)) }
+
+// words is an error without its reason code, which programs read, and without what closing a broken connection said.
+func words(err error) string {
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	if e, ok := errors.AsType[*activedirectory.Error](err); ok {
+		text = strings.Replace(text, " ("+string(e.Reason)+")", "", 1)
+	}
+	return strings.ReplaceAll(text, context.DeadlineExceeded.Error(), "no answer in time")
+}
 
 const day = 24 * time.Hour
 
@@ -88,15 +116,39 @@ func people(n int) string {
 }
 
 // ms rounds to what is worth telling.
-func ms(d time.Duration) string { return d.Round(time.Millisecond).String() }
+func ms(d time.Duration) string { return fmt.Sprintf("%d ms", max(d.Milliseconds(), 1)) }
+
+// off says how far a clock is off. The other side tells whole seconds only.
+func off(d time.Duration) string {
+	if d.Abs() < 2*time.Second {
+		return "less than 2 s"
+	}
+	return d.Abs().Round(time.Second).String()
+}
+
+// span writes a policy's duration: 1 day, 36 hours, 2 minutes.
+func span(d time.Duration) string {
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{day, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+		if n := d / u.unit; n > 0 && d%u.unit == 0 {
+			if n == 1 {
+				return "1 " + u.name
+			}
+			return fmt.Sprintf("%d %ss", n, u.name)
+		}
+	}
+	return d.String()
+}
 
 // person tells when nobody of that name was found in any domain.
 func (c *Checkup) person(context.Context) []doctor.Finding {
 	switch {
 	case c.found == 0:
-		return found(doctor.Fail, "nobody is called %q in any domain of this agent, or the service account may not see them", c.Person)
+		return found(doctor.Fail, "nobody is called %q in any domain of this agent, or the service account may not see them; names are userPrincipalName, DOMAIN\\name, or a DN", c.Person)
 	case c.found > 1:
 		return found(doctor.Fail, "%q is in %d domains: use a userPrincipalName or a DN", c.Person, c.found)
 	}
-	return found(doctor.OK, "%s, found in one domain", c.Person)
+	return nil
 }

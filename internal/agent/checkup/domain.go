@@ -26,8 +26,13 @@ type domain struct {
 // clockKerberos is what Kerberos forgives (MaxClockSkew, [MS-KILE] 3.1.1.2).
 const clockKerberos = 5 * time.Minute
 
+const directorySection, rightsSection = "Directory ", "Rights in "
+
+// domain is its name, once a controller has told it.
+func (d *domain) domain() string { return cmp.Or(d.state.Domain, d.name) }
+
 func (d *domain) checks() []doctor.Check {
-	section, rights := "Directory "+d.name, "Rights in "+d.name
+	section, rights := directorySection+d.name, rightsSection+d.name
 	needs := []string{section + "/controllers"}
 	checks := []doctor.Check{
 		{Section: section, Name: "controllers", Run: d.controllers},
@@ -53,13 +58,13 @@ func (d *domain) controllers(ctx context.Context) []doctor.Finding {
 			seen = append(seen, c.Host+" read-only, not used")
 		case !c.OK:
 			away++
-			seen = append(seen, fmt.Sprintf("%s doesn't work (%s)", c.Host, c.Reason))
+			seen = append(seen, fmt.Sprintf("%s doesn't work (%s)", c.Host, strings.ReplaceAll(string(c.Reason), "_", " ")))
 		default:
 			seen = append(seen, c.Host+" "+ms(c.Latency))
 		}
 	}
 	if err != nil {
-		return found(doctor.Fail, "%v%s", err, bracketed(seen))
+		return found(doctor.Fail, "%s%s", words(err), bracketed(seen))
 	}
 	text := strings.Join(seen, ", ") + ", " + strings.ToUpper(cmp.Or(d.conf.Security, "ldaps"))
 	if state.PDC != "" {
@@ -72,7 +77,7 @@ func (d *domain) controllers(ctx context.Context) []doctor.Finding {
 }
 
 func bracketed(seen []string) string {
-	if len(seen) == 0 {
+	if len(seen) < 2 { // the error says it
 		return ""
 	}
 	return " [" + strings.Join(seen, ", ") + "]"
@@ -91,13 +96,12 @@ func (d *domain) certificates(ctx context.Context) []doctor.Finding {
 	for _, c := range all {
 		f := doctor.Finding{Status: doctor.OK, Text: fmt.Sprintf("%s: %d days left", c.Host, c.Days(d.Now()))}
 		switch {
+		case c.Err != nil && c.Advice != "":
+			f.Status, f.Text = doctor.Warn, fmt.Sprintf("%s: %s: %s", c.Host, words(c.Err), c.Advice)
 		case c.Err != nil:
-			f.Status, f.Text = doctor.Warn, fmt.Sprintf("%s: %v", c.Host, c.Err)
+			f.Status, f.Text = doctor.Warn, fmt.Sprintf("%s: %s", c.Host, words(c.Err))
 		case c.Advice != "":
-			f.Status = doctor.Warn
-		}
-		if c.Advice != "" {
-			f.Text += ". " + c.Advice
+			f.Status, f.Text = doctor.Warn, c.Host+": "+c.Advice
 		}
 		out = append(out, f)
 	}
@@ -106,9 +110,9 @@ func (d *domain) certificates(ctx context.Context) []doctor.Finding {
 
 func (d *domain) clock(context.Context) []doctor.Finding {
 	if d.state.Offset.Abs() > clockKerberos {
-		return found(doctor.Warn, "%s is %v off from this machine: Kerberos allows %v", d.state.DC, d.state.Offset.Abs(), clockKerberos)
+		return found(doctor.Warn, "%s from %s: Kerberos allows %s. Set this machine's clock by the domain's", off(d.state.Offset), d.state.DC, span(clockKerberos))
 	}
-	return found(doctor.OK, "%v from %s", d.state.Offset.Abs(), d.state.DC)
+	return found(doctor.OK, "%s from %s", off(d.state.Offset), d.state.DC)
 }
 
 func (d *domain) policy(ctx context.Context) []doctor.Finding {
@@ -124,12 +128,19 @@ func policyFinding(p directory.PasswordPolicy) []doctor.Finding {
 	if p.Complexity {
 		text += ", three kinds of them"
 	}
-	text += fmt.Sprintf(", last %d passwords refused", p.History)
-	if p.MinAge > 0 {
-		return found(doctor.Warn, "%s; minimum age %v: a second reset within it is refused", text, p.MinAge)
+	if p.History > 0 {
+		text += fmt.Sprintf(", the last %d refused", p.History)
+	} else {
+		text += ", no history"
 	}
-	return found(doctor.OK, "%s, no minimum age", text)
+	out := found(doctor.OK, "%s", text)
+	if p.MinAge > 0 {
+		out = append(out, doctor.Finding{Name: minimumAge, Status: doctor.Warn, Text: span(p.MinAge) + ": a second reset within it is refused"})
+	}
+	return out
 }
+
+const minimumAge = "minimum age"
 
 // history tells which controllers enforce the policy on a reset too.
 func (d *domain) history(context.Context) []doctor.Finding {

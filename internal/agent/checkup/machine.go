@@ -81,19 +81,21 @@ func (c *Checkup) portal(ctx context.Context) []doctor.Finding {
 }
 
 func (c *Checkup) clock(context.Context) []doctor.Finding {
-	off := c.offset.Round(100 * time.Millisecond)
 	side := "behind"
-	if off < 0 {
+	if c.offset < 0 {
 		side = "ahead of"
 	}
-	status := doctor.OK
-	switch {
-	case off.Abs() > clockFail:
-		status = doctor.Fail
-	case off.Abs() > clockWarn:
-		status = doctor.Warn
+	if c.offset.Abs() < 2*time.Second { // the portal tells whole seconds
+		side = "from"
 	}
-	return found(status, "%v %s the portal (limit %v)", off.Abs(), side, clockWarn)
+	status, advice := doctor.OK, ""
+	switch {
+	case c.offset.Abs() > clockFail:
+		status, advice = doctor.Fail, ": set it, or the relay refuses this agent"
+	case c.offset.Abs() > clockWarn:
+		status, advice = doctor.Warn, ": set it"
+	}
+	return found(status, "%s %s the portal (limit %d s)%s", off(c.offset), side, int(clockWarn.Seconds()), advice)
 }
 
 func (c *Checkup) relay(ctx context.Context) []doctor.Finding {

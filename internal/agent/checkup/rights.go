@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"homeward/internal/agent/activedirectory"
+	"homeward/internal/directory"
 	"homeward/internal/directory/security"
 	"homeward/internal/doctor"
 	"homeward/internal/protocol"
@@ -144,33 +145,57 @@ func (d *domain) person(ctx context.Context) []doctor.Finding {
 	guid, err := d.dir.Find(ctx, d.Person)
 	switch activedirectory.ReasonOf(err) {
 	case "":
-	case "not_found":
-		return found(doctor.Note, "not in this domain")
+	case protocol.ReasonNotFound:
+		return []doctor.Finding{{Name: "domain", Status: doctor.Note, Text: "not in " + d.domain()}}
 	default:
+		d.found++
 		return failure(err)
 	}
 	d.found++
 	s, err := d.dir.Standing(ctx, guid)
 	if err != nil {
-		return failure(err)
+		out := []doctor.Finding{{Name: "account", Status: doctor.Fail, Text: words(err)}}
+		return d.mend(ctx, guid, out)
 	}
 	out := append(d.account(s), d.personPolicy(ctx, s.Account)...)
-	return append(out, d.personRights(s)...)
+	return d.mend(ctx, guid, append(out, d.personRights(s)...))
+}
+
+// mend gives the first failure the remedies for this one account.
+func (d *domain) mend(ctx context.Context, guid directory.GUID, findings []doctor.Finding) []doctor.Finding {
+	i := slices.IndexFunc(findings, func(f doctor.Finding) bool { return f.Status == doctor.Fail })
+	if i < 0 {
+		return findings
+	}
+	dn, err := d.dir.DN(ctx, guid)
+	if err != nil {
+		return findings // the failure itself is told
+	}
+	r, err := d.dir.Delegation(ctx, []string{dn})
+	if err != nil {
+		return findings
+	}
+	for _, f := range r.Faults {
+		found := faultFinding(f)
+		findings[i].Remedies = append(findings[i].Remedies, found.Remedies...)
+	}
+	return findings
 }
 
 func (d *domain) account(s activedirectory.Standing) []doctor.Finding {
 	a := s.Account
-	out := found(doctor.OK, "%s", a.DN)
+	var out []doctor.Finding
 	line := func(name string, status doctor.Status, format string, args ...any) {
 		out = append(out, doctor.Finding{Name: name, Status: status, Text: fmt.Sprintf(format, args...)})
 	}
+	line("account", doctor.OK, "%s", a.DN)
 	if !activedirectory.Below(a.DN, d.conf.Units) {
 		line("unit", doctor.Warn, "below none of organizational_units: can't use the portal")
 	}
 	if err := a.Refusal(protocol.Reset); err != nil {
-		line("refusal", doctor.Warn, "%v", err)
+		line("reset", doctor.Warn, "refused: %s", words(err))
 	} else {
-		line("refusal", doctor.OK, "enabled, not protected, an ordinary person's account")
+		line("reset", doctor.OK, "possible: enabled, not protected, an ordinary person's account")
 	}
 	if a.Locked() {
 		line("locked", doctor.Note, "locked: a reset unlocks it")
@@ -181,7 +206,18 @@ func (d *domain) account(s activedirectory.Standing) []doctor.Finding {
 	case !a.PasswordSet.IsZero():
 		line("password set", doctor.OK, "%s", a.PasswordSet.Local().Format(time.DateTime))
 	}
-	if !s.MayChange {
+	switch {
+	case a.MustChange:
+	case a.Control.Has(directory.DontExpirePassword):
+		line("never expires", doctor.Note, `"password never expires" is set: "must change at the next sign-in" has no effect`)
+	case a.Computed.Has(directory.PasswordExpired):
+		line("expired", doctor.Note, "the password has expired: a reset or a change mends it")
+	}
+	switch {
+	case s.MayChange:
+	case a.Refusal(protocol.Reset) != nil:
+		line("cannot change", doctor.Note, `"user cannot change password" is set, too`)
+	default:
 		line("cannot change", doctor.Note, `"user cannot change password": can be reset, but can't change it`)
 	}
 	if s.CutOff && !s.Protected {
@@ -193,17 +229,19 @@ func (d *domain) account(s activedirectory.Standing) []doctor.Finding {
 func (d *domain) personPolicy(ctx context.Context, a activedirectory.Account) []doctor.Finding {
 	p, err := d.dir.Policy(ctx, a)
 	if err != nil {
-		return []doctor.Finding{{Name: "policy", Status: doctor.Fail, Text: err.Error()}}
+		return []doctor.Finding{{Name: "policy", Status: doctor.Fail, Text: words(err)}}
 	}
 	out := policyFinding(p)
 	out[0].Name = "policy"
-	until := a.PasswordSet.Add(p.MinAge)
-	if p.MinAge > 0 && !a.MustChange {
-		out[0].Status = doctor.OK
-		if until.After(d.Now().Add(a.DC.Offset)) {
-			out[0].Status = doctor.Warn
-			out[0].Text += "; too young until " + until.Local().Format(time.DateTime)
-		}
+	if p.MinAge == 0 {
+		return out
+	}
+	age := &out[len(out)-1]
+	age.Status, age.Text = doctor.OK, span(p.MinAge)+", and the password is older"
+	if a.MustChange {
+		age.Text = span(p.MinAge) + ", doesn't hold while the password must be changed"
+	} else if until := a.PasswordSet.Add(p.MinAge); until.After(d.Now().Add(a.DC.Offset)) {
+		age.Status, age.Text = doctor.Warn, span(p.MinAge)+": a reset or a change is refused until "+until.Local().Format(time.DateTime)
 	}
 	return out
 }
@@ -218,13 +256,13 @@ func (d *domain) personRights(s activedirectory.Standing) []doctor.Finding {
 		switch {
 		case e.Outcome == security.Unclear:
 			f.Status, f.Text = doctor.Warn, "depends on a condition that only the controller can evaluate"
-		case e.Outcome != security.Granted && s.Protected:
+		case e.Outcome != security.Granted && s.Account.Refusal(protocol.Unlock) != nil: // never written, right or not
 			f.Status = doctor.Note
 		case e.Outcome != security.Granted:
 			f.Status = doctor.Fail
 		}
 		if e.By != "" {
-			f.Text += ", by " + e.By + " for " + e.From
+			f.Text += " to " + e.From + " by the entry " + e.By
 		} else if e.Outcome == security.Missing {
 			f.Text += ": no entry speaks of it"
 		}

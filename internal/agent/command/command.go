@@ -25,6 +25,9 @@ type Streams struct {
 	Err io.Writer
 }
 
+// ErrTold ends a verb with exit code 1 after its output has said why.
+var ErrTold = errors.New("it has been told")
+
 // Verbs are the agent's.
 type Verbs struct {
 	Run   Run   `cmd:"" help:"Run the agent until it is told to stop."`
@@ -88,7 +91,9 @@ func (e *Enrol) Run(ctx context.Context, s Streams) error {
 		return fmt.Errorf("nothing was enrolled, because the directory can't be written yet: %w", err)
 	}
 	state := states[0]
-	_, _ = fmt.Fprint(s.Err, "One-time code (Admin > Agents, or: homeward agent code): ")
+	if Terminal(s.In) {
+		_, _ = fmt.Fprint(s.Err, "One-time code (on the server: homeward agent code): ")
+	}
 	line, err := bufio.NewReader(io.LimitReader(s.In, maxCode)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read code: %w", err)

@@ -39,7 +39,7 @@ func (d *Doctor) Run(ctx context.Context, s Streams) error {
 		return fmt.Errorf("machine name: %w", err)
 	}
 	visit := &checkup.Checkup{Config: c, Dirs: dirs, Person: d.Person, Now: time.Now}
-	report := doctor.Run(ctx, visit.Checks())
+	report := visit.Named(doctor.Run(ctx, visit.Checks()))
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (d *Doctor) Run(ctx context.Context, s Streams) error {
 		err = report.Table(s.Out, coloured(s.Out))
 	}
 	if err == nil && report.Problems > 0 {
-		err = fmt.Errorf("the doctor found something to mend (%d)", report.Problems)
+		err = ErrTold
 	}
 	return err
 }
@@ -58,11 +58,11 @@ func (d *Doctor) Run(ctx context.Context, s Streams) error {
 // coloured reports whether colour is wanted: a terminal, and not NO_COLOR (no-color.org). Older Windows consoles
 // would print the codes.
 func coloured(w io.Writer) bool {
-	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && runtime.GOOS != "windows" && isTerminal(w)
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && runtime.GOOS != "windows" && Terminal(w)
 }
 
-// isTerminal reports whether a stream is a character device.
-func isTerminal(stream any) bool {
+// Terminal reports whether a stream is a character device.
+func Terminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	if !ok {
 		return false

@@ -11,7 +11,7 @@ import (
 // hideTyping switches a terminal's echo off until restore is called. Anything else is left alone.
 func hideTyping(r io.Reader) (restore func(), err error) {
 	f, ok := r.(*os.File)
-	if !ok || !isTerminal(f) {
+	if !ok || !Terminal(f) {
 		return func() {}, nil
 	}
 	fd := int(f.Fd())

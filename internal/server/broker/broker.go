@@ -29,7 +29,9 @@ import (
 const (
 	readyTimeout = 10 * time.Second
 	pushTimeout  = 5 * time.Second // a first update can wait 2 s for an account the server does not know yet
-	pingInterval = 25 * time.Second
+	// An agent that is frozen or cut off is known to be gone after three to four of these, and is cut off no sooner
+	// than after a stall of ten seconds.
+	pingInterval = 3500 * time.Millisecond
 	maxPingsOut  = 2
 	authTimeout  = 5 * time.Second
 	maxPending   = 4 << 20

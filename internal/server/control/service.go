@@ -181,7 +181,7 @@ func (s *Service) test(ctx context.Context, q Trial) (Trials, error) {
 			return Trials{}, err
 		}
 		if len(domains) == 0 {
-			return Trials{}, fmt.Errorf("%w: name one in an agent's configuration, directories[].test_account", fleet.ErrUntestable)
+			return Trials{}, fmt.Errorf("%w: name one in an agent's configuration, as directories[].test_account", fleet.ErrUntestable)
 		}
 	}
 	var out Trials
@@ -190,6 +190,9 @@ func (s *Service) test(ctx context.Context, q Trial) (Trials, error) {
 		one := TrialResult{Domain: domain, Passed: err == nil && fleet.Passed(r), Outcome: string(r.Outcome), Reason: string(r.Reason), Micros: r.Micros}
 		if err != nil {
 			one.Error = explain(err)
+			if errors.Is(err, fleet.ErrUntestable) {
+				one.Error = fleet.ErrUntestable.Error() + " for this domain"
+			}
 		}
 		out.Results = append(out.Results, one)
 	}

@@ -24,7 +24,7 @@ const (
 )
 
 // ErrUntestable reports a domain for which no agent that can write it names a test account.
-var ErrUntestable = errors.New("no agent that can write it now names a test_account for it")
+var ErrUntestable = errors.New("no agent that works now names a test_account")
 
 // Tester asks agents to write a random password to the account that their own configuration names: the whole path is
 // proven, and a server can't choose whom to overwrite. It is off until a tenant's settings say how often.

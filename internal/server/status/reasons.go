@@ -144,7 +144,7 @@ func (f Facts) notes(r Report) []Cause {
 				"On the copy: remove the agent’s state folder and enrol it with a code of its own.",
 			})
 		}
-		if a.State == "offline" || a.State == "silent" {
+		if (a.State == "offline" || a.State == "silent") && !slices.ContainsFunc(r.Off, func(c Cause) bool { return c.Name == nameOffline }) {
 			out = append(out, Cause{"Agent offline", fmt.Sprintf("%s last answered at %s.", a.Machine, f.clock(a.Seen)), "Start it, or cut it off for good: homeward agent cut-off " + ShortID(a.ID)})
 		}
 	}
