@@ -116,7 +116,7 @@ func TestAdminResetRefused(t *testing.T) {
 	p := s.person(t, lab.KindOrdinary)
 	before := s.writes(t, p)
 	out, err := s.onPerson(t, p.Password+"\n", "reset", p.UPN)
-	if err == nil || !strings.Contains(out, "Nothing has changed: used before.") {
+	if err == nil || !strings.Contains(out, "Nothing has changed: the person has used this password before.") {
 		t.Errorf("the present password again: %v: %s", err, out)
 	}
 	s.unchanged(t, p, before, "")
