@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// sulk is how long an agent that failed stands behind the others.
+	// sulk is how long an agent that failed, or refused a command, stands behind the others.
 	sulk = time.Minute
 	// forget is when a request without a result no longer counts as work: its outcome is being proven by then.
 	forget = 5 * time.Minute
@@ -42,9 +42,9 @@ func (w *workload) begin(agent string) func(protocol.Accepted, error) {
 			delete(w.calls, agent)
 		}
 		switch {
-		case err != nil:
+		case err != nil, !a.Accepted:
 			w.fails[agent] = w.now()
-		case a.Accepted && a.Result == nil:
+		case a.Result == nil:
 			if _, over := w.early[a.Request]; over {
 				delete(w.early, a.Request)
 				return

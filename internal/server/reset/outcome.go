@@ -33,6 +33,7 @@ const (
 // Result takes an agent's result. It is idempotent: results are repeated until acknowledged, also across
 // restarts, so one that is stored already, or belongs to a request replaced since, is fine.
 func (s *Service) Result(ctx context.Context, tenantID, agent string, r protocol.Result) error {
+	r = understood(r)
 	a, err := s.Requests.AttemptByRequest(ctx, tenantID, r.Request)
 	if errors.Is(err, ErrNoSession) {
 		return nil
@@ -50,6 +51,16 @@ func (s *Service) Result(ctx context.Context, tenantID, agent string, r protocol
 		return s.catchUp(ctx, a, r)
 	}
 	return s.settle(ctx, a, r)
+}
+
+// understood makes an outcome that this version doesn't know an unknown one: nothing may be said of it.
+func understood(r protocol.Result) protocol.Result {
+	switch r.Outcome {
+	case protocol.Changed, protocol.Refused, protocol.Failed:
+	default:
+		r.Outcome = protocol.Unknown
+	}
+	return r
 }
 
 // contradicts reports whether a late result denies what has been said already.
@@ -134,10 +145,10 @@ func outcome(a Attempt, r protocol.Result, now, accepted time.Time) Attempt {
 		if again(a, r.Reason) {
 			a.State = Refused
 		}
-	case protocol.Unknown:
-		a.State = NotSure
-	default:
+	case protocol.Failed:
 		a.State = Failed
+	default:
+		a.State = NotSure
 	}
 	a.Reason, a.Rule, a.Detail, a.Event, a.Hops = r.Reason, r.Rule, r.Detail, r.Event, r.Hops
 	a.MustChange, a.Finished = r.MustChange, now

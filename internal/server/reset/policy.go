@@ -54,13 +54,13 @@ func (s *Service) ask(ctx context.Context, a Attempt, p provision.Person, writer
 	for _, w := range writers {
 		var out protocol.PersonPolicy
 		envelope, err := s.command(ctx, a, w.Agent, op, anchor, nil)
-		if err != nil {
-			return out, err
+		if err == nil {
+			err = s.Fleet.Ask(ctx, a.Tenant, w.Agent, op, envelope, &out)
 		}
-		if err := s.Fleet.Ask(ctx, a.Tenant, w.Agent, op, envelope, &out); err == nil {
+		if err == nil {
 			return out, nil
 		}
-		s.Log.Warn("agent didn't answer a question about a person", "agent", w.Agent, "support", a.Support)
+		s.Log.Warn("agent didn't answer a question about a person", "agent", w.Agent, "support", a.Support, "error", err)
 	}
 	return protocol.PersonPolicy{}, ErrNoAgent
 }

@@ -227,5 +227,5 @@ func (s *Service) proveBy(ctx context.Context, a Attempt, agent string, body []b
 	if r.Request != a.Request || r.Agent != agent {
 		return r, fmt.Errorf("proof is about another request: %w", seal.ErrMalformed)
 	}
-	return r, nil
+	return understood(r), nil
 }

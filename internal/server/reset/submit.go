@@ -95,11 +95,18 @@ func (s *Service) writer(ctx context.Context, a Attempt) (Writer, provision.Pers
 	if err != nil {
 		return none, p, err
 	}
-	return writers[0], p, nil
+	for _, w := range writers {
+		if _, err = s.Command(ctx, w.Agent); err == nil {
+			return w, p, nil
+		}
+		s.Log.Warn("an agent obeys no command key that is left", "agent", w.Agent, "error", err)
+	}
+	return none, p, fmt.Errorf("writer: %w: %w", ErrNoAgent, err)
 }
 
-// Submit sends sealed passwords on their way: the new one, and for a change the current one with it. again asks the browser for a fresh ticket: the agent it was
-// sealed to is gone, and nothing has arrived anywhere. Of several submissions of one attempt one wins; the
+// Submit sends sealed passwords on their way: the new one, and for a change the current one with it. again asks the
+// browser for a fresh ticket: the agent it was sealed to is gone, or doesn't take it while another one could, and
+// nothing was carried out. Of several submissions of one attempt one wins; the
 // others get ErrState or ErrConflict and belong on the status page. ErrUnderWay: another attempt changes the password
 // of the same person at this moment; nothing was sent, and this attempt stands where it stood.
 func (s *Service) Submit(ctx context.Context, a Attempt, request string, sealed []byte) (next Attempt, again bool, err error) {
@@ -111,7 +118,7 @@ func (s *Service) Submit(ctx context.Context, a Attempt, request string, sealed 
 	case len(sealed) != sealedSize:
 		return a, false, fmt.Errorf("submit: %d sealed bytes, not %d: %w", len(sealed), sealedSize, seal.ErrMalformed)
 	}
-	return s.dispatch(ctx, a, sealed)
+	return s.dispatch(ctx, a, sealed, true)
 }
 
 // Unlock clears the person's lockout. It carries no secret, so it needs no ticket.
@@ -125,7 +132,8 @@ func (s *Service) Unlock(ctx context.Context, a Attempt) (Attempt, error) {
 // write carries an attempt out that needs no browser: password is what the server itself seals, nil for an unlock.
 // It is repeated with another agent while the one that was chosen turns out to be gone.
 func (s *Service) write(ctx context.Context, a Attempt, password []byte) (Attempt, error) {
-	for range 3 {
+	const rounds = 3
+	for round := range rounds {
 		w, p, err := s.writer(ctx, a)
 		if errors.Is(err, ErrNoAgent) || errors.Is(err, ErrOutdated) {
 			return s.fail(ctx, a, agentReason(err), event.FlowNoAgent)
@@ -150,7 +158,7 @@ func (s *Service) write(ctx context.Context, a Attempt, password []byte) (Attemp
 			return a, err
 		}
 		a.Request, a.Agent, a.Header = request, w.Agent, header
-		next, again, err := s.dispatch(ctx, a, sealed)
+		next, again, err := s.dispatch(ctx, a, sealed, round < rounds-1)
 		if err != nil || !again {
 			return next, err
 		}
@@ -171,8 +179,9 @@ func sealFor(w Writer, header, password []byte) ([]byte, error) {
 	return seal.Seal(key, header, password)
 }
 
-// dispatch moves the attempt to Submitted, and only who moved it sends.
-func (s *Service) dispatch(ctx context.Context, a Attempt, sealed []byte) (Attempt, bool, error) {
+// dispatch moves the attempt to Submitted, and only who moved it sends. again: it is back where it was, because no
+// agent took the command; with more to come, also because this agent did not and another could.
+func (s *Service) dispatch(ctx context.Context, a Attempt, sealed []byte, more bool) (next Attempt, again bool, err error) {
 	key, err := s.Command(ctx, a.Agent)
 	if err != nil {
 		return a, false, fmt.Errorf("submit: %w", err)
@@ -197,7 +206,7 @@ func (s *Service) dispatch(ctx context.Context, a Attempt, sealed []byte) (Attem
 	w := s.waiters.expect(a.Request)
 	lost := s.Fleet.Lost(ctx, a.Tenant, a.Agent)
 	accepted, err := s.Fleet.Call(ctx, a.Tenant, a.Agent, a.Kind, envelope.Marshal())
-	if errors.Is(err, ErrNoAgent) {
+	if errors.Is(err, ErrNoAgent) || err == nil && more && s.another(ctx, a, accepted) {
 		s.waiters.forget(a.Request)
 		a, err = s.takeBack(ctx, a, before)
 		return a, err == nil, err
@@ -238,6 +247,31 @@ func (s *Service) alone(ctx context.Context, a Attempt) error {
 	return nil
 }
 
+// another reports whether the agent refused the command as it came, so that nothing was or will be carried out, for a
+// reason of its own, and another one could take it. That is recorded.
+func (s *Service) another(ctx context.Context, a Attempt, accepted protocol.Accepted) bool {
+	if accepted.Accepted {
+		return false
+	}
+	switch accepted.Reason {
+	case protocol.ReasonAgentState, protocol.ReasonOverloaded, protocol.ReasonUnknownKey, protocol.ReasonBadSignature, protocol.ReasonExpired:
+	default:
+		return false
+	}
+	p, err := s.People.Person(ctx, a.Tenant, a.Person)
+	if err != nil {
+		return false
+	}
+	writers, err := s.writers(ctx, a, p)
+	if err != nil || !slices.ContainsFunc(writers, func(w Writer) bool { return w.Agent != a.Agent }) {
+		return false
+	}
+	s.record(ctx, a, audit.Record{
+		Hop: "agent", Event: int(event.RequestRefused), Result: string(protocol.Failed), Reason: string(accepted.Reason), Actor: a.Agent,
+	})
+	return true
+}
+
 // takeBack undoes Submitted when the command certainly went nowhere: the attempt stands where it stood, and needs a
 // fresh ticket.
 func (s *Service) takeBack(ctx context.Context, a, before Attempt) (Attempt, error) {
@@ -265,7 +299,7 @@ func (s *Service) afterCall(ctx context.Context, a Attempt, accepted protocol.Ac
 		})
 		return
 	case accepted.Result != nil:
-		s.answered(ctx, a, *accepted.Result)
+		s.answered(ctx, a, understood(*accepted.Result))
 		return
 	default:
 		w.accept(accepted, s.Now())
