@@ -131,7 +131,13 @@ func own(t *testing.T, o demo.Options, people supply) *site {
 func start(ctx context.Context, o demo.Options, people supply) (*site, error) {
 	s := &site{}
 	o.Homeward, o.Lab.Sample = program, true
+	prepare := o.Prepare
 	o.Prepare = func(ctx context.Context, dc *lab.DC) (err error) {
+		if prepare != nil {
+			if err := prepare(ctx, dc); err != nil {
+				return err
+			}
+		}
 		s.people, err = people.create(ctx, dc)
 		s.mail = map[string]bool{}
 		for _, some := range append(slices.Collect(maps.Values(s.people)), dc.People()) {
