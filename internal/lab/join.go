@@ -130,8 +130,46 @@ func (d *DC) announce(ctx context.Context) error {
 	if d.readOnly {
 		return d.preload(ctx, conn)
 	}
-	_, err = d.first.Tool(ctx, "drs", "kcc", d.first.contents.Host, "-P")
-	return err
+	// What samba-tool drs kcc has the DC run; but that gives up after a minute, and a busy machine can take longer.
+	if _, err = d.first.inside(ctx, "", "samba_kcc"); err != nil {
+		return err
+	}
+	return d.partner(ctx, conn)
+}
+
+// partner returns when the first DC has made the new one a source of its own.
+func (d *DC) partner(ctx context.Context, first *ldap.Conn) error {
+	mine, err := d.adminConn(ctx)
+	if err != nil {
+		return err
+	}
+	defer mine.Close()
+	settings, err := readOne(mine, "", "dsServiceName")
+	if err != nil {
+		return err
+	}
+	id, err := readOne(mine, settings, "objectGUID")
+	if err != nil {
+		return err
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		found, err := first.Search(ldap.NewSearchRequest(d.BaseDN(), ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0,
+			false, "(objectClass=*)", []string{"repsFrom"}, nil))
+		if err != nil {
+			return fmt.Errorf("looking for the new DC among the sources of the first: %w", err)
+		}
+		// REPS_FROM holds the objectGUID of the source's nTDSDSA object, [MS-DRSR].
+		if strings.Contains(strings.Join(found.Entries[0].GetAttributeValues("repsFrom"), ""), id) {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the first DC does not take the new one as a source: %w", context.Cause(ctx))
+		}
+	}
 }
 
 // preload gives a read-only DC the service account's password.
