@@ -173,8 +173,11 @@ type Accepted struct {
 // Mark is what a controller held of a person's password at one moment. Comparing it with what the directory
 // holds later proves what became of a write, also by an agent that did not make it. It holds no secret.
 type Mark struct {
-	DC          string `json:"dc"`           // DNS name of the controller the write goes to
-	Invocation  string `json:"invocation"`   // its database, 32 hex digits
+	DC         string `json:"dc"`         // DNS name of the controller the write goes to
+	Invocation string `json:"invocation"` // its database, 32 hex digits
+	// Account is the objectGUID of the account that is written, 32 hex digits. It isn't the person's anchor where an
+	// account only carries that (mS-DS-ConsistencyGuid). Empty: the anchor.
+	Account     string `json:"account,omitempty"`
 	Version     uint32 `json:"version"`      // how often unicodePwd has been written
 	PasswordSet Milli  `json:"password_set"` // pwdLastSet
 	Locked      bool   `json:"locked,omitempty"`

@@ -10,7 +10,7 @@ import (
 // samplesOfTwo holds one of each message of version 2, every field set.
 func samplesOfTwo() []any {
 	at := MilliOf(time.UnixMilli(1_790_000_000_000))
-	mark := Mark{DC: "dc1.corp.contoso.test", Invocation: "000102030405060708090a0b0c0d0e0f", Version: 7, PasswordSet: at, Locked: true, At: at}
+	mark := Mark{DC: "dc1.corp.contoso.test", Invocation: "000102030405060708090a0b0c0d0e0f", Account: "101112131415161718191a1b1c1d1e1f", Version: 7, PasswordSet: at, Locked: true, At: at}
 	test := TestResult{Version: 2, Request: "00ff", Domain: "corp.contoso.test", Outcome: Failed, Reason: ReasonRights, Detail: "detail", Micros: 26000, At: at}
 	var out []any
 	for _, m := range samples() {

@@ -72,7 +72,7 @@ func (d *Directory) certificateTrouble(host string, leaf *x509.Certificate, err 
 
 func (d *Directory) nameTrouble(host string, leaf *x509.Certificate) trouble {
 	names := namesOf(leaf)
-	has := "it is for " + strings.Join(names, ", ")
+	has := "it is for " + nameOf(strings.Join(names, ", "))
 	if len(names) == 0 {
 		has = fmt.Sprintf("it has no names in subjectAltName, and the common name %q alone doesn't count (RFC 6125)", leaf.Subject.CommonName)
 	}

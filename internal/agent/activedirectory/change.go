@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-ldap/ldap/v3"
 
+	"homeward/internal/agent/activedirectory/kerberos"
 	"homeward/internal/directory"
 	"homeward/internal/protocol"
 )
@@ -50,7 +53,22 @@ func (d *Directory) Change(ctx context.Context, a Account, current, next []byte)
 	if err := d.spare(ctx, a, policy); err != nil {
 		return err
 	}
-	return d.change(ctx, a, current, next)
+	err = d.change(ctx, a, current, next)
+	if mayHaveCounted(err) {
+		d.tried.add(a.GUID, policy.LockoutWindow, d.config.Clock())
+	}
+	return err
+}
+
+// mayHaveCounted tells whether a change that failed has, or may have, used up a try.
+func mayHaveCounted(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return false
+	}
+	dial, ok := errors.AsType[*net.OpError](err)
+	away := ok && dial.Op == "dial"
+	return e.Sent || e.Reason == protocol.ReasonWrongPassword || e.Reason == protocol.ReasonDirectoryDown && !away
 }
 
 // impossible refuses current passwords no account can have, without using up a try.
@@ -113,7 +131,12 @@ func (d *Directory) asPerson(ctx context.Context, a Account, current []byte) (*c
 	}
 	l, raw, err := d.openAs(ctx, a.DC.name, a.DC.address, d.signInName(a), current)
 	if err == nil {
-		return &conn{ldap: l, raw: raw, born: d.config.Clock(), dc: a.DC}, nil
+		c := &conn{ldap: l, raw: raw, born: d.config.Clock(), dc: a.DC}
+		if err := c.use(ctx, d.config.ReadTimeout, (*conn).stillThere); err != nil {
+			c.kill()
+			return nil, err
+		}
+		return c, nil
 	}
 	var e *Error
 	if !errors.As(err, &e) {
@@ -134,6 +157,19 @@ func (d *Directory) asPerson(ctx context.Context, a Account, current []byte) (*c
 	return nil, e
 }
 
+// stillThere makes sure that the controller the account was read from is who answers at its address: what was read
+// there is what the outcome is told by.
+func (c *conn) stillThere() error {
+	root, err := c.one("", "dsServiceName")
+	if err != nil {
+		return down("look who answers at "+c.dc.Host, err)
+	}
+	if !strings.EqualFold(root.GetAttributeValue("dsServiceName"), c.dc.service) {
+		return down("sign in to "+c.dc.Host, errors.New("another controller answers there now; nothing was sent"))
+	}
+	return nil
+}
+
 // passable reports whether a refused sign-in says nothing against the password and did not count as a wrong
 // one: the controller looks at these only when the password is right, or before it looks at all ([MS-ERREF]
 // 2.2, [MS-ADTS] 5.1.1.1.3).
@@ -143,6 +179,10 @@ func passable(e *Error) bool {
 		"530", "531", "52f", "569", // hours, machines, account restriction, kind of sign-in not granted
 		"418", "35b", // NTLM switched off; channel binding wanted
 	}, e.Bind) {
+		return true
+	}
+	// The KDC says this before it is sent a proof.
+	if refusal, ok := errors.AsType[*kerberos.Error](e.err); errors.Is(e.err, kerberos.ErrNoAES) || ok && refusal.Code == kerberos.CodeEtype {
 		return true
 	}
 	// Not a judgement on name and password, but on this kind of bind.

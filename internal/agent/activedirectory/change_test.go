@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 
+	"homeward/internal/agent/activedirectory/kerberos"
 	"homeward/internal/directory"
 	"homeward/internal/lab"
 	"homeward/internal/protocol"
@@ -405,5 +406,37 @@ func TestChangeWithoutAnAnswerInTime(t *testing.T) {
 				t.Errorf("written %d times", after.Password.Number-before.Password.Number)
 			}
 		})
+	}
+}
+
+// At the address of the controller that was read another one may answer by now: a change goes to the first or nowhere.
+func TestChangeNeverGoesToAnotherController(t *testing.T) {
+	dc := dctest.Start(t)
+	d := open(t, configFor(t, dc))
+	p := dc.NewPerson(t)
+	a := account(t, d, p)
+	elsewhere := a
+	elsewhere.DC.service = "CN=NTDS Settings,CN=DC77,CN=Servers"
+	next := lab.RandomPassword()
+	err := d.change(t.Context(), elsewhere, []byte(p.Password), []byte(next))
+	if e := wantReason(t, err, protocol.ReasonDirectoryDown); e.Sent {
+		t.Error("counts as sent")
+	}
+	wantNoSecret(t, err, p.Password, next)
+	wantUntouched(t, d, p, a)
+}
+
+// An account without AES keys can't sign in with Kerberos, whatever its password: nothing was proven, so nothing counted.
+func TestPersonWithoutAESKeysMayStillChange(t *testing.T) {
+	d := &Directory{}
+	who := identity{person: true}
+	for _, refusal := range []error{kerberos.ErrNoAES, &kerberos.Error{Code: kerberos.CodeEtype}} {
+		if e, ok := errors.AsType[*Error](d.kerberosError("dc1", who, refusal)); !ok || !passable(e) {
+			t.Errorf("%v ends the change", refusal)
+		}
+	}
+	wrong, ok := errors.AsType[*Error](d.kerberosError("dc1", who, &kerberos.Error{Code: kerberos.CodePreauthFailed}))
+	if !ok || passable(wrong) || wrong.Reason != protocol.ReasonWrongPassword {
+		t.Errorf("a wrong password: %v", wrong)
 	}
 }

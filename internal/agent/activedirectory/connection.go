@@ -31,6 +31,7 @@ type Controller struct {
 	ReadOnly bool
 
 	name    string // the name its certificate is for
+	service string // DN of its NTDS Settings object
 	address string // IP address and port: a name can stand for several controllers
 }
 
@@ -49,7 +50,6 @@ type conn struct {
 
 	used      time.Time // when it last went back to its pool
 	latency   time.Duration
-	service   string // DN of the controller's NTDS Settings object
 	owner     string // DN of the PDC emulator's NTDS Settings object
 	ownerHost string // DNS name of the PDC emulator, or empty
 }

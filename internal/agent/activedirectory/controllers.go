@@ -28,11 +28,10 @@ type target struct {
 	priority int
 	draw     int
 
-	known   bool       // the next four were learned
-	dc      Controller // as it was last seen
-	service string     // DN of its NTDS Settings object
-	owner   string     // DN of the PDC emulator's NTDS Settings object, as this controller holds it
-	hints   bool
+	known bool       // the next three were learned
+	dc    Controller // as it was last seen
+	owner string     // DN of the PDC emulator's NTDS Settings object, as this controller holds it
+	hints bool
 
 	latency  time.Duration // of one small search
 	failures int
@@ -134,7 +133,7 @@ func (f *fleet) learn(c *conn) {
 	if t == nil {
 		return
 	}
-	t.known, t.dc, t.service, t.owner, t.hints = true, c.dc, c.service, c.owner, c.hints != ""
+	t.known, t.dc, t.owner, t.hints = true, c.dc, c.owner, c.hints != ""
 	t.latency, t.err, t.looked = c.latency, nil, time.Now()
 	if t.failures == 0 {
 		t.rest = time.Time{} // looks had failed, not calls
@@ -224,7 +223,7 @@ func (f *fleet) order(now time.Time) []target {
 	for _, t := range f.list {
 		if !t.known || !t.dc.ReadOnly {
 			one := *t
-			one.dc.PDC = pdc != "" && strings.EqualFold(t.service, pdc)
+			one.dc.PDC = pdc != "" && strings.EqualFold(t.dc.service, pdc)
 			out = append(out, one)
 		}
 	}
@@ -260,12 +259,16 @@ func (f *fleet) every() []target {
 	return out
 }
 
-// now returns the controller of a connection with the role it has at this moment.
+// now returns the controller of a connection with the role it has at this moment, and its clock as it was last seen: a
+// connection remembers only what it saw itself, and this machine's clock may have been set since.
 func (f *fleet) now(c *conn) Controller {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	dc := c.dc
-	dc.PDC = c.service != "" && strings.EqualFold(c.service, f.pdc())
+	if t := f.find(dc.address); t != nil && t.known && t.dc.Invocation == dc.Invocation {
+		dc.Offset = t.dc.Offset
+	}
+	dc.PDC = c.dc.service != "" && strings.EqualFold(c.dc.service, f.pdc())
 	return dc
 }
 
@@ -288,7 +291,7 @@ func (f *fleet) states() []ControllerState {
 	out := make([]ControllerState, len(f.list))
 	for i, t := range f.list {
 		out[i] = ControllerState{
-			Host: cmp.Or(t.dc.Host, t.host), Site: t.dc.Site, PDC: pdc != "" && strings.EqualFold(t.service, pdc),
+			Host: cmp.Or(t.dc.Host, t.host), Site: t.dc.Site, PDC: pdc != "" && strings.EqualFold(t.dc.service, pdc),
 			ReadOnly: t.dc.ReadOnly, Hints: t.hints, Latency: t.latency, OK: t.known && t.err == nil, Reason: ReasonOf(t.err),
 		}
 	}

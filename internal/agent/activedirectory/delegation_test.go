@@ -429,6 +429,51 @@ func TestDelegationOfTheSample(t *testing.T) {
 	}
 }
 
+// While one list is changed, somebody else may change another.
+func TestApplyKeepsWhatOthersChange(t *testing.T) {
+	dc := dctest.Start(t)
+	d := open(t, configFor(t, dc))
+	first, second := newUnit(t, dc, "First "+rand.Text()[:6], dc.BaseDN()), newUnit(t, dc, "Second "+rand.Text()[:6], dc.BaseDN())
+	t.Cleanup(func() {
+		for _, unit := range []string{first, second} {
+			if err := dc.Admin(t).Del(ldap.NewDelRequest(unit, nil)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	plan, err := d.PlanGrant(t.Context(), []string{first, second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := dc.Administrator()
+	admin, err := d.As(as.UPN, fixed(as.Password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = admin.Close() })
+	_, stranger := newGroup(t, dc, "")
+	theirs := entry(security.Allow, 0, security.ReadProperty, "", "", stranger)
+	once := false
+	err = admin.Apply(t.Context(), plan, func(c Change) {
+		if c.Step.DN == first && !once {
+			once = true
+			setList(t, dc, second, listOf(t, dc, second).With(theirs))
+		}
+	})
+	if err != nil || !once {
+		t.Fatalf("%v, told: %v", err, once)
+	}
+	after := listOf(t, dc, second)
+	if !slices.ContainsFunc(after.ACEs, theirs.Same) {
+		t.Error("what somebody else gave meanwhile is gone")
+	}
+	for _, s := range plan.Steps {
+		if s.DN == second && !slices.ContainsFunc(after.ACEs, s.ACE.Same) {
+			t.Errorf("not given: %s", s.ACE.SDDL())
+		}
+	}
+}
+
 // Too much is a warning, each kind with its reason.
 func TestExcess(t *testing.T) {
 	dc := dctest.Private(t, lab.Options{Sample: true})

@@ -101,8 +101,8 @@ func (c *conn) learnToken(root *ldap.Entry) error {
 
 // learnService reads the NTDS Settings object, whose DN also names the site ([MS-ADTS] 6.1.1.2.2.1.2.1.2).
 func (c *conn) learnService(root *ldap.Entry) error {
-	c.service = root.GetAttributeValue("dsServiceName")
-	settings, err := c.one(c.service, "invocationId", "msDS-isRODC")
+	c.dc.service = root.GetAttributeValue("dsServiceName")
+	settings, err := c.one(c.dc.service, "invocationId", "msDS-isRODC")
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (c *conn) learnService(root *ldap.Entry) error {
 	c.dc.ReadOnly = slices.Contains(root.GetAttributeValues("supportedCapabilities"), oidPartialSecrets) ||
 		string(attribute(settings, "msDS-isRODC")) == "TRUE"
 	// NTDS Settings, server, Servers, site
-	if dn, err := directory.ParseDN(c.service); err == nil && len(dn) > 3 {
+	if dn, err := directory.ParseDN(c.dc.service); err == nil && len(dn) > 3 {
 		c.dc.Site = dn[3].Value
 	}
 	return nil
@@ -127,7 +127,7 @@ func (c *conn) learnEmulator(base string) error {
 		return unlessAnswered(err)
 	}
 	c.owner, c.ownerHost = string(attribute(head, "fSMORoleOwner")), ""
-	if c.owner == "" || strings.EqualFold(c.owner, c.service) {
+	if c.owner == "" || strings.EqualFold(c.owner, c.dc.service) {
 		c.ownerHost = c.dc.Host
 		return nil
 	}

@@ -105,6 +105,7 @@ type Directory struct {
 	refusal  bindRefusal
 
 	changing oneAtATime
+	tried    tries
 }
 
 // Open checks the configuration and returns the directory. It does not connect: the first call that needs

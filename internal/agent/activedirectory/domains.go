@@ -189,8 +189,9 @@ func choose(seen []sighting) (Account, error) {
 	return Account{}, &Error{Reason: protocol.ReasonNotFound, doing: "look for the account in every domain of this agent"}
 }
 
-// Witnesses returns the account as the controller that was written and the PDC emulator hold it, in the person's
-// domain; see Directory.Witnesses. guid is the person's anchor, as in Account.
+// Witnesses returns the account as the controller that was written and the PDC emulator hold it; see
+// Directory.Witnesses. guid is the objectGUID of the very account that was written: which of a person's accounts that was
+// can't be told afterwards.
 func (d *Domains) Witnesses(ctx context.Context, guid directory.GUID, invocation string) ([]Account, error) {
 	if len(d.list) == 1 {
 		return d.list[0].Witnesses(ctx, guid, invocation)
@@ -199,22 +200,7 @@ func (d *Domains) Witnesses(ctx context.Context, guid directory.GUID, invocation
 	if err != nil {
 		return nil, err
 	}
-	seen, err := d.list[index].Witnesses(ctx, guid, invocation)
-	if err == nil && slices.ContainsFunc(seen, func(a Account) bool { return !a.Control.Has(directory.Disabled) }) {
-		return seen, nil
-	}
-	// The account that was written may be the one that only carries the anchor.
-	linked, linkErr := d.claims(ctx, index, guid)
-	for _, other := range linked {
-		more, err := d.list[index].Witnesses(ctx, other, invocation)
-		if err == nil {
-			return more, nil
-		}
-	}
-	if linkErr != nil && err != nil {
-		return nil, linkErr
-	}
-	return seen, err
+	return d.list[index].Witnesses(ctx, guid, invocation)
 }
 
 // written tells which domain the database belongs to.

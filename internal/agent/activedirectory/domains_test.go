@@ -78,7 +78,7 @@ func TestTwoAccountsOfOnePerson(t *testing.T) {
 	if err := d.Reset(t.Context(), a, []byte(lab.RandomPassword())); err != nil {
 		t.Fatal(err)
 	}
-	seen, err := d.Witnesses(t.Context(), anchor, a.DC.Invocation.Hex())
+	seen, err := d.Witnesses(t.Context(), a.GUID, a.DC.Invocation.Hex())
 	if err != nil || len(seen) != 1 || seen[0].GUID != a.GUID || seen[0].Password.Number != a.Password.Number+1 {
 		t.Errorf("witnesses of the account that was written: %+v, %v", seen, err)
 	}

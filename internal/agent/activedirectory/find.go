@@ -16,6 +16,9 @@ import (
 func (d *Directory) Find(ctx context.Context, name string) (directory.GUID, error) {
 	var guid directory.GUID
 	err := d.read(ctx, func(c *conn) error {
+		if err := d.ours(c, name); err != nil {
+			return err
+		}
 		base, scope, filter := d.base(c), ldap.ScopeWholeSubtree, nameFilter(name)
 		if strings.Contains(name, "=") {
 			base, scope, filter = name, ldap.ScopeBaseObject, "(objectClass=user)"
@@ -47,6 +50,22 @@ func (d *Directory) DN(ctx context.Context, guid directory.GUID) (string, error)
 		return err
 	})
 	return dn, wrap("find the account", err)
+}
+
+// ours refuses DOMAIN\name of another domain, where somebody else may have the same logon name.
+func (d *Directory) ours(c *conn, name string) error {
+	netbios, _, ok := strings.Cut(name, `\`)
+	if !ok || strings.Contains(name, "=") {
+		return nil
+	}
+	s := State{BaseDN: d.base(c)}
+	if err := c.names(&s); err != nil {
+		return err
+	}
+	if !strings.EqualFold(netbios, s.NetBIOS) {
+		return &Error{Reason: protocol.ReasonNotFound, doing: fmt.Sprintf("%q is not of the domain %s", name, s.NetBIOS)}
+	}
+	return nil
 }
 
 func (d *Directory) base(c *conn) string {

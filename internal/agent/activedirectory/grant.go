@@ -2,7 +2,6 @@ package activedirectory
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,7 +62,7 @@ func (d *Directory) plan(ctx context.Context, units []string, remove bool) (Plan
 	var p Plan
 	err := d.read(ctx, func(c *conn) error {
 		s := newSurvey(d, c, units)
-		if err := errors.Join(d.schema.load(c)); err != nil {
+		if err := d.schema.load(c); err != nil {
 			return err
 		}
 		if err := s.identify(); err != nil {
@@ -147,7 +146,7 @@ type Change struct {
 
 // Apply carries out a plan. Call it on the directory that As returned for a domain administrator. It looks whether
 // every list may be changed before it changes the first one, and reads each again afterwards. When it breaks off,
-// what was told to done has happened and nothing else.
+// what was told to done has happened and nothing else, but for the one change that an error with Sent names.
 func (d *Directory) Apply(ctx context.Context, p Plan, done func(Change)) error {
 	c, err := d.dialAny(ctx)
 	if err != nil {
@@ -214,6 +213,15 @@ func (c *conn) apply(p Plan, at *listed, done func(Change)) error {
 		changes = append(changes, Change{s, todo})
 	}
 	if more != nil {
+		// Handing a list on to thousands takes seconds, in which somebody may have changed this one.
+		fresh, err := c.place(at.dn)
+		if err != nil {
+			return wrap("read the permissions of "+at.dn, err)
+		}
+		if !fresh.readable {
+			return &Error{Reason: protocol.ReasonRights, doing: "the permissions of " + at.dn + " can't be read any more; they were not changed"}
+		}
+		at = fresh
 		next := at.desc.With(more...)
 		if p.Remove {
 			next = at.desc.Without(more...)
@@ -237,6 +245,10 @@ func (c *conn) setList(dn string, next security.Descriptor, changed []security.A
 	m := ldap.NewModifyRequest(dn, []ldap.Control{control{oidSDFlags, onlyDACL}})
 	m.Replace("nTSecurityDescriptor", []string{string(raw)})
 	if err := c.ldap.Modify(m); err != nil {
+		if lost(err) {
+			return &Error{Reason: protocol.ReasonTimeout, Sent: true, err: err, doing: "change the permissions of " + dn +
+				": no answer came, so it may have happened; run it again, it does only what is missing"}
+		}
 		return wrap("change the permissions of "+dn, err)
 	}
 	after, err := c.place(dn)

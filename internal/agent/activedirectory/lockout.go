@@ -2,7 +2,10 @@ package activedirectory
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
+	"time"
 
 	"homeward/internal/directory"
 	"homeward/internal/protocol"
@@ -37,7 +40,80 @@ func (d *Directory) spare(ctx context.Context, a Account, p directory.PasswordPo
 	if err != nil {
 		return err
 	}
-	return tryable(seen, p)
+	if err := tryable(seen, p); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(seen, func(w Account) bool { return w.DC.Invocation == a.DC.Invocation }) {
+		// The PDC emulator doesn't hear of everything at once: the controller in use has to say so itself.
+		here := d.sight(ctx, target{host: a.DC.name, address: a.DC.address}, a.GUID)
+		if here.err == nil && here.account.DC.Invocation != a.DC.Invocation {
+			here.err = down("count the wrong passwords on "+a.DC.Host, errors.New("another controller answers there now; nothing was sent"))
+		}
+		if here.err != nil {
+			return here.err
+		}
+		if err := tryable([]Account{here.account}, p); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(seen, func(w Account) bool { return w.DC.PDC }) {
+		return nil
+	}
+	// The controller in use may well reach the PDC emulator that this agent can't.
+	if d.tried.count(a.GUID, d.config.Clock())+1 >= p.LockoutThreshold {
+		return &Error{
+			Reason: protocol.ReasonLastTry,
+			doing:  "count the wrong passwords: the PDC emulator doesn't answer, and by what was tried here one more could lock the account",
+		}
+	}
+	return nil
+}
+
+// tries remembers how many wrong passwords for each person were sent from here, for as long as they count. It stands in
+// for the PDC emulator's count while that can't be read: another controller knows only of those it saw itself, and hands
+// each on to the PDC emulator, whose count locks ([MS-ADTS] 3.1.1.8.1). The zero value is ready.
+type tries struct {
+	mu    sync.Mutex
+	wrong map[directory.GUID]triedWrong
+}
+
+type triedWrong struct {
+	n     int
+	until time.Time
+}
+
+// longestTry is how long a try is remembered under a policy without a window.
+const longestTry = 24 * time.Hour
+
+// add notes a try that was wrong, or may have been.
+func (t *tries) add(guid directory.GUID, window time.Duration, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if window <= 0 || window > longestTry {
+		window = longestTry
+	}
+	n := 0
+	for g, w := range t.wrong {
+		switch {
+		case !now.Before(w.until):
+			delete(t.wrong, g)
+		case g == guid:
+			n = w.n
+		}
+	}
+	if t.wrong == nil {
+		t.wrong = map[directory.GUID]triedWrong{}
+	}
+	t.wrong[guid] = triedWrong{n + 1, now.Add(window + clockSlack)}
+}
+
+func (t *tries) count(guid directory.GUID, now time.Time) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if w := t.wrong[guid]; now.Before(w.until) {
+		return w.n
+	}
+	return 0
 }
 
 func tryable(seen []Account, p directory.PasswordPolicy) error {

@@ -184,17 +184,14 @@ func TestOneAtATime(t *testing.T) {
 
 // Wrong passwords are counted by each controller for itself: the PDC emulator's count stops a change on another.
 func TestCountOfThePDCEmulatorStopsAChangeElsewhere(t *testing.T) {
-	one := dctest.Private(t, lab.Options{})
-	two := one.Join(t)
-	p := one.NewPerson(t)
+	one, two := dctest.Pair(t, lab.Options{})
+	p, tried := one.NewPerson(t), one.NewPerson(t)
 	if err := two.Replicate(t.Context(), one.DC); err != nil {
 		t.Fatal(err)
 	}
-	there := configFor(t, one)
-	there.URLs = []string{two.LDAPSURL()}
-	both := configFor(t, one)
-	both.URLs = append(both.URLs, two.LDAPSURL())
-	d := open(t, both)
+	relay := forward(t, one)
+	there := atURLs(configFor(t, one), two.LDAPSURL())
+	d := open(t, atURLs(configFor(t, one), relay.url(), two.LDAPSURL()))
 	account(t, d, p) // both controllers are known from here on
 	a := account(t, open(t, there), p)
 	if a.DC.Host == account(t, d, p).DC.Host {
@@ -221,6 +218,47 @@ func TestCountOfThePDCEmulatorStopsAChangeElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantBind(t, two, p, next, "")
+
+	// What was tried on the PDC emulator still counts when this agent has lost it: the other controller hasn't, and
+	// would hand it the try that locks.
+	for range policy.LockoutThreshold - 1 {
+		wantReason(t, change(t, d, tried, "wrong", lab.RandomPassword()), protocol.ReasonWrongPassword)
+	}
+	if n := badPasswords(t, one, tried); n != policy.LockoutThreshold-1 {
+		t.Fatalf("%d wrong passwords counted on the PDC emulator", n)
+	}
+	relay.swallow(true)
+	relay.cut()
+	var onTwo Account
+	dctest.Eventually(t, soon, func() error {
+		var err error
+		if onTwo, err = d.Account(t.Context(), guidOf(t, tried)); err == nil && onTwo.DC.Host != two.Host() {
+			err = errors.New("still read from " + onTwo.DC.Host)
+		}
+		return err
+	})
+	wantReason(t, d.Change(t.Context(), onTwo, []byte("wrong"), []byte(lab.RandomPassword())), protocol.ReasonLastTry)
+	if n := badPasswords(t, one, tried); n != policy.LockoutThreshold-1 {
+		t.Errorf("%d wrong passwords counted on the PDC emulator in the end", n)
+	}
+}
+
+func TestTriesAreForgotten(t *testing.T) {
+	var seen tries
+	now := time.Now()
+	a, b := directory.GUID{1}, directory.GUID{2}
+	seen.add(a, time.Minute, now)
+	seen.add(a, time.Minute, now.Add(30*time.Second))
+	if n := seen.count(a, now.Add(time.Minute)); n != 2 || seen.count(b, now) != 0 {
+		t.Errorf("%d tries, and %d of somebody else", n, seen.count(b, now))
+	}
+	if n := seen.count(a, now.Add(95*time.Second)); n != 0 {
+		t.Errorf("%d tries after the window", n)
+	}
+	seen.add(b, 0, now.Add(time.Hour)) // without a window they count for good
+	if len(seen.wrong) != 1 || seen.count(b, now.Add(24*time.Hour)) != 1 {
+		t.Errorf("%+v", seen.wrong)
+	}
 }
 
 // What cannot be counted cannot be guarded.

@@ -55,8 +55,7 @@ func usesPDC(dc *dctest.DC) func(State) bool {
 
 // One pair of controllers for everything that leaves both of them alive.
 func TestTwoControllers(t *testing.T) {
-	one := dctest.Private(t, lab.Options{})
-	two := one.Join(t)
+	one, two := dctest.Pair(t, lab.Options{})
 	d := open(t, viaDNS(t, one))
 
 	t.Run("found in DNS", func(t *testing.T) {
@@ -158,8 +157,7 @@ func lag(t *testing.T, d *Directory, one, two *dctest.DC) {
 
 // What a person waits for when a controller is unplugged, in each of the ways that happens.
 func TestFailoverBetweenControllers(t *testing.T) {
-	one := dctest.Private(t, lab.Options{})
-	two := one.Join(t)
+	one, two := dctest.Pair(t, lab.Options{})
 	relay := forward(t, one)
 	d := open(t, atURLs(configFor(t, one), relay.url(), two.LDAPSURL()))
 	for _, tt := range []struct {
@@ -258,8 +256,7 @@ func referral(t *testing.T, d *Directory, ro *dctest.DC, p lab.Person) {
 // BenchmarkFailover measures the seconds from unplugging the controller in use, a PDC emulator, to the next good
 // reset on the other one.
 func BenchmarkFailover(b *testing.B) {
-	one := dctest.Private(b, lab.Options{})
-	two := one.Join(b)
+	one, two := dctest.Pair(b, lab.Options{})
 	relay := forward(b, one)
 	for _, tt := range []struct {
 		name           string

@@ -89,7 +89,7 @@ func (d *Directory) again(ctx context.Context, a Account) (Account, directory.Pa
 		f := fields{entry: e}
 		a.PasswordSet, a.PSO = directory.FromFiletime(f.integer("pwdLastSet")), f.text("msDS-ResultantPSO")
 		a.SAM, a.DisplayName = f.text("sAMAccountName"), f.text("displayName")
-		a.DC, a.At = c.dc, d.config.Clock()
+		a.DC, a.At = d.fleet.now(c), d.config.Clock()
 		if policy, err = d.policyFrom(c, a.PSO); err != nil {
 			return err
 		}

@@ -101,6 +101,13 @@ func TestServiceAccountThatCannotSignIn(t *testing.T) {
 	if e := wantReason(t, err, protocol.ReasonServiceAccount); e.Bind != "525" {
 		t.Errorf("unknown account: %q %v", e.Bind, e)
 	}
+	config = modes(t, dc)["Kerberos with keytab"]
+	config.User, config.Keytab = dc.ServiceAccount().UPN, keytabOf(t, dc, dc.NewPerson(t).SAM)
+	d = open(t, config)
+	_, _, err = d.open(t.Context(), d.urls[0].Hostname(), d.urls[0].Host)
+	if e := wantReason(t, err, protocol.ReasonServiceAccount); !strings.Contains(e.Error(), "keytab has no key for") {
+		t.Errorf("somebody else's keytab: %v", e)
+	}
 }
 
 // TestClockTooFarOff says how far, and does not blame the account.

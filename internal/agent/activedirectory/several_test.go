@@ -151,12 +151,12 @@ func TestOrderOfControllers(t *testing.T) {
 	now := time.Now()
 	const owner = "CN=NTDS Settings,CN=PDC,CN=Servers,CN=There,CN=Sites"
 	make := func(name string, change func(*target)) *target {
-		t := &target{address: name, known: true, hints: true, owner: owner, service: "CN=NTDS Settings,CN=" + name}
+		t := &target{address: name, known: true, hints: true, owner: owner, dc: Controller{service: "CN=NTDS Settings,CN=" + name}}
 		change(t)
 		return t
 	}
 	f := &fleet{site: "Here", list: []*target{
-		make("down", func(t *target) { t.rest = now.Add(time.Second); t.service = strings.ToUpper(owner) }),
+		make("down", func(t *target) { t.rest = now.Add(time.Second); t.dc.service = strings.ToUpper(owner) }),
 		make("no hints", func(t *target) { t.hints = false }),
 		make("far", func(t *target) { t.priority = 0; t.latency = 80 * time.Millisecond }),
 		make("near", func(t *target) { t.priority = 0; t.latency = 2 * time.Millisecond; t.draw = 1 }),
@@ -315,6 +315,35 @@ func TestQuietWriteConnectionIsTestedFirst(t *testing.T) {
 	e := wantReason(t, d.Reset(t.Context(), a, []byte(lab.RandomPassword())), protocol.ReasonDirectoryDown)
 	if e.Sent {
 		t.Error("sent into a connection that leads nowhere")
+	}
+}
+
+// The same logon name in another domain is somebody else's.
+func TestFindByLogonName(t *testing.T) {
+	dc := dctest.Start(t)
+	d := open(t, configFor(t, dc))
+	p := dc.NewPerson(t)
+	for _, name := range []string{p.SAM, `CONTOSO\` + p.SAM, `contoso\` + p.SAM, p.UPN, p.DN} {
+		if found, err := d.Find(t.Context(), name); err != nil || found != guidOf(t, p) {
+			t.Errorf("%s: %v, %v", name, found, err)
+		}
+	}
+	_, err := d.Find(t.Context(), `FABRIKAM\`+p.SAM)
+	wantReason(t, err, protocol.ReasonNotFound)
+}
+
+// A connection remembers the clock as it saw it; another one may know better by now.
+func TestLatestClockCounts(t *testing.T) {
+	f := &fleet{list: []*target{{address: "a"}}}
+	old := &conn{dc: Controller{address: "a", Invocation: directory.GUID{1}, Offset: time.Second}}
+	f.learn(old)
+	f.learn(&conn{dc: Controller{address: "a", Invocation: directory.GUID{1}, Offset: -5 * time.Minute}})
+	if got := f.now(old).Offset; got != -5*time.Minute {
+		t.Errorf("offset %v", got)
+	}
+	other := &conn{dc: Controller{address: "a", Invocation: directory.GUID{2}, Offset: time.Second}}
+	if got := f.now(other).Offset; got != time.Second {
+		t.Errorf("another database's offset %v", got)
 	}
 }
 

@@ -38,9 +38,11 @@ func decodeCase(body []byte, asked seal.RequestID) (*protocol.Case, bool) {
 		ok = false
 	}
 	// A request whose acceptance was lost has no mark.
-	if c.Mark.Invocation != "" {
-		g, err := directory.ParseGUIDHex(c.Mark.Invocation)
-		ok = ok && err == nil && g.Hex() == c.Mark.Invocation
+	for _, guid := range []string{c.Mark.Invocation, c.Mark.Account} {
+		if guid != "" {
+			g, err := directory.ParseGUIDHex(guid)
+			ok = ok && err == nil && g.Hex() == guid
+		}
 	}
 	return &c, ok
 }
@@ -58,7 +60,7 @@ func (w *Writeback) proveCase(ctx context.Context, id seal.RequestID, c *protoco
 		return *f.verdict
 	}
 	start := w.d.Now()
-	seen, err := w.d.Directory.Witnesses(ctx, f.guid, f.mark.Invocation)
+	seen, err := w.d.Directory.Witnesses(ctx, f.written(f.guid), f.mark.Invocation)
 	v := f.judge(seen, err, w.d.Now(), w.d.Settle)
 	if !v.decided {
 		w.putCase(f, nil)

@@ -268,3 +268,14 @@ func TestCasesAreBounded(t *testing.T) {
 		t.Error(fmt.Sprint(len(b.cases), " cases after their time"))
 	}
 }
+
+// A person's account may be one that only carries the anchor: what became of a write is told by the account that was
+// written, also by an agent that would find another one.
+func TestCaseOfAnAccountThatCarriesTheAnchor(t *testing.T) {
+	dc := dctest.Start(t)
+	b := newBench(t, dc)
+	moved, old := dc.NewPerson(t), dc.NewPerson(t)
+	a, id := b.carry(t, protocol.Reset, moved, lab.RandomPassword())
+	wantOutcome(t, b.result(t, id), protocol.Changed, protocol.ReasonNone)
+	wantOutcome(t, b.another(t, dc).ask(t, id, caseOf(t, old, protocol.Reset, a, time.Now().Add(time.Minute))), protocol.Changed, protocol.ReasonNone)
+}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"homeward/internal/agent/activedirectory"
+	"homeward/internal/directory"
 	"homeward/internal/protocol"
 )
 
@@ -29,6 +30,14 @@ type evidence struct {
 	preceding uint32 // writes between the mark and the request: somebody else's
 
 	unchanged, missing sighted
+}
+
+// written is the account the write went to, which may be another than the person's anchor names.
+func (e *evidence) written(anchor directory.GUID) directory.GUID {
+	if guid, err := directory.ParseGUIDHex(e.mark.Account); err == nil {
+		return guid
+	}
+	return anchor
 }
 
 // sighted is since when, and when last, every look has seen the same.

@@ -126,7 +126,7 @@ func (w *Writeback) lookAgain(ctx context.Context, id seal.RequestID) (protocol.
 	decided := false
 	defer func() { w.put(id, decided) }()
 	start := w.d.Now()
-	seen, err := w.d.Directory.Witnesses(ctx, u.guid, u.mark.Invocation)
+	seen, err := w.d.Directory.Witnesses(ctx, u.written(u.guid), u.mark.Invocation)
 	v := u.judge(seen, err, w.d.Now(), w.d.Settle)
 	result, decided := w.proven(ctx, id, u, v)
 	if !decided {

@@ -205,7 +205,7 @@ func detailOf(err error) string {
 
 func snapshot(a activedirectory.Account, now time.Time) journal.Before {
 	return journal.Before{
-		DC: a.DC.Host, Invocation: a.DC.Invocation.Hex(), Version: a.Password.Number,
+		DC: a.DC.Host, Invocation: a.DC.Invocation.Hex(), Account: a.GUID.Hex(), Version: a.Password.Number,
 		PasswordSet: protocol.MilliOf(a.PasswordSet), Locked: a.Locked(), At: protocol.MilliOf(now),
 	}
 }

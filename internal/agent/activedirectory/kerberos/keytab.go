@@ -75,6 +75,9 @@ func ParseKeytab(data []byte) (*Keytab, error) {
 	return k, nil
 }
 
+// ErrNoKey means that the keytab is somebody else's, or of other encryption types.
+var ErrNoKey = errors.New("the keytab has no key")
+
 // key returns the newest key of the account that the KDC takes.
 func (k *Keytab) key(user string, list []offer) (types.EncryptionKey, int, error) {
 	name, _, _ := strings.Cut(user, "@")
@@ -96,8 +99,7 @@ func (k *Keytab) key(user string, list []offer) (types.EncryptionKey, int, error
 		}
 	}
 	if best == nil {
-		return types.EncryptionKey{}, 0, fmt.Errorf("the keytab has no key for %s that the controller takes; it has keys of %s",
-			name, strings.Join(names, ", "))
+		return types.EncryptionKey{}, 0, fmt.Errorf("%w for %s that the controller takes; it has keys of %s", ErrNoKey, name, strings.Join(names, ", "))
 	}
 	key := types.EncryptionKey{KeyType: best.key.KeyType, KeyValue: slices.Clone(best.key.KeyValue)}
 	return key, int(best.version), nil
