@@ -111,6 +111,9 @@ func (v *onePerson) act(ctx context.Context, s command.Streams, path string, pas
 	return v.call(ctx, s, func(c *control.Client, id string) error {
 		var o control.Outcome
 		err := c.Call(ctx, path, control.Person{Tenant: id, Operator: operator(), Name: v.Name, Password: password}, &o)
+		if errors.Is(err, control.ErrLost) { // the password may be the new one now: whoever drew it must learn it
+			return errors.Join(after(), err)
+		}
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/server/audit"
 	"homeward/internal/server/control"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/status"
@@ -42,6 +43,13 @@ func operator() string {
 		return sudo + " (as " + name + ")"
 	}
 	return name
+}
+
+// noted records what an operator did to the store itself.
+func noted(ctx context.Context, st *store.Store, tenantID, activity, target, detail string) error {
+	return st.Append(ctx, tenantID, audit.Record{
+		Tenant: tenantID, At: time.Now(), Activity: activity, Hop: "operator", Result: "ok", Actor: operator(), Target: target, Detail: detail,
+	})
 }
 
 // asJSON is the flag of verbs whose answer a program may read.

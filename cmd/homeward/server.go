@@ -83,6 +83,9 @@ func (v *codeVerb) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
+		if err := noted(ctx, st, id, "Make enrolment code", old, "works until "+until.UTC().Format(time.RFC3339)); err != nil {
+			return err
+		}
 		_, _ = fmt.Fprintf(s.Err, "Works once, until %s. On the agent's machine: homeward-agent enrol\n", until.Local().Format("2 January 15:04"))
 		_, err = fmt.Fprintln(s.Out, code)
 		return err

@@ -83,7 +83,7 @@ func (v *testVerb) schedule(ctx context.Context, s command.Streams) error {
 				return err
 			}
 			t.Settings.TestEvery = every
-			return tx.SaveSettings(ctx, id, t.Settings)
+			return errors.Join(tx.SaveSettings(ctx, id, t.Settings), noted(ctx, tx, id, "Schedule test writes", "", v.Every))
 		})
 		if err != nil {
 			return err

@@ -37,6 +37,10 @@ func (limits) operators() limit.Rule {
 	return limit.Rule{Name: "write/operator", Burst: 60, Period: time.Hour}
 }
 
+func (limits) probes() limit.Rule {
+	return limit.Rule{Name: "probe/operator", Burst: 300, Period: time.Hour}
+}
+
 func (limits) enrols() limit.Rule {
 	return limit.Rule{Name: "enrol/address", Burst: 20, Period: 10 * time.Minute}
 }
@@ -86,4 +90,9 @@ func (l limits) Submit(ctx context.Context, tenant, person string) (time.Time, e
 // Operate implements reset.Limits: an operator writes for many people, but not for everybody at once.
 func (l limits) Operate(ctx context.Context, tenant, operator string) (time.Time, error) {
 	return l.take(ctx, limit.Claim{Rule: l.operators(), Key: tenant + "\x00" + operator})
+}
+
+// Probe implements reset.Limits: an operator looks somebody up before helping them, but doesn't read out everybody.
+func (l limits) Probe(ctx context.Context, tenant, operator string) (time.Time, error) {
+	return l.take(ctx, limit.Claim{Rule: l.probes(), Key: tenant + "\x00" + operator})
 }

@@ -132,6 +132,17 @@ func (r *Ring) read(raw []byte) error {
 	return nil
 }
 
+// refresh reads the ring again: another server of the same database may have replaced a key, and must not lose it by
+// what is stored next. mu is held.
+func (r *Ring) refresh(ctx context.Context) error {
+	raw, err := r.store.Secret(ctx, "", ringName)
+	if err != nil {
+		return fmt.Errorf("command keys: %w", err)
+	}
+	defer clear(raw)
+	return r.read(raw)
+}
+
 // save stores the ring. mu is held, or nobody else has it yet.
 func (r *Ring) save(ctx context.Context) error {
 	raw, err := json.Marshal(r.keys)
@@ -161,6 +172,12 @@ func (r *Ring) For(ctx context.Context, agent string) (ed25519.PrivateKey, error
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	i := r.index(a.CommandKey)
+	if i < 0 {
+		if err := r.refresh(ctx); err != nil {
+			return nil, err
+		}
+		i = r.index(a.CommandKey)
+	}
 	if i < 0 || len(r.keys[i].Seed) == 0 {
 		return nil, ErrGone
 	}
@@ -214,6 +231,9 @@ func (r *Ring) Roll(ctx context.Context) (string, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err := r.refresh(ctx); err != nil {
+		return "", err
+	}
 	if len(r.keys) == maxKeys {
 		return "", errors.New("there are too many command keys that agents still need: update or revoke the agents that don't follow (homeward keys status)")
 	}
@@ -234,8 +254,12 @@ func (r *Ring) Roll(ctx context.Context) (string, error) {
 // Check replaces a key that is old, and erases private keys that nobody needs. It returns the id of a new key.
 func (r *Ring) Check(ctx context.Context) (rolled string, err error) {
 	r.mu.Lock()
+	err = r.refresh(ctx)
 	due := r.now().Sub(r.keys[len(r.keys)-1].Made.Time()) >= r.life
 	r.mu.Unlock()
+	if err != nil {
+		return "", err
+	}
 	if due {
 		if rolled, err = r.Roll(ctx); err != nil {
 			return "", err
@@ -247,14 +271,20 @@ func (r *Ring) Check(ctx context.Context) (rolled string, err error) {
 // erase drops the private half of each replaced key that no approved agent stands on: one that was not heard for
 // thirty days does not count, unless it is of protocol 1 and cannot follow.
 func (r *Ring) erase(ctx context.Context) error {
+	r.mu.Lock()
+	replaced := len(r.keys) - 1 // whoever stands on a key that comes later isn't counted
+	r.mu.Unlock()
 	use, err := r.use(ctx)
 	if err != nil {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err := r.refresh(ctx); err != nil {
+		return err
+	}
 	changed := false
-	for i := range r.keys[:len(r.keys)-1] {
+	for i := range r.keys[:replaced] {
 		if k := &r.keys[i]; len(k.Seed) > 0 && use[i].needed == 0 {
 			clear(k.Seed)
 			k.Seed, changed = nil, true

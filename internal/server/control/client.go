@@ -16,6 +16,9 @@ import (
 // ErrNotRunning reports a socket that nobody answers on.
 var ErrNotRunning = errors.New("the server isn't running here: start it with homeward server, and use this verb on the same machine and with the same --config")
 
+// ErrLost reports that the server ended before it answered: nobody can say here what it did.
+var ErrLost = errors.New("the server stopped before it answered: what was asked may have been done, or not")
+
 // Client asks the server of a state folder.
 type Client struct{ http http.Client }
 
@@ -46,13 +49,15 @@ func (c *Client) Call(ctx context.Context, path string, question, into any) erro
 		return ErrNotRunning
 	case errors.Is(err, fs.ErrPermission):
 		return errors.New("only the server's own account may ask it: run this as that account, or as root")
+	case ctx.Err() != nil:
+		return fmt.Errorf("ask the server: %w", ctx.Err())
 	case err != nil:
-		return fmt.Errorf("ask the server: %w", err)
+		return fmt.Errorf("%w (%w)", ErrLost, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	if err != nil {
-		return fmt.Errorf("ask the server: %w", err)
+		return fmt.Errorf("%w (%w)", ErrLost, err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		var p problem

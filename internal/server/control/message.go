@@ -49,6 +49,8 @@ type Target struct {
 	Force    bool   `json:"force,omitempty"`
 }
 
+func (t Target) by() string { return t.Operator }
+
 // Done says what was changed.
 type Done struct {
 	Agent   string `json:"agent,omitempty"`
@@ -63,6 +65,8 @@ type Person struct {
 	Name     string `json:"name"`
 	Password []byte `json:"password,omitempty"` // PathReset only; wiped when it has been sealed
 }
+
+func (p Person) by() string { return p.Operator }
 
 // Outcome is how a reset or an unlock ended.
 type Outcome struct {
@@ -79,6 +83,8 @@ type Trial struct {
 	Operator string `json:"operator"`
 	Domain   string `json:"domain,omitempty"`
 }
+
+func (t Trial) by() string { return t.Operator }
 
 // Trials is how each test write ended.
 type Trials struct {
@@ -105,6 +111,8 @@ type Keys struct {
 type Operator struct {
 	Operator string `json:"operator"`
 }
+
+func (o Operator) by() string { return o.Operator }
 
 // problem is the answer to what can't be done.
 type problem struct {

@@ -8,7 +8,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
 
 	"homeward/internal/protocol"
 	"homeward/internal/server/commandkey"
@@ -23,7 +25,7 @@ import (
 type People interface {
 	AdminReset(ctx context.Context, t tenant.Tenant, operator, name string, password []byte) (reset.Attempt, error)
 	AdminUnlock(ctx context.Context, t tenant.Tenant, operator, name string) (reset.Attempt, error)
-	Probe(ctx context.Context, t tenant.Tenant, name string) (protocol.PersonPolicy, error)
+	Probe(ctx context.Context, t tenant.Tenant, operator, name string) (protocol.PersonPolicy, error)
 }
 
 // Service answers operators.
@@ -58,11 +60,15 @@ func (s *Service) routes() http.Handler {
 // answer decodes one strict JSON object, does what it asks and encodes what came of it.
 func answer[Q, A any](do func(ctx context.Context, q Q) (A, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, protocol.MaxMessage))
-		defer clear(body) // it can hold a password
+		body, err := read(r)
+		defer clear(body)
 		var q Q
 		if err != nil || protocol.Decode(body, &q) != nil {
 			reply(w, http.StatusBadRequest, problem{"the server can't read this: use the homeward of the server's own version"})
+			return
+		}
+		if by, ok := any(q).(interface{ by() string }); ok && !isName(by.by()) {
+			reply(w, http.StatusBadRequest, problem{"the server must be told who asks, for the audit log"})
 			return
 		}
 		a, err := do(r.Context(), q)
@@ -72,6 +78,23 @@ func answer[Q, A any](do func(ctx context.Context, q Q) (A, error)) http.Handler
 		}
 		reply(w, http.StatusOK, a)
 	}
+}
+
+// read takes the body into one buffer of its size: it can hold a password, and a buffer that grows leaves copies behind.
+func read(r *http.Request) ([]byte, error) {
+	if r.ContentLength < 0 || r.ContentLength > protocol.MaxMessage {
+		return nil, fmt.Errorf("%d bytes: %w", r.ContentLength, protocol.ErrMalformed)
+	}
+	body := make([]byte, r.ContentLength)
+	if _, err := io.ReadFull(r.Body, body); err != nil {
+		return body, fmt.Errorf("read a question: %w", err)
+	}
+	return body, nil
+}
+
+// isName reports whether an operator's name can stand in the audit log.
+func isName(s string) bool {
+	return s != "" && len(s) <= 255 && !strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) })
 }
 
 func reply(w http.ResponseWriter, status int, v any) {
@@ -159,7 +182,11 @@ func (s *Service) unlock(ctx context.Context, q Person) (Outcome, error) {
 	return outcome(a), err
 }
 
+// outcome is for the operator. What was sent and not answered is unsure, however long the server has waited.
 func outcome(a reset.Attempt) Outcome {
+	if a.State == reset.Submitted {
+		a.State = reset.NotSure
+	}
 	return Outcome{
 		Support: a.Support, State: string(a.State), Reason: string(a.Reason), Event: a.Event, MustChange: string(a.MustChange),
 	}
@@ -170,7 +197,7 @@ func (s *Service) probe(ctx context.Context, q Person) (protocol.PersonPolicy, e
 	if err != nil {
 		return protocol.PersonPolicy{}, err
 	}
-	return s.People.Probe(ctx, t, q.Name)
+	return s.People.Probe(ctx, t, q.Operator, q.Name)
 }
 
 func (s *Service) test(ctx context.Context, q Trial) (Trials, error) {
@@ -186,7 +213,7 @@ func (s *Service) test(ctx context.Context, q Trial) (Trials, error) {
 	}
 	var out Trials
 	for _, domain := range domains {
-		r, err := s.Tests.Write(ctx, q.Tenant, domain)
+		r, err := s.Tests.Write(ctx, q.Tenant, q.Operator, domain)
 		one := TrialResult{Domain: domain, Passed: err == nil && fleet.Passed(r), Outcome: string(r.Outcome), Reason: string(r.Reason), Micros: r.Micros}
 		if err != nil {
 			one.Error = explain(err)

@@ -12,6 +12,7 @@ import (
 
 	"homeward/internal/protocol"
 	"homeward/internal/seal"
+	"homeward/internal/server/audit"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/tenant"
 )
@@ -76,7 +77,7 @@ func (t *Tester) due(ctx context.Context, one tenant.Tenant) {
 		if i >= 0 && t.Fleet.Now().Sub(last[i].At) < every {
 			continue
 		}
-		if _, err := t.Write(ctx, one.ID, domain); err != nil && ctx.Err() == nil {
+		if _, err := t.Write(ctx, one.ID, "", domain); err != nil && ctx.Err() == nil {
 			t.Fleet.Log.Warn("test write couldn't be carried out", "domain", domain, "error", err)
 		}
 	}
@@ -100,8 +101,9 @@ func (t *Tester) Domains(ctx context.Context, tenantID string) ([]string, error)
 	return out, nil
 }
 
-// Write makes one test write to a domain now and returns how it ended. Nobody who could is ErrUntestable.
-func (t *Tester) Write(ctx context.Context, tenantID, domain string) (protocol.TestResult, error) {
+// Write makes one test write to a domain now and returns how it ended. Nobody who could is ErrUntestable. operator is
+// who wants it, for the audit log; empty: the schedule.
+func (t *Tester) Write(ctx context.Context, tenantID, operator, domain string) (protocol.TestResult, error) {
 	none := protocol.TestResult{}
 	one, err := t.Fleet.Tenants(ctx, tenantID)
 	if err != nil {
@@ -115,6 +117,9 @@ func (t *Tester) Write(ctx context.Context, tenantID, domain string) (protocol.T
 		d, _ := a.Serves(domain)
 		if !d.Testable || a.Protocol < protocol.Test.Since() {
 			continue
+		}
+		if operator != "" {
+			t.Fleet.Record(ctx, tenantID, audit.Record{Activity: "Test write (by admin)", Hop: "operator", Result: "ok", Actor: operator, Target: d.Name})
 		}
 		r, err := t.ask(ctx, a, d.Name)
 		if err != nil {

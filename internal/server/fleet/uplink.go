@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"homeward/internal/event"
 	"homeward/internal/protocol"
@@ -251,9 +252,16 @@ func (u *Uplink) tests(ctx context.Context, a enrol.Agent, said []protocol.Domai
 	}
 }
 
+// clip makes an agent's text fit for the store and for an operator's terminal.
 func clip(s string) string {
+	s = strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) {
+			return c
+		}
+		return -1
+	}, s)
 	if len(s) > 255 {
-		return s[:255]
+		s = strings.ToValidUTF8(s[:255], "")
 	}
 	return s
 }

@@ -47,13 +47,24 @@ func (s *Service) AdminUnlock(ctx context.Context, t tenant.Tenant, operator, na
 	return s.operate(ctx, t, protocol.Unlock, operator, name, nil)
 }
 
-// Probe asks an agent whether somebody can be written right now, and what policy holds for them. It returns
-// ErrNoPerson, ErrAmbiguous or ErrNoAgent.
-func (s *Service) Probe(ctx context.Context, t tenant.Tenant, name string) (protocol.PersonPolicy, error) {
+// Probe asks an agent for an operator whether somebody can be written right now, and what policy holds for them. It
+// returns ErrNoOperator, *LimitError, ErrNoPerson, ErrAmbiguous or ErrNoAgent. That it was asked is recorded.
+func (s *Service) Probe(ctx context.Context, t tenant.Tenant, operator, name string) (protocol.PersonPolicy, error) {
+	if operator == "" {
+		return protocol.PersonPolicy{}, ErrNoOperator
+	}
+	until, err := s.Limits.Probe(ctx, t.ID, operator)
+	if err != nil {
+		return protocol.PersonPolicy{}, fmt.Errorf("limit of an operator: %w", err)
+	}
+	if !until.IsZero() {
+		return protocol.PersonPolicy{}, &LimitError{until}
+	}
 	p, err := s.one(ctx, t.ID, name)
 	if err != nil {
 		return protocol.PersonPolicy{}, err
 	}
+	s.log(ctx, t.ID, audit.Record{Activity: "Look up user account (by admin)", Hop: "operator", Result: "ok", Actor: operator, Target: p.ID})
 	a := Attempt{Tenant: t.ID, Kind: protocol.Reset}
 	writers, err := s.writers(ctx, a, p)
 	if err != nil {
@@ -89,13 +100,10 @@ func (s *Service) operate(ctx context.Context, t tenant.Tenant, kind protocol.Op
 func (s *Service) admit(ctx context.Context, tenantID string, kind protocol.Operation, operator, name string) (provision.Person, error) {
 	none := provision.Person{}
 	refuse := func(code event.Code, reason protocol.Reason, target string) {
-		r := audit.Record{
-			At: s.Now(), Activity: activity(kind, operator), Hop: "operator", Event: int(code), Result: string(protocol.Refused),
+		s.log(ctx, tenantID, audit.Record{
+			Activity: activity(kind, operator), Hop: "operator", Event: int(code), Result: string(protocol.Refused),
 			Reason: string(reason), Actor: operator, Target: target,
-		}
-		if err := s.Audit.Append(context.WithoutCancel(ctx), tenantID, r); err != nil {
-			s.Log.Error("audit record couldn't be written", "error", err)
-		}
+		})
 	}
 	until, err := s.Limits.Operate(ctx, tenantID, operator)
 	if err != nil {
@@ -125,6 +133,14 @@ func (s *Service) admit(ctx context.Context, tenantID string, kind protocol.Oper
 	return p, nil
 }
 
+// log records what an operator did that no attempt stands for.
+func (s *Service) log(ctx context.Context, tenantID string, r audit.Record) {
+	r.Tenant, r.At = tenantID, s.Now()
+	if err := s.Audit.Append(context.WithoutCancel(ctx), tenantID, r); err != nil {
+		s.Log.Error("audit record couldn't be written", "error", err)
+	}
+}
+
 // one returns the person an operator names. Of several, those turned off don't count.
 func (s *Service) one(ctx context.Context, tenantID, name string) (provision.Person, error) {
 	people, err := s.People.FindPeople(ctx, tenantID, name)
@@ -149,7 +165,8 @@ func (s *Service) one(ctx context.Context, tenantID, name string) (provision.Per
 	return found, nil
 }
 
-// outcomeOf waits for an attempt's outcome.
+// outcomeOf waits for an attempt's outcome. What is not known when the wait ends, because it was long enough or the
+// server stops, is no error: the attempt is then Submitted or NotSure, and resolves by itself.
 func (s *Service) outcomeOf(ctx context.Context, a Attempt) (Attempt, error) {
 	ctx, cancel := context.WithTimeout(ctx, adminWait)
 	defer cancel()
@@ -169,10 +186,7 @@ func (s *Service) outcomeOf(ctx context.Context, a Attempt) (Attempt, error) {
 		}
 		select {
 		case <-ctx.Done():
-			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return a, nil
-			}
-			return a, ctx.Err()
+			return a, nil
 		case <-finished:
 		case <-tick.C:
 		}

@@ -128,6 +128,7 @@ type Limits interface {
 	Answer(ctx context.Context, tenant, person string) (until time.Time, err error)
 	Submit(ctx context.Context, tenant, person string) (until time.Time, err error)
 	Operate(ctx context.Context, tenant, operator string) (until time.Time, err error)
+	Probe(ctx context.Context, tenant, operator string) (until time.Time, err error)
 }
 
 // Audit appends records, and finds those of one attempt.
