@@ -84,6 +84,10 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The journal is held: no other agent runs on this folder.
+	if err := sweep(c.State, trial, identity.Unfinished); err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
 	a := &Agent{
 		config: c, build: build, machine: machine, id: id, dirs: dirs, journal: j, log: log, seen: make([]sight, len(c.Directories)),
 		connected: make(chan struct{}, 1), nudge: make(chan struct{}, 1), wanted: make(chan struct{}, 1),
@@ -180,7 +184,11 @@ func (a *Agent) publish(ctx context.Context, r protocol.Result) error {
 	if a.link == nil {
 		return relay.ErrUnavailable
 	}
-	return a.link.Result(ctx, r)
+	err := a.link.Result(ctx, r)
+	if errors.Is(err, relay.ErrNotTaken) || errors.Is(err, relay.ErrMalformed) || errors.Is(err, protocol.ErrMalformed) {
+		return fmt.Errorf("%w: %w", writeback.ErrNotTaken, err)
+	}
+	return err
 }
 
 // now is the server's clock, as far as the last answer told: deadlines in headers are the server's.

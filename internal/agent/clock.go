@@ -2,9 +2,6 @@ package agent
 
 import (
 	"context"
-	"fmt"
-	"net/http"
-	"strings"
 	"time"
 
 	"homeward/internal/event"
@@ -34,50 +31,31 @@ func (a *Agent) clock(ctx context.Context) error {
 	}
 }
 
-// setClock reads the time from the portal's own answer, over the same TLS as everything else.
+// setClock reads the time from the portal's own answer, over the same TLS as everything else. It also takes back a
+// correction that is wrong by now, because somebody has set this machine's clock since.
 func (a *Agent) setClock(ctx context.Context) {
-	before := time.Now()
-	server, err := serverTime(ctx, a)
+	answer, err := ask(ctx, a.config, a.id.Server())
 	if err != nil {
 		return // the link tells why the portal can't be reached
 	}
-	after := time.Now()
-	// The header has whole seconds: half of one is what is missing on average.
-	off := server.Add(500 * time.Millisecond).Sub(before.Add(after.Sub(before) / 2))
-	if off.Abs() < clockMatters {
+	off, err := answer.offset()
+	if err != nil || !a.correct(off) {
 		return
 	}
-	a.mu.Lock()
-	fresh := (a.offset - off).Abs() > clockMatters
-	if fresh {
-		a.offset = off
+	if off.Abs() < clockMatters {
+		a.log.Info("this machine's clock is right again")
+		return
 	}
-	a.mu.Unlock()
-	if fresh {
-		a.log.Warn("this machine's clock is wrong; the server's time is used. Set this machine's clock", "event", int(event.RelayError), "off", (-off).Round(time.Second).String())
-	}
+	a.log.Warn("this machine's clock is wrong; the server's time is used. Set this machine's clock", "event", int(event.RelayError), "off", (-off).Round(time.Second).String())
 }
 
-func serverTime(ctx context.Context, a *Agent) (time.Time, error) {
-	client, err := httpClient(a.config)
-	if err != nil {
-		return time.Time{}, err
+// correct takes over how far the server's clock is ahead of this machine's, and reports whether that matters and is new.
+func (a *Agent) correct(off time.Duration) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if (a.offset - off).Abs() <= clockMatters {
+		return false // a heartbeat knows it better
 	}
-	defer client.CloseIdleConnections()
-	ctx, cancel := context.WithTimeout(ctx, enrolTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(a.id.Server(), "/")+"/healthz", nil)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("server's time: %w", err)
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("server's time: %w", unwrapURL(err))
-	}
-	_ = resp.Body.Close()
-	t, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
-		return time.Time{}, fmt.Errorf("server's time: %w", err)
-	}
-	return t, nil
+	a.offset = off
+	return true
 }

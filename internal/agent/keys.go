@@ -72,13 +72,16 @@ func (a *Agent) trust(links []protocol.KeyLink) {
 // rollEvery is how often the age of the sealing key is looked at, and an offer the server did not take repeated.
 const rollEvery = time.Minute
 
-// rollKeys replaces the sealing key when it is old.
+// rollKeys replaces the sealing key when it is old, and forgets those before it.
 func (a *Agent) rollKeys(ctx context.Context) error {
 	tick := time.NewTicker(min(rollEvery, a.config.KeyLife/4))
 	defer tick.Stop()
 	for {
 		if a.id.SealKeyAge(a.now()) >= a.config.KeyLife && a.link.Connected() {
 			a.rollKey(ctx)
+		}
+		if err := a.id.DropRetired(a.now()); err != nil {
+			a.log.Error("replaced sealing keys couldn't be removed", "event", int(event.StateError), "error", err)
 		}
 		select {
 		case <-ctx.Done():

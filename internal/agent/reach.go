@@ -24,24 +24,11 @@ type Portal struct {
 
 // LookAtPortal makes one request, through the configured proxy and with the configured authority.
 func LookAtPortal(ctx context.Context, c config.Agent) (Portal, error) {
-	client, err := httpClient(c)
+	resp, err := ask(ctx, c, c.Server)
 	if err != nil {
 		return Portal{}, err
 	}
-	defer client.CloseIdleConnections()
-	ctx, cancel := context.WithTimeout(ctx, enrolTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(c.Server, "/")+"/healthz", nil)
-	if err != nil {
-		return Portal{}, fmt.Errorf("portal's address: %w", err)
-	}
-	before := time.Now()
-	resp, err := client.Do(req)
-	if err != nil {
-		return Portal{}, fmt.Errorf("%s: %w", c.Server, unwrapURL(err))
-	}
-	_ = resp.Body.Close()
-	p := Portal{Trip: time.Since(before)}
+	p := Portal{Trip: resp.trip}
 	if resp.TLS == nil || len(resp.TLS.PeerCertificates) == 0 {
 		return p, errors.New("the portal answered without TLS")
 	}
@@ -49,13 +36,47 @@ func LookAtPortal(ctx context.Context, c config.Agent) (Portal, error) {
 		return p, fmt.Errorf("%s answers with HTTP status %d: check that server names the portal, and that it works", c.Server, resp.StatusCode)
 	}
 	p.TLS, p.NotAfter = tls.VersionName(resp.TLS.Version), resp.TLS.PeerCertificates[0].NotAfter
-	at, err := http.ParseTime(resp.Header.Get("Date"))
+	p.Offset, err = resp.offset()
+	return p, err
+}
+
+// answer is what the portal said to one small request, without its body.
+type answer struct {
+	*http.Response
+	sent time.Time
+	trip time.Duration
+}
+
+// ask makes one small request to the portal at server.
+func ask(ctx context.Context, c config.Agent, server string) (answer, error) {
+	client, err := httpClient(c)
 	if err != nil {
-		return p, fmt.Errorf("the portal's clock: %w", err)
+		return answer{}, err
+	}
+	defer client.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(ctx, enrolTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(server, "/")+"/healthz", nil)
+	if err != nil {
+		return answer{}, fmt.Errorf("portal's address: %w", err)
+	}
+	a := answer{sent: time.Now()}
+	if a.Response, err = client.Do(req); err != nil {
+		return answer{}, fmt.Errorf("%s: %w", server, unwrapURL(err))
+	}
+	_ = a.Body.Close()
+	a.trip = time.Since(a.sent)
+	return a, nil
+}
+
+// offset is how far the portal's clock is ahead of this machine's, within a second.
+func (a answer) offset() (time.Duration, error) {
+	at, err := http.ParseTime(a.Header.Get("Date"))
+	if err != nil {
+		return 0, fmt.Errorf("the portal's clock: %w", err)
 	}
 	// The header has whole seconds: half of one is what is missing on average.
-	p.Offset = at.Add(500 * time.Millisecond).Sub(before.Add(p.Trip / 2))
-	return p, nil
+	return at.Add(500 * time.Millisecond).Sub(a.sent.Add(a.trip / 2)), nil
 }
 
 // Precheck walks the whole way to the relay once.

@@ -90,6 +90,10 @@ func overwrite(ctx context.Context, dir *activedirectory.Directory, name string)
 	if err != nil {
 		return err
 	}
+	// A slip in the configuration must not cost anybody's password who is never written, such as an administrator's.
+	if err := account.Refusal(protocol.Reset); err != nil {
+		return err
+	}
 	policy, err := dir.Policy(ctx, account)
 	if err != nil {
 		return err
@@ -100,16 +104,16 @@ func overwrite(ctx context.Context, dir *activedirectory.Directory, name string)
 }
 
 // randomPassword draws a password that keeps every rule that can be read: 130 random bits at least, as small and
-// capital letters around a symbol.
+// capital letters around a symbol. A policy that none can keep gets one that doesn't: the directory has the last word.
 func randomPassword(policy directory.PasswordPolicy, names []string) []byte {
-	for {
+	for left := 20; ; left-- {
 		text := rand.Text()
 		password := []byte(strings.ToLower(text[:len(text)/2]) + "!" + text[len(text)/2:])
 		for directory.Length(password) < policy.MinLength {
 			password = append(password, rand.Text()...)
 		}
 		password = password[:min(len(password), directory.MaxPasswordLength)]
-		if _, _, ok := policy.Check(password, names); ok {
+		if _, _, ok := policy.Check(password, names); ok || left == 0 {
 			return password
 		}
 		clear(password) // it happens to contain a short name

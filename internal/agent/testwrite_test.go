@@ -23,3 +23,9 @@ func TestRandomPasswordKeepsTheRules(t *testing.T) {
 		t.Errorf("%d characters", n)
 	}
 }
+
+func TestRandomPasswordEnds(t *testing.T) {
+	if n := len(randomPassword(directory.PasswordPolicy{MinLength: 1000}, nil)); n != directory.MaxPasswordLength {
+		t.Errorf("%d characters", n)
+	}
+}

@@ -48,6 +48,14 @@ func (a *Agent) defaults() {
 	a.Log.Level, a.Log.Format = "info", "text"
 }
 
+func (*Agent) former() map[string]string {
+	return map[string]string{"directory": `unknown key "directory"; did you mean "directories"? It is a list now: write` + `
+    directories:
+      - user: svc@domain
+        …
+  with the same keys as before, two spaces further in, and "- " before the first`}
+}
+
 func (a *Agent) check() []string {
 	var p []string
 	if u, err := url.Parse(a.Server); err != nil || u.Scheme != "https" || u.Host == "" {

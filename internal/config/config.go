@@ -25,6 +25,8 @@ type checked[T any] interface {
 	*T
 	defaults()
 	check() []string
+	// former are keys of earlier versions, each with what to write instead.
+	former() map[string]string
 }
 
 // LoadServer reads the server's configuration. environ is os.Environ's form.
@@ -57,6 +59,8 @@ type directoryFile struct {
 func (*directoryFile) defaults()       {}
 func (*directoryFile) check() []string { return nil }
 
+func (*directoryFile) former() map[string]string { return nil }
+
 func load[T any, P checked[T]](path string, environ []string) (T, error) {
 	var out T
 	k := koanf.New(".")
@@ -67,7 +71,8 @@ func load[T any, P checked[T]](path string, environ []string) (T, error) {
 		return out, fmt.Errorf("configuration file %s: %w", path, err)
 	}
 	known := keys(reflect.TypeFor[T](), "")
-	problems := append(unknown(k.Keys(), known), unknownInLists(k, reflect.TypeFor[T]())...)
+	have, problems := former(k.Keys(), P(&out).former())
+	problems = slices.Concat(problems, unknown(have, known), unknownInLists(k, reflect.TypeFor[T]()))
 	for _, e := range overlay(environ, known) {
 		if err := k.Set(e.key, e.value); err != nil {
 			problems = append(problems, fmt.Sprintf("%s in the environment: %v", e.name, err))
@@ -76,7 +81,7 @@ func load[T any, P checked[T]](path string, environ []string) (T, error) {
 	P(&out).defaults()
 	if len(problems) == 0 {
 		if err := k.Unmarshal("", &out); err != nil {
-			return out, fmt.Errorf("configuration file %s: %w", path, err)
+			return out, fmt.Errorf("configuration file %s:\n  %s", path, strings.Join(undecodable(err), "\n  "))
 		}
 		problems = P(&out).check()
 	}
@@ -154,6 +159,42 @@ func unknownInLists(k *koanf.Koanf, t reflect.Type) []string {
 		}
 	}
 	return problems
+}
+
+// undecodable says which values are of the wrong kind. The library quotes each key at the beginning of a line.
+func undecodable(err error) []string {
+	var problems []string
+	for line := range strings.Lines(err.Error()) {
+		key, what, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "'"), "' ")
+		switch {
+		case !ok:
+		case strings.Contains(strings.ToLower(what), "duration"):
+			problems = append(problems, fmt.Sprintf("%s must be a duration, such as 90m or 4320h", key))
+		default:
+			problems = append(problems, fmt.Sprintf("%s: %s", key, what))
+		}
+	}
+	if problems == nil {
+		return []string{err.Error()}
+	}
+	return problems
+}
+
+// former takes the keys of earlier versions out of have, and tells of each once what to write instead.
+func former(have []string, instead map[string]string) (rest, problems []string) {
+	told := map[string]bool{}
+	for _, key := range have {
+		top, _, _ := strings.Cut(key, ".")
+		text, ok := instead[top]
+		switch {
+		case !ok:
+			rest = append(rest, key)
+		case !told[top]:
+			told[top] = true
+			problems = append(problems, text)
+		}
+	}
+	return rest, problems
 }
 
 func unknown(have, known []string) []string {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func write(t *testing.T, text string) string {
@@ -111,4 +112,42 @@ func TestLoadDirectory(t *testing.T) {
 	wants(t, err, `did you mean "user"`)
 	_, err = LoadDirectory("ldap://dc1", write(t, "user: svc@x\n"))
 	wants(t, err, "passwords need ldaps")
+}
+
+const smallAgent = `
+server: https://p
+directories:
+  - {urls: ["ldaps://dc"], user: svc@a.example, password_file: p, organizational_units: [OU=A]}
+`
+
+// A file of version 1 is told once, and exactly, what to write.
+func TestFormerDirectoryKey(t *testing.T) {
+	_, err := LoadAgent(write(t, `
+server: https://p
+directory:
+  urls: ["ldaps://dc"]
+  user: svc@a.example
+  password_file: p
+`), nil)
+	wants(t, err, `unknown key "directory"; did you mean "directories"?`, "It is a list now", "    directories:\n      - user:")
+	if n := strings.Count(err.Error(), "unknown key"); n != 1 {
+		t.Errorf("told %d times: %v", n, err)
+	}
+}
+
+func TestDurations(t *testing.T) {
+	for text, want := range map[string]time.Duration{"": 4320 * time.Hour, "key_life: 4320h\n": 4320 * time.Hour, "key_life: 90m\n": 90 * time.Minute} {
+		if c, err := LoadAgent(write(t, smallAgent+text), nil); err != nil || c.KeyLife != want {
+			t.Errorf("%q: %v %v", text, c.KeyLife, err)
+		}
+	}
+	for _, text := range []string{"key_life: soon\n", "key_life: [1]\n", "key_life: {a: b}\n", "key_life: 0s\n", "key_life: -4h\n", "key_life: 4320\n"} {
+		_, err := LoadAgent(write(t, smallAgent+text), nil)
+		wants(t, err, "configuration file")
+		if !strings.Contains(err.Error(), "key_life must be a duration") && !strings.Contains(err.Error(), `unknown key "key_life.a"`) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	_, err := LoadAgent(write(t, smallAgent), []string{"HOMEWARD_KEY_LIFE=soon"})
+	wants(t, err, "key_life must be a duration")
 }

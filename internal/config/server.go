@@ -59,6 +59,8 @@ func (s *Server) defaults() {
 	s.Log.Level, s.Log.Format = "info", "text"
 }
 
+func (*Server) former() map[string]string { return nil }
+
 func (s *Server) check() []string {
 	var p []string
 	if u, err := url.Parse(s.BaseURL); err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {

@@ -250,7 +250,7 @@ func (l *AgentLink) Result(ctx context.Context, r protocol.Result) error {
 		return err
 	}
 	if !ack.OK {
-		return fmt.Errorf("send result: server did not take it (%s)", ack.Reason)
+		return fmt.Errorf("send result: %w (%s)", ErrNotTaken, ack.Reason)
 	}
 	return nil
 }

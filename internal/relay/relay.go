@@ -26,6 +26,8 @@ var (
 	ErrMalformed = errors.New("answer is malformed")
 	// ErrUnavailable reports that this side has no connection at the moment: nothing was sent.
 	ErrUnavailable = errors.New("relay is not connected")
+	// ErrNotTaken reports an answer that says no to what was sent.
+	ErrNotTaken = errors.New("server did not take it")
 	// ErrRefused reports that the server turned the agent away: revoked, unknown, expired or suspended.
 	ErrRefused = errors.New("server refused this agent")
 )

@@ -26,6 +26,10 @@ import (
 // File is the identity's name in the state folder.
 const File = "identity.json"
 
+// Unfinished begins the names of files that are about to replace the identity. One that is left over, because the agent
+// was killed at that moment, holds its keys and has to go.
+const Unfinished = ".identity-"
+
 // ErrNotEnrolled reports a state folder without an identity.
 var ErrNotEnrolled = errors.New("this agent isn't enrolled yet: run homeward-agent enrol with a one-time code")
 
@@ -78,6 +82,8 @@ const (
 	keepRetired = 24 * time.Hour
 	// keepCommand is how long a replaced command key is still obeyed. A server changes over within thirty days.
 	keepCommand = 35 * 24 * time.Hour
+	// maxCommandKeys bounds what a server can make an agent keep. Keys roll twice a year.
+	maxCommandKeys = 64
 )
 
 // Format keeps the keys out of every print.
@@ -150,7 +156,8 @@ func (w *wire) current(path string) bool {
 		w.CommandKeys = []commandKey{{Key: w.OldCommandKey, Pinned: made}}
 		w.OldSealKey, w.OldCommandKey, w.Version = nil, nil, wireVersion
 	}
-	return w.Version == wireVersion && w.Tenant != "" && w.JWT != "" && len(w.CommandKeys) > 0 && w.active() >= 0
+	broken := slices.ContainsFunc(w.CommandKeys, func(k commandKey) bool { return len(k.Key) != ed25519.PublicKeySize })
+	return w.Version == wireVersion && w.Tenant != "" && w.JWT != "" && len(w.CommandKeys) > 0 && !broken && w.active() >= 0
 }
 
 // active is the index of the sealing key the server uses; negative when there is none.
@@ -211,7 +218,7 @@ func (i *Identity) save() error {
 		return fmt.Errorf("store agent identity: %w", err)
 	}
 	defer clear(b)
-	tmp, err := os.CreateTemp(i.folder, ".identity-*") // mode 0600
+	tmp, err := os.CreateTemp(i.folder, Unfinished+"*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("store agent identity: %w", err)
 	}

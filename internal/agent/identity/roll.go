@@ -65,7 +65,7 @@ func (i *Identity) NextSealKey(now time.Time) (seal.PublicKey, error) {
 	return key.Public(), nil
 }
 
-// SealKeyTaken notes that the server seals to the next key from now on. Keys replaced more than a day ago go.
+// SealKeyTaken notes that the server seals to the next key from now on.
 func (i *Identity) SealKeyTaken(id seal.KeyID, now time.Time) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -85,12 +85,29 @@ func (i *Identity) SealKeyTaken(id seal.KeyID, now time.Time) error {
 		case k.Confirmed && k.Retired == 0:
 			k.Retired = protocol.MilliOf(now)
 		}
-		if k.Retired == 0 || now.Sub(k.Retired.Time()) < keepRetired {
-			kept = append(kept, k)
-		}
+		kept = append(kept, k)
 	}
+	return i.replaceSealKeys(kept)
+}
+
+// DropRetired forgets sealing keys that were replaced more than a day ago: what was sealed to them can't be opened any
+// more, by anybody.
+func (i *Identity) DropRetired(now time.Time) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	kept := slices.DeleteFunc(slices.Clone(i.w.SealKeys), func(k sealKey) bool {
+		return k.Retired != 0 && now.Sub(k.Retired.Time()) >= keepRetired
+	})
+	if len(kept) == len(i.w.SealKeys) {
+		return nil
+	}
+	return i.replaceSealKeys(kept)
+}
+
+// replaceSealKeys stores keys. The caller holds mu.
+func (i *Identity) replaceSealKeys(keys []sealKey) error {
 	before := i.w.SealKeys
-	i.w.SealKeys = kept
+	i.w.SealKeys = keys
 	if err := i.save(); err != nil {
 		i.w.SealKeys = before
 		return err
@@ -141,6 +158,9 @@ func (i *Identity) Trust(links []protocol.KeyLink, now time.Time) (bool, error) 
 	}
 	if len(next) == len(i.w.CommandKeys) {
 		return false, nil
+	}
+	if len(next) > maxCommandKeys {
+		return false, fmt.Errorf("%d command keys, more than %d: enrol this agent again", len(next), maxCommandKeys)
 	}
 	before := i.w.CommandKeys
 	i.w.CommandKeys = next

@@ -90,9 +90,9 @@ func (j *Journal) Deny(ctx context.Context, id seal.RequestID, result protocol.R
 	})
 }
 
-func (j *Journal) insert(ctx context.Context, e Entry) (existing *Entry, err error) {
-	err = j.write(ctx, func(b *bolt.Bucket) error {
-		existing = nil
+func (j *Journal) insert(ctx context.Context, e Entry) (*Entry, error) {
+	var existing *Entry // written by the writer; not read when ctx ends first
+	err := j.write(ctx, func(b *bolt.Bucket) error {
 		if old := b.Get(e.ID[:]); old != nil {
 			found, err := j.decode(old)
 			existing = &found

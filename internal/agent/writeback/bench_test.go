@@ -70,7 +70,7 @@ func BenchmarkProof(b *testing.B) {
 		u := &unresolved{guid: directory.GUID(anchor(b, p)), evidence: evidence{op: e.Operation, mark: *e.Before, since: time.Now()}}
 		start := time.Now()
 		seen, err := w.dir.Witnesses(b.Context(), u.written(u.guid), u.mark.Invocation)
-		if v := u.judge(seen, err, time.Now(), time.Minute); v.outcome != protocol.Changed {
+		if v := u.judge(seen, err, at(time.Now()), time.Minute); v.outcome != protocol.Changed {
 			b.Fatalf("%+v", v)
 		}
 		own = append(own, time.Since(start))

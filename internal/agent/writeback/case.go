@@ -1,6 +1,7 @@
 package writeback
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -48,10 +49,11 @@ func decodeCase(body []byte, asked seal.RequestID) (*protocol.Case, bool) {
 }
 
 // proveCase judges another agent's request from the directory alone. It answers Unknown without a reason while
-// it cannot tell, and never says that a request never arrived: that only its own agent knows.
-func (w *Writeback) proveCase(ctx context.Context, id seal.RequestID, c *protocol.Case) protocol.Result {
+// it cannot tell, and never says that a request never arrived: that only its own agent knows. asked is when, by its
+// own clock, the server asked.
+func (w *Writeback) proveCase(ctx context.Context, id seal.RequestID, c *protocol.Case, asked time.Time) protocol.Result {
 	stillOpen := w.result(c.Operation, id, protocol.Unknown, protocol.ReasonNone, event.OutcomeUnknown)
-	f := w.takeCase(id, c)
+	f := w.takeCase(id, c, asked)
 	if f == nil {
 		return stillOpen
 	}
@@ -61,7 +63,7 @@ func (w *Writeback) proveCase(ctx context.Context, id seal.RequestID, c *protoco
 	}
 	start := w.d.Now()
 	seen, err := w.d.Directory.Witnesses(ctx, f.written(f.guid), f.mark.Invocation)
-	v := f.judge(seen, err, w.d.Now(), w.d.Settle)
+	v := f.judge(seen, err, w.moment(), w.d.Settle)
 	if !v.decided {
 		w.putCase(f, nil)
 		return stillOpen
@@ -95,7 +97,7 @@ func (w *Writeback) tellMustChange(ctx context.Context, id seal.RequestID, v ver
 
 // takeCase returns what is known of a case so far; nil while somebody else looks at it, when too many are open, or
 // when it has no mark.
-func (w *Writeback) takeCase(id seal.RequestID, c *protocol.Case) *foreign {
+func (w *Writeback) takeCase(id seal.RequestID, c *protocol.Case, asked time.Time) *foreign {
 	if c.Mark.Invocation == "" {
 		return nil
 	}
@@ -117,8 +119,8 @@ func (w *Writeback) takeCase(id seal.RequestID, c *protocol.Case) *foreign {
 			return nil // decodeCase has seen to it
 		}
 		f = &foreign{guid: guid, evidence: evidence{
-			op: c.Operation, mark: c.Mark, since: c.Mark.At.Time(), reason: protocol.ReasonAgentLost,
-			quiet: c.Expires.Time().Add(w.d.Late), notBefore: c.NotBefore.Time(),
+			op: c.Operation, mark: c.Mark, since: cmp.Or(c.NotBefore, c.Mark.At).Time(), reason: protocol.ReasonAgentLost,
+			notBefore: c.NotBefore.Time(),
 		}}
 		w.cases[id] = f
 	}
@@ -126,6 +128,8 @@ func (w *Writeback) takeCase(id seal.RequestID, c *protocol.Case) *foreign {
 		return nil
 	}
 	f.busy, f.asked = true, now
+	// Both times are the server's: this agent's clock may be wrong.
+	f.quiet = time.Now().Add(c.Expires.Time().Add(w.d.Late).Sub(asked))
 	return f
 }
 

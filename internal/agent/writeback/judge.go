@@ -16,7 +16,18 @@ const (
 	// maxGap is how far apart two looks may be that see the same: longer, and the controller may have slept
 	// in between with the write still before it.
 	maxGap = 90 * time.Second
+	// maxDelay is how long after its request a write may have landed and still count as the request's: a controller
+	// that was frozen makes it when it wakes. Later, and it is likelier that somebody else set the password meanwhile.
+	maxDelay = 5 * time.Minute
 )
+
+// moment is when a look began. The two clocks differ: an answer of the server may set now forward or back.
+type moment struct {
+	now    time.Time // the server's clock
+	steady time.Time // never jumps; only differences count
+}
+
+func (w *Writeback) moment() moment { return moment{now: w.d.Now(), steady: time.Now()} }
 
 // evidence is what a proof starts from, and what it has seen so far.
 type evidence struct {
@@ -24,7 +35,7 @@ type evidence struct {
 	mark   protocol.Mark
 	since  time.Time       // when the request was accepted
 	reason protocol.Reason // why it is open; the reason of an outcome that stays unknown
-	quiet  time.Time       // until then whoever wrote may still be sending
+	quiet  time.Time       // until then whoever wrote may still be sending; by the steady clock
 	// notBefore is when the request was issued, for a mark that is older than that; zero: the mark is the request's own.
 	notBefore time.Time
 	preceding uint32 // writes between the mark and the request: somebody else's
@@ -63,30 +74,30 @@ type verdict struct {
 
 // judge compares what the witnesses hold with what the written controller held before; see the package
 // documentation. err is that of asking them.
-func (e *evidence) judge(seen []activedirectory.Account, err error, now time.Time, settle time.Duration) verdict {
+func (e *evidence) judge(seen []activedirectory.Account, err error, at moment, settle time.Duration) verdict {
 	if activedirectory.ReasonOf(err) == protocol.ReasonNotFound {
 		e.unchanged = sighted{}
-		if e.missing.again(now, settle) {
+		if e.missing.again(at.steady, settle) {
 			return verdict{decided: true, outcome: protocol.Unknown, reason: protocol.ReasonNotFound, detail: "the account can't be found any more: it was deleted, or the agent may not read it"}
 		}
 		return verdict{}
 	}
 	e.missing = sighted{}
-	e.advance(seen, now)
-	v := e.compare(seen)
+	e.advance(seen, at.now)
+	v := e.compare(seen, at.now)
 	if v.decided {
 		return v
 	}
-	if now.Sub(e.since) > giveUpAfter {
+	if at.now.Sub(e.since) > giveUpAfter {
 		return verdict{decided: true, outcome: protocol.Unknown, reason: e.reason, detail: "the controller the write went to has not answered for a day"}
 	}
 	// Another controller may simply not have heard of the write yet.
 	home, ok := e.home(seen)
-	if !ok || now.Before(e.quiet) {
+	if !ok || at.steady.Before(e.quiet) {
 		e.unchanged = sighted{}
 		return verdict{}
 	}
-	if !e.unchanged.again(now, settle) {
+	if !e.unchanged.again(at.steady, settle) {
 		return verdict{}
 	}
 	detail := fmt.Sprintf("%s still holds what it held before the write, version %d", home.DC.Host, home.Password.Number)
@@ -126,17 +137,21 @@ func (e *evidence) home(seen []activedirectory.Account) (activedirectory.Account
 }
 
 // compare decides where one look is enough.
-func (e *evidence) compare(seen []activedirectory.Account) verdict {
+func (e *evidence) compare(seen []activedirectory.Account, now time.Time) verdict {
 	if e.op == protocol.Unlock {
 		return e.compareLock(seen)
 	}
-	var ours verdict
+	var found verdict
 	for _, a := range seen {
 		n, here := a.Password.Number, a.DC.Invocation.Hex() == e.mark.Invocation
-		switch {
-		case n == e.version()+1 && a.Password.Origin.Hex() == e.mark.Invocation:
-			if !ours.decided || here {
-				ours = verdict{decided: true, outcome: protocol.Changed, account: a, detail: fmt.Sprintf("unicodePwd went from version %d to %d on %s at %s",
+		switch ours := n == e.version()+1 && a.Password.Origin.Hex() == e.mark.Invocation; {
+		case ours && e.delay(a, now) > maxDelay:
+			return verdict{decided: true, outcome: protocol.Unknown, reason: e.reason, detail: fmt.Sprintf(
+				"unicodePwd was set on %s at %s, long after this request: by a controller that was frozen, or by somebody else",
+				e.mark.DC, a.Password.At.Format(time.RFC3339))}
+		case ours:
+			if !found.decided || here {
+				found = verdict{decided: true, outcome: protocol.Changed, account: a, detail: fmt.Sprintf("unicodePwd went from version %d to %d on %s at %s",
 					e.version(), n, e.mark.DC, a.Password.At.Format(time.RFC3339))}
 			}
 		case n > e.version():
@@ -149,7 +164,13 @@ func (e *evidence) compare(seen []activedirectory.Account) verdict {
 				e.version(), n, a.DC.Host)}
 		}
 	}
-	return ours
+	return found
+}
+
+// delay is how long after its request a write was made, without trust in any two clocks showing the same: how old the
+// request is, less how old the write is by its controller's clock.
+func (e *evidence) delay(a activedirectory.Account, now time.Time) time.Duration {
+	return now.Sub(e.since) - a.At.Add(a.DC.Offset).Sub(a.Password.At)
 }
 
 // compareLock believes the controller that was written; without it, all that answered.

@@ -51,7 +51,7 @@ func TestJudge(t *testing.T) {
 				if tt.err == nil {
 					seen = append(seen, tt.a)
 				}
-				v = u.judge(seen, tt.err, start.Add(time.Duration(i+1)*5*time.Second), 15*time.Second)
+				v = u.judge(seen, tt.err, at(start.Add(time.Duration(i+1)*5*time.Second)), 15*time.Second)
 				if v.decided && i < tt.looks-1 {
 					t.Fatalf("decided at look %d", i+1)
 				}
@@ -68,11 +68,11 @@ func TestJudgeUnlock(t *testing.T) {
 	u := &evidence{op: protocol.Unlock, since: start, mark: protocol.Mark{Invocation: guid{}.Hex(), Locked: true}}
 	locked := []activedirectory.Account{{Computed: 0x10}}
 	for i, want := range []bool{false, false, false, true} {
-		if v := u.judge(locked, nil, start.Add(time.Duration(i)*5*time.Second), 15*time.Second); v.decided != want {
+		if v := u.judge(locked, nil, at(start.Add(time.Duration(i)*5*time.Second)), 15*time.Second); v.decided != want {
 			t.Errorf("look %d: %+v", i, v)
 		}
 	}
-	if v := u.judge([]activedirectory.Account{{}}, nil, start, time.Second); v.outcome != protocol.Changed {
+	if v := u.judge([]activedirectory.Account{{}}, nil, at(start), time.Second); v.outcome != protocol.Changed {
 		t.Errorf("not locked any more: %+v", v)
 	}
 }
@@ -103,7 +103,7 @@ func TestJudgeTwoWitnesses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, seen := range [][]activedirectory.Account{{tt.home, tt.pdc}, {tt.pdc, tt.home}} {
 				e := &evidence{op: protocol.Reset, since: start, mark: protocol.Mark{Invocation: here, Version: 7}}
-				if v := e.judge(seen, nil, start, time.Minute); v.outcome != tt.outcome {
+				if v := e.judge(seen, nil, at(start), time.Minute); v.outcome != tt.outcome {
 					t.Errorf("got %+v", v)
 				}
 			}
@@ -119,17 +119,65 @@ func TestJudgeWaits(t *testing.T) {
 	mark := protocol.Mark{Invocation: guid{}.Hex()}
 	apart := &evidence{op: protocol.Reset, mark: mark, since: start}
 	for i := range 5 {
-		if v := apart.judge(same, nil, start.Add(time.Duration(i)*(maxGap+time.Second)), 15*time.Second); v.decided {
+		if v := apart.judge(same, nil, at(start.Add(time.Duration(i)*(maxGap+time.Second))), 15*time.Second); v.decided {
 			t.Errorf("look %d decided: %+v", i, v)
 		}
 	}
 	quiet := &evidence{op: protocol.Reset, mark: mark, since: start, quiet: start.Add(time.Minute)}
 	for s := range 75 {
-		if v := quiet.judge(same, nil, start.Add(time.Duration(s)*time.Second), 15*time.Second); v.decided {
+		if v := quiet.judge(same, nil, at(start.Add(time.Duration(s)*time.Second)), 15*time.Second); v.decided {
 			t.Errorf("decided after %d s: %+v", s, v)
 		}
 	}
-	if v := quiet.judge(same, nil, start.Add(75*time.Second), 15*time.Second); v.reason != protocol.ReasonNotWritten {
+	if v := quiet.judge(same, nil, at(start.Add(75*time.Second)), 15*time.Second); v.reason != protocol.ReasonNotWritten {
+		t.Errorf("got %+v", v)
+	}
+}
+
+// at is a moment by clocks that agree.
+func at(t time.Time) moment { return moment{t, t} }
+
+// A write that landed long after its request is not believed to be the request's, whatever the clocks show.
+func TestJudgeLateWrite(t *testing.T) {
+	const here = "11111111111111111111111111111111"
+	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name    string
+		after   time.Duration // from the request to the write
+		offset  time.Duration // of the controller's clock
+		outcome protocol.Outcome
+	}{
+		{"at once", 0, 0, protocol.Changed},
+		{"a frozen controller woke", maxDelay - time.Second, 0, protocol.Changed},
+		{"too late", maxDelay + time.Second, 0, protocol.Unknown},
+		{"at once, by a clock an hour ahead", 0, time.Hour, protocol.Changed},
+		{"too late, by a clock an hour behind", maxDelay + time.Second, -time.Hour, protocol.Unknown},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			looked := start.Add(2 * time.Hour)
+			a := activedirectory.Account{At: looked}
+			a.DC.Invocation, a.DC.Offset = mustGUID(t, here), tt.offset
+			a.Password.Number, a.Password.Origin, a.Password.At = 8, a.DC.Invocation, start.Add(tt.after+tt.offset)
+			e := &evidence{op: protocol.Reset, since: start, mark: protocol.Mark{Invocation: here, Version: 7}}
+			if v := e.judge([]activedirectory.Account{a}, nil, at(looked), time.Minute); !v.decided || v.outcome != tt.outcome {
+				t.Errorf("got %+v", v)
+			}
+		})
+	}
+}
+
+// An answer of the server that sets the agent's clock forward does not make looks that are a moment apart settle.
+func TestJudgeClockSetForward(t *testing.T) {
+	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	same := []activedirectory.Account{{}}
+	e := &evidence{op: protocol.Reset, since: start, quiet: start.Add(10 * time.Second), mark: protocol.Mark{Invocation: guid{}.Hex()}}
+	for i := range 25 {
+		m := moment{now: start.Add(time.Duration(i) * time.Minute), steady: start.Add(time.Duration(i) * time.Second)}
+		if v := e.judge(same, nil, m, 15*time.Second); v.decided {
+			t.Fatalf("decided after %d s: %+v", i, v)
+		}
+	}
+	if v := e.judge(same, nil, at(start.Add(25*time.Second)), 15*time.Second); v.reason != protocol.ReasonNotWritten {
 		t.Errorf("got %+v", v)
 	}
 }
@@ -157,15 +205,15 @@ func TestJudgeWithAnOlderMark(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			e := &evidence{op: protocol.Reset, since: start, mark: protocol.Mark{Invocation: home, Version: 7}, notBefore: start}
-			if v := e.judge(tt.seen, nil, start.Add(time.Minute), time.Hour); v.outcome != tt.outcome {
+			if v := e.judge(tt.seen, nil, at(start.Add(time.Minute)), time.Hour); v.outcome != tt.outcome {
 				t.Errorf("got %+v", v)
 			}
 		})
 	}
 	// After the helpdesk's write comes the request's own.
 	e := &evidence{op: protocol.Reset, since: start, mark: protocol.Mark{Invocation: home, Version: 7}, notBefore: start}
-	e.judge(look(8, -time.Minute, 0), nil, start.Add(time.Minute), time.Hour)
-	if v := e.judge(look(9, 5*time.Second, 0), nil, start.Add(time.Minute), time.Hour); v.outcome != protocol.Changed {
+	e.judge(look(8, -time.Minute, 0), nil, at(start.Add(time.Minute)), time.Hour)
+	if v := e.judge(look(9, 5*time.Second, 0), nil, at(start.Add(time.Minute)), time.Hour); v.outcome != protocol.Changed {
 		t.Errorf("got %+v", v)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"homeward/internal/seal"
 )
 
-// secondWithin is how long after its reset's confirmation an AdminReset's second write is tried: an operator waits
-// to hear of it.
+// secondWithin is how long after its request was accepted an AdminReset's second write is tried: an operator waits to
+// hear of it.
 const secondWithin = 25 * time.Second
 
 // unresolved is a request whose write was sent, or may have been, without an answer.
@@ -44,7 +44,7 @@ func (w *Writeback) Recover(ctx context.Context) error {
 			w.unresolved[e.ID] = &unresolved{
 				evidence: evidence{
 					op: e.Operation, mark: *e.Before, since: e.AcceptedAt.Time(), reason: protocol.ReasonAgentLost,
-					quiet: w.d.Now().Add(w.d.Late),
+					quiet: time.Now().Add(w.d.Late),
 				},
 				guid: guid, confirmed: e.Confirmed, hops: []protocol.Hop{{Name: "accepted", At: e.AcceptedAt}},
 			}
@@ -127,7 +127,7 @@ func (w *Writeback) lookAgain(ctx context.Context, id seal.RequestID) (protocol.
 	defer func() { w.put(id, decided) }()
 	start := w.d.Now()
 	seen, err := w.d.Directory.Witnesses(ctx, u.written(u.guid), u.mark.Invocation)
-	v := u.judge(seen, err, w.d.Now(), w.d.Settle)
+	v := u.judge(seen, err, w.moment(), w.d.Settle)
 	result, decided := w.proven(ctx, id, u, v)
 	if !decided {
 		return protocol.Result{}, false
@@ -157,20 +157,25 @@ func (w *Writeback) proven(ctx context.Context, id seal.RequestID, u *unresolved
 	return result, w.complete(ctx, id, u, v, &result)
 }
 
-// complete finds out whether the second write of an AdminReset arrived, and makes it if not. That does no harm
-// when it arrived after all, and the verdict shows that nobody else has set the password since. v may be undecided.
+// complete finds out whether the second write of an AdminReset arrived, and makes it if not and the operator still
+// waits. That does no harm when it arrived after all, and the verdict shows that nobody else has set the password
+// since. v may be undecided.
 func (w *Writeback) complete(ctx context.Context, id seal.RequestID, u *unresolved, v verdict, result *protocol.Result) bool {
 	switch {
 	case v.decided && v.account.MustChange:
 		w.setMustChange(ctx, id, result, protocol.MustChangeSet)
 		return true
-	case v.decided && w.mustChange(ctx, id, v.account, result):
-		return true
-	case ctx.Err() == nil && w.d.Now().Sub(u.since) > secondWithin:
-		w.setMustChange(ctx, id, result, protocol.MustChangeUnknown)
-		return true
+	case w.d.Now().Sub(u.since) <= secondWithin:
+		return v.decided && w.mustChange(ctx, id, v.account, result)
+	case ctx.Err() != nil:
+		return false
 	}
-	return false
+	// The operator has been told something by now, and acts on it: a flag set behind their back would be worse.
+	if v.decided {
+		result.Detail += "; it need not be changed at the next sign-in as " + v.account.DC.Host + " sees it now"
+	}
+	w.setMustChange(ctx, id, result, protocol.MustChangeUnknown)
+	return true
 }
 
 // verdictResult is the result of a request whose fate the directory told.

@@ -108,7 +108,7 @@ func (w *Writeback) withReason(ctx context.Context, r *request, out *protocol.Pe
 func (w *Writeback) prove(ctx context.Context, r *request) protocol.Result {
 	known, err := w.d.Journal.Get(r.asked)
 	if r.about != nil && w.foreign(known, err, r.about) {
-		return w.proveCase(ctx, r.asked, r.about)
+		return w.proveCase(ctx, r.asked, r.about, r.header.Issued)
 	}
 	if errors.Is(err, journal.ErrUnknown) {
 		never := w.result(protocol.Prove, r.asked, protocol.Failed, protocol.ReasonNeverArrived, event.OutcomeProven)

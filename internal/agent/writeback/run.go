@@ -2,6 +2,7 @@ package writeback
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -15,7 +16,7 @@ import (
 )
 
 const (
-	resendFirst, resendMost = time.Second, time.Minute
+	resendFirst, resendMost = time.Second, 15 * time.Second
 	proveFirst, proveMost   = 250 * time.Millisecond, 5 * time.Second
 	pruneEvery              = time.Hour
 )
@@ -70,7 +71,8 @@ func (w *Writeback) proveOpen(ctx context.Context) (left bool) {
 	return len(w.openRequests()) > 0
 }
 
-// resend publishes every result that is not acknowledged, and reports whether some are left.
+// resend publishes every result that is not acknowledged, and reports whether some are left. One that the server
+// doesn't take keeps none of the others back.
 func (w *Writeback) resend(ctx context.Context) (left bool) {
 	left = w.store(ctx)
 	waiting, err := w.d.Journal.Unacknowledged()
@@ -85,7 +87,11 @@ func (w *Writeback) resend(ctx context.Context) (left bool) {
 		}
 		if err := w.d.Publish(ctx, *e.Result); err != nil {
 			w.log(ctx, slog.LevelDebug, event.RelayError, e.Operation, e.ID, slog.Any("error", fmt.Errorf("publish again: %w", err)))
-			return true // the others would fail the same way
+			left = true
+			if !errors.Is(err, ErrNotTaken) {
+				return true // the others would fail the same way
+			}
+			continue
 		}
 		if err := w.d.Journal.Acknowledged(ctx, e.ID); err != nil {
 			w.log(ctx, slog.LevelError, event.StateError, e.Operation, e.ID, slog.Any("error", err))

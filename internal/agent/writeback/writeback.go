@@ -17,8 +17,8 @@
 // controller that was frozen may still have it before it when it wakes. Anything else (two more, one that was
 // made at another controller, fewer than before) means that somebody else has set the password as well, or
 // that the controller was restored; the outcome stays unknown, because no one can say which password holds.
-// Where somebody else sets the password at the same controller within the moment between the look and a write
-// that never arrived, that counts as ours.
+// Where somebody else sets the password at the same controller within five minutes of a request whose write never
+// arrived, that counts as ours; later, the outcome stays unknown.
 //
 // Another agent judges by the mark in the same way. Where nobody heard that the request was accepted, the server gives
 // it an older mark, noted with the page, and when the request was issued: writes before that are somebody else's. If the chosen controller could not be reached and another
@@ -61,6 +61,9 @@ type Keyring interface {
 	SealKey(id seal.KeyID) (seal.PrivateKey, bool)
 }
 
+// ErrNotTaken reports a result that the server was given and did not take.
+var ErrNotTaken = errors.New("the server did not take the result")
+
 // Deps is what a Writeback works with. All fields without a default are needed.
 type Deps struct {
 	Directory Directory
@@ -72,7 +75,8 @@ type Deps struct {
 	Agent       string           // the agent's public nkey, named in every answer
 	Now         func() time.Time // corrected to the server's clock; nil is time.Now
 	Logger      *slog.Logger
-	// Publish sends a result to the server and returns nil once the server has acknowledged it.
+	// Publish sends a result to the server and returns nil once the server has acknowledged it. ErrNotTaken says that
+	// the server answered and doesn't want this one now; any other error that it can't be reached.
 	Publish func(context.Context, protocol.Result) error
 
 	// Settle is how long "not written" must have been seen before it is believed: a controller may still
