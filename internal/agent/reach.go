@@ -29,22 +29,24 @@ func LookAtPortal(ctx context.Context, c config.Agent) (Portal, error) {
 		return Portal{}, err
 	}
 	p := Portal{Trip: resp.trip}
-	if resp.TLS == nil || len(resp.TLS.PeerCertificates) == 0 {
+	if resp.tls == nil || len(resp.tls.PeerCertificates) == 0 {
 		return p, errors.New("the portal answered without TLS")
 	}
-	if resp.StatusCode != http.StatusOK {
-		return p, fmt.Errorf("%s answers with HTTP status %d: check that server names the portal, and that it works", c.Server, resp.StatusCode)
+	if resp.status != http.StatusOK {
+		return p, fmt.Errorf("%s answers with HTTP status %d: check that server names the portal, and that it works", c.Server, resp.status)
 	}
-	p.TLS, p.NotAfter = tls.VersionName(resp.TLS.Version), resp.TLS.PeerCertificates[0].NotAfter
+	p.TLS, p.NotAfter = tls.VersionName(resp.tls.Version), resp.tls.PeerCertificates[0].NotAfter
 	p.Offset, err = resp.offset()
 	return p, err
 }
 
 // answer is what the portal said to one small request, without its body.
 type answer struct {
-	*http.Response
-	sent time.Time
-	trip time.Duration
+	status int
+	header http.Header
+	tls    *tls.ConnectionState
+	sent   time.Time
+	trip   time.Duration
 }
 
 // ask makes one small request to the portal at server.
@@ -61,17 +63,18 @@ func ask(ctx context.Context, c config.Agent, server string) (answer, error) {
 		return answer{}, fmt.Errorf("portal's address: %w", err)
 	}
 	a := answer{sent: time.Now()}
-	if a.Response, err = client.Do(req); err != nil {
+	resp, err := client.Do(req)
+	if err != nil {
 		return answer{}, fmt.Errorf("%s: %w", server, unwrapURL(err))
 	}
-	_ = a.Body.Close()
-	a.trip = time.Since(a.sent)
+	_ = resp.Body.Close()
+	a.status, a.header, a.tls, a.trip = resp.StatusCode, resp.Header, resp.TLS, time.Since(a.sent)
 	return a, nil
 }
 
 // offset is how far the portal's clock is ahead of this machine's, within a second.
 func (a answer) offset() (time.Duration, error) {
-	at, err := http.ParseTime(a.Header.Get("Date"))
+	at, err := http.ParseTime(a.header.Get("Date"))
 	if err != nil {
 		return 0, fmt.Errorf("the portal's clock: %w", err)
 	}
