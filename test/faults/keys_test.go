@@ -12,7 +12,7 @@ func TestKeysRollUnnoticed(t *testing.T) {
 	t.Parallel()
 	first := map[string]bool{}
 	s := brew(t, demo.Options{Edit: func(agent map[string]any) { agent["key_life"] = "1s" }})
-	s.run(2*count(), func(s *storm) {
+	s.run(count(), func(s *storm) {
 		s.thrice(func() {
 			agents, err := s.Store.Agents(t.Context(), demo.TenantID)
 			s.must(err)

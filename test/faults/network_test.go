@@ -76,7 +76,7 @@ func wires(t *testing.T, fault func(*wired, ...*dctest.Wire)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := brewWired(t)
-			w.run(2*count(), func(*storm) { fault(w, pick(w)...) })
+			w.run(count(), func(*storm) { fault(w, pick(w)...) })
 			w.verdict()
 		})
 	}
@@ -86,7 +86,7 @@ func wires(t *testing.T, fault func(*wired, ...*dctest.Wire)) {
 func TestBlackHole(t *testing.T) {
 	wires(t, func(w *wired, broken ...*dctest.Wire) {
 		for i := range int64(2) {
-			w.reached((i + 1) * int64(count()) / 3)
+			w.reached((i + 1) * int64(count()) / 6)
 			for _, b := range broken {
 				b.BlackHole()
 			}
@@ -103,7 +103,7 @@ func TestBlackHole(t *testing.T) {
 func TestStall(t *testing.T) {
 	wires(t, func(w *wired, broken ...*dctest.Wire) {
 		for i := range int64(2) {
-			w.reached((i + 1) * int64(count()) / 3)
+			w.reached((i + 1) * int64(count()) / 6)
 			for _, b := range broken {
 				b.Hold()
 			}
@@ -119,7 +119,7 @@ func TestStall(t *testing.T) {
 func TestAnswersLost(t *testing.T) {
 	wires(t, func(w *wired, broken ...*dctest.Wire) {
 		for i := range int64(2) {
-			w.reached((i + 1) * int64(count()) / 3)
+			w.reached((i + 1) * int64(count()) / 6)
 			for _, b := range broken {
 				b.LoseAnswers()
 			}
@@ -150,9 +150,9 @@ func TestCablePulled(t *testing.T) {
 	}
 	command := cable.Command(t.Context(), "agent").Args
 	w := brewBehind(t, network.Host(), command[:len(command)-1]...)
-	w.run(2*count(), func(*storm) {
+	w.run(count(), func(*storm) {
 		for i := range int64(2) {
-			w.reached((i + 1) * int64(count()) / 3)
+			w.reached((i + 1) * int64(count()) / 6)
 			w.must(cable.Unplug(t.Context()))
 			w.stay(6 * time.Second)
 			w.must(cable.Plug(t.Context()))

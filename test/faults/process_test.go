@@ -13,7 +13,7 @@ import (
 // thrice lets a fault happen three times in a storm: at a quarter, the half and three quarters of the resets.
 func (s *storm) thrice(fault func()) {
 	for i := range int64(3) {
-		s.reached((i + 1) * int64(count()) / 4)
+		s.reached((i + 1) * int64(count()) / 8)
 		fault()
 	}
 }
@@ -28,7 +28,7 @@ func (s *storm) must(err error) {
 func TestAgentKilled(t *testing.T) {
 	t.Parallel()
 	s := brew(t, demo.Options{})
-	s.run(2*count(), func(s *storm) {
+	s.run(count(), func(s *storm) {
 		s.thrice(func() {
 			s.must(s.Agent.Kill())
 			s.must(s.StartAgent(t.Context()))
@@ -45,8 +45,8 @@ func TestAgentKilledForGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := s.firstAgent()
-	s.run(2*count(), func(s *storm) {
-		s.reached(int64(count()) / 3)
+	s.run(count(), func(s *storm) {
+		s.reached(int64(count()) / 6)
 		s.catch(first)
 		s.must(s.Agent.Kill())
 	})
@@ -85,7 +85,7 @@ func (s *storm) catch(agent string) {
 func TestServerKilled(t *testing.T) {
 	t.Parallel()
 	s := brew(t, demo.Options{})
-	s.run(2*count(), func(s *storm) {
+	s.run(count(), func(s *storm) {
 		s.thrice(func() {
 			s.must(s.Server.Kill())
 			began := time.Now()
@@ -99,7 +99,7 @@ func TestServerKilled(t *testing.T) {
 func TestDirectoryKilled(t *testing.T) {
 	t.Parallel()
 	s := brew(t, demo.Options{})
-	s.run(2*count(), func(s *storm) {
+	s.run(count(), func(s *storm) {
 		s.thrice(func() {
 			s.must(s.DC.Kill())
 			s.must(s.DC.Restart(t.Context()))
@@ -112,7 +112,7 @@ func TestDirectoryKilled(t *testing.T) {
 func TestAgentAndDirectoryKilled(t *testing.T) {
 	t.Parallel()
 	s := brew(t, demo.Options{})
-	s.run(2*count(), func(s *storm) {
+	s.run(count(), func(s *storm) {
 		s.thrice(func() {
 			s.must(s.DC.Kill())
 			s.must(s.Agent.Kill())

@@ -32,7 +32,7 @@ func TestJournalDiskFull(t *testing.T) {
 	})
 	s := brew(t, demo.Options{Dir: dir})
 	var full []error
-	s.run(2*count(), func(s *storm) {
+	s.run(count(), func(s *storm) {
 		s.thrice(func() {
 			before := s.complaints()
 			full = append(full, fill(filepath.Join(state, "filler")))
@@ -101,9 +101,9 @@ func TestDirectoryAnswersLate(t *testing.T) {
 	}
 	s := brew(t, demo.Options{Lab: lab.Options{PasswordFilter: script}})
 	late := filepath.Join(s.DC.Dir(), "late")
-	s.run(2*count(), func(s *storm) {
+	s.run(count(), func(s *storm) {
 		for i := range int64(2) {
-			s.reached((i + 1) * int64(count()) / 3)
+			s.reached((i + 1) * int64(count()) / 6)
 			s.must(os.WriteFile(late, nil, 0o666))
 			s.stay(time.Second)
 			s.must(os.Remove(late))
@@ -116,8 +116,8 @@ func TestDirectoryAnswersLate(t *testing.T) {
 func TestDirectoryFrozen(t *testing.T) {
 	t.Parallel()
 	s := brew(t, demo.Options{})
-	s.run(2*count(), func(s *storm) {
-		s.reached(int64(count()) / 2)
+	s.run(count(), func(s *storm) {
+		s.reached(int64(count()) / 4)
 		s.must(s.DC.Pause())
 		s.stay(12 * time.Second)
 		s.must(s.DC.Resume())
