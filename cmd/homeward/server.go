@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"os"
@@ -263,10 +264,16 @@ type configCheck struct{ file }
 
 // Run implements the verb.
 func (v *configCheck) Run(s command.Streams) error {
-	if _, err := v.load(); err != nil {
+	c, err := v.load()
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(s.Out, "Configuration is right.")
+	if c.Cert != "" {
+		if _, err := tls.LoadX509KeyPair(c.Cert, c.Key); err != nil {
+			return fmt.Errorf("cert and key: %w", err)
+		}
+	}
+	_, err = fmt.Fprintln(s.Out, "Configuration is right.")
 	return err
 }
 

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -65,7 +66,7 @@ func ask(ctx context.Context, c config.Agent, server string) (answer, error) {
 	a := answer{sent: time.Now()}
 	resp, err := client.Do(req)
 	if err != nil {
-		return answer{}, fmt.Errorf("%s: %w", server, unwrapURL(err))
+		return answer{}, fmt.Errorf("%s: %w%s", server, unwrapURL(err), advice(err))
 	}
 	_ = resp.Body.Close()
 	a.status, a.header, a.tls, a.trip = resp.StatusCode, resp.Header, resp.TLS, time.Since(a.sent)
@@ -80,6 +81,14 @@ func (a answer) offset() (time.Duration, error) {
 	}
 	// The header has whole seconds: half of one is what is missing on average.
 	return at.Add(500 * time.Millisecond).Sub(a.sent.Add(a.trip / 2)), nil
+}
+
+// advice says what to do where the error itself doesn't.
+func advice(err error) string {
+	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
+		return "; if the portal has a private certificate authority, name its root certificate (PEM) in ca_file"
+	}
+	return ""
 }
 
 // Precheck walks the whole way to the relay once.

@@ -126,6 +126,11 @@ func (d *Directory) check(at string) []string {
 	if len(d.Units) == 0 {
 		p = append(p, at+"organizational_units is missing: the DNs of the units whose people may use the portal")
 	}
+	for _, u := range d.Units {
+		if !strings.Contains(u, "=") {
+			p = append(p, fmt.Sprintf("%sorganizational_units holds %q: name a DN, such as OU=Sales,DC=corp,DC=contoso,DC=com", at, u))
+		}
+	}
 	return p
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -65,6 +66,9 @@ func (s *Server) check() []string {
 	var p []string
 	if u, err := url.Parse(s.BaseURL); err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
 		p = append(p, "base_url must be https://NAME without a path: it is the address people open")
+	}
+	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
+		p = append(p, fmt.Sprintf("listen is %q: it must be host:port or :port, such as :443", s.Listen))
 	}
 	if (s.Cert == "") != (s.Key == "") {
 		p = append(p, "cert and key go together: give both, or neither behind a TLS-terminating proxy")

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"time"
 
@@ -19,11 +20,15 @@ const (
 	relayWithin   = 2 * time.Second
 )
 
-// control answers operators until ctx ends. Without its socket people are served all the same.
+// control answers operators until ctx ends. Without its socket people are served all the same, unless another server
+// holds the state folder: two would answer for each other's agents.
 func (s *Server) control(ctx context.Context) error {
 	path := control.Path(s.config.State)
 	l, err := control.Listen(ctx, path)
-	if err != nil {
+	switch {
+	case errors.Is(err, control.ErrServed):
+		return err
+	case err != nil:
 		s.log.Error("operators can't reach this server by homeward status, agent drain and the like", "error", err)
 		<-ctx.Done()
 		return ctx.Err()

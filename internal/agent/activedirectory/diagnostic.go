@@ -1,6 +1,7 @@
 package activedirectory
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"strings"
@@ -30,6 +31,17 @@ func (e *Error) Error() string {
 		text += ": " + e.err.Error()
 	}
 	return text
+}
+
+// Words is an error for people: without the reason's code, which programs read, without what closing a broken
+// connection said, and without the library's words where ours have told the same.
+func Words(err error) string {
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	if e, ok := errors.AsType[*Error](err); ok {
+		text = strings.Replace(text, " ("+string(e.Reason)+")", "", 1)
+		text, _, _ = strings.Cut(text, ": tls: failed to verify certificate")
+	}
+	return strings.ReplaceAll(text, context.DeadlineExceeded.Error(), "no answer in time")
 }
 
 // Unwrap returns the cause.

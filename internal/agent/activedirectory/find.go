@@ -39,6 +39,11 @@ func (d *Directory) Find(ctx context.Context, name string) (directory.GUID, erro
 	return guid, wrap("find the account", err)
 }
 
+// Exists is nil when an OU is there and may be read; otherwise an *Error that names it.
+func (d *Directory) Exists(ctx context.Context, unit string) error {
+	return d.read(ctx, func(c *conn) error { return c.exists(unit) })
+}
+
 // DN returns where the object with this objectGUID is.
 func (d *Directory) DN(ctx context.Context, guid directory.GUID) (string, error) {
 	var dn string

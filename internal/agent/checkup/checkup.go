@@ -7,11 +7,9 @@ package checkup
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"homeward/internal/agent/activedirectory"
@@ -88,14 +86,7 @@ func found(s doctor.Status, format string, args ...any) []doctor.Finding {
 // failure is an error as a finding.
 func failure(err error) []doctor.Finding { return found(doctor.Fail, "%s", words(err)) }
 
-// words is an error without its reason code, which programs read, and without what closing a broken connection said.
-func words(err error) string {
-	text, _, _ := strings.Cut(err.Error(), "\n")
-	if e, ok := errors.AsType[*activedirectory.Error](err); ok {
-		text = strings.Replace(text, " ("+string(e.Reason)+")", "", 1)
-	}
-	return strings.ReplaceAll(text, context.DeadlineExceeded.Error(), "no answer in time")
-}
+func words(err error) string { return activedirectory.Words(err) }
 
 const day = 24 * time.Hour
 

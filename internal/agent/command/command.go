@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"homeward/internal/agent"
 	"homeward/internal/agent/activedirectory"
@@ -132,8 +133,8 @@ func (c *Check) Run(ctx context.Context, s Streams) error {
 		return err
 	}
 	for _, state := range states {
-		_, err = fmt.Fprintf(s.Out, "%s of %s can be written: it answers, accepts the service account and enforces password policy on resets.\nIts clock is %v from this machine's.\n",
-			state.DC, state.Domain, state.Offset.Abs())
+		_, err = fmt.Fprintf(s.Out, "%s of %s can be written: it answers, accepts the service account and enforces password policy on resets.\nIts clock is within %v of this machine's.\n",
+			state.DC, state.Domain, state.Offset.Abs().Truncate(time.Second)+time.Second)
 		if err != nil {
 			return err
 		}
@@ -151,10 +152,34 @@ func look(ctx context.Context, c config.Agent) ([]activedirectory.State, error) 
 	var states []activedirectory.State
 	for i, d := range dirs.List() {
 		state, err := d.Check(ctx)
+		if err == nil {
+			err = exist(ctx, d, c.Directories[i])
+		}
 		if err != nil {
-			return nil, fmt.Errorf("directories[%d]: %w", i, err)
+			return nil, fmt.Errorf("directories[%d]: %s", i, activedirectory.Words(err))
+		}
+		for j, other := range states {
+			if other.Domain == state.Domain {
+				return nil, fmt.Errorf("directories[%d] and directories[%d] are both %s: put its OUs and controllers into one entry", j, i, state.Domain)
+			}
 		}
 		states = append(states, state)
 	}
 	return states, nil
+}
+
+// exist checks what a directory's entry names.
+func exist(ctx context.Context, d *activedirectory.Directory, c config.Directory) error {
+	for _, u := range c.Units {
+		if err := d.Exists(ctx, u); err != nil {
+			return err
+		}
+	}
+	if c.TestAccount == "" {
+		return nil
+	}
+	if _, err := d.Find(ctx, c.TestAccount); err != nil {
+		return fmt.Errorf("test_account: %w", err)
+	}
+	return nil
 }

@@ -20,7 +20,10 @@ const (
 	answerWithin  = 3 * time.Minute // an operator's reset waits for its outcome
 )
 
-// Listen makes the socket. A file that a dead server left is replaced; a living one is an error.
+// ErrServed reports that another server is alive.
+var ErrServed = errors.New("another server runs with this state folder: give each its own")
+
+// Listen makes the socket. A file that a dead server left is replaced; a living one is ErrServed.
 func Listen(ctx context.Context, path string) (net.Listener, error) {
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("control socket %s: the path is longer than %d bytes: choose a shorter state folder", path, maxSocketPath)
@@ -29,7 +32,7 @@ func Listen(ctx context.Context, path string) (net.Listener, error) {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	if c, err := (&net.Dialer{Timeout: dialWithin}).DialContext(ctx, "unix", path); err == nil {
-		return nil, errors.Join(fmt.Errorf("control socket %s: another server runs with this state folder", path), c.Close())
+		return nil, errors.Join(fmt.Errorf("%w: %s answers", ErrServed, path), c.Close())
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("control socket: %w", err)
