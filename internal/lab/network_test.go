@@ -89,22 +89,22 @@ func TestCommandBehindACable(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, port, _ := strings.Cut(wire.Addr(), ":")
-	connect := func(to string) error {
+	connect := func(to, within string) error {
 		script := fmt.Sprintf("exec 3<>/dev/tcp/%s", strings.ReplaceAll(to, ":", "/"))
-		return cable.Command(t.Context(), "timeout", "1", "bash", "-c", script).Run()
+		return cable.Command(t.Context(), "timeout", within, "bash", "-c", script).Run()
 	}
-	if err := connect(network.Host() + ":" + port); err != nil {
+	if err := connect(network.Host()+":"+port, "20"); err != nil {
 		t.Errorf("a wire at the host's end: %v", err)
 	}
-	if err := connect(dc.Addr() + ":636"); err == nil {
+	if err := connect(dc.Addr()+":636", "1"); err == nil {
 		t.Error("the host's loopback is seen behind the cable")
 	}
 	dctest.Unplug(t, cable)
-	if err := connect(network.Host() + ":" + port); err == nil {
+	if err := connect(network.Host()+":"+port, "1"); err == nil {
 		t.Error("an unplugged cable carries")
 	}
 	dctest.Plug(t, cable)
-	dctest.Eventually(t, 5*time.Second, func() error { return connect(network.Host() + ":" + port) })
+	dctest.Eventually(t, 20*time.Second, func() error { return connect(network.Host()+":"+port, "5") })
 }
 
 func TestNetworkOfAKilledProcessIsRemoved(t *testing.T) {
