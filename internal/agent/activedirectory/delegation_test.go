@@ -147,7 +147,7 @@ func newWorld(t *testing.T) world {
 		entry(security.Allow, below, security.ControlAccess, resetPasswordRight, computerClassGUID, w.me)))
 	w.cutUnit = newUnit(t, dc, "Cut, off", w.given)
 	cut := listOf(t, dc, w.cutUnit)
-	setList(t, dc, w.cutUnit, protected(cut, true))
+	setList(t, dc, w.cutUnit, protected(t, cut, true))
 	w.deniedUnit = newUnit(t, dc, "Denied", w.given)
 	setList(t, dc, w.deniedUnit, listOf(t, dc, w.deniedUnit).With(
 		entry(security.Deny, below, security.ControlAccess, resetPasswordRight, userClassGUID, w.outer)))
@@ -155,18 +155,30 @@ func newWorld(t *testing.T) world {
 }
 
 // protected turns inheritance off; what was inherited goes, or stays as explicit entries.
-func protected(d security.Descriptor, drop bool) security.Descriptor {
+func protected(t testing.TB, d security.Descriptor, drop bool) security.Descriptor {
+	t.Helper()
 	var kept []security.ACE
 	for _, a := range d.ACEs {
 		switch {
 		case !a.Has(security.Inherited):
 			kept = append(kept, a)
 		case !drop:
-			kept = append(kept, a.Explicit())
+			kept = append(kept, security.ACE{ // as the object's own
+				Kind: a.Kind, Flags: a.Flags &^ security.Inherited, Mask: a.Mask, SID: a.SID,
+				Object: a.Object, Class: a.Class, HasObject: a.HasObject, HasClass: a.HasClass,
+			})
 		}
 	}
 	d.ACEs = kept
-	return d.WithProtection()
+	raw, err := d.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[3] |= 0x10 // SE_DACL_PROTECTED ([MS-DTYP] 2.4.6)
+	if d, err = security.Parse(raw); err != nil || !d.Protected {
+		t.Fatalf("protected: %v, %v", d.Protected, err)
+	}
+	return d
 }
 
 type rightsCase struct {
@@ -180,7 +192,8 @@ type rightsCase struct {
 }
 
 // cases are people whose permissions differ in what decides.
-func (w world) cases() []rightsCase {
+func (w world) cases(t testing.TB) []rightsCase {
+	t.Helper()
 	const allow, deny = security.Allow, security.Deny
 	const cr, wp = security.ControlAccess, security.WriteProperty
 	with := func(aces ...security.ACE) func(security.Descriptor) security.Descriptor {
@@ -209,8 +222,8 @@ func (w world) cases() []rightsCase {
 		{name: "denied before it is allowed", unit: w.bare, with: ordered(false, e(deny, 0, cr, resetPasswordRight, "", w.me), e(allow, 0, cr, resetPasswordRight, "", w.me))},
 		{name: "denied in the last entry", unit: w.given, with: ordered(true, e(deny, 0, cr, resetPasswordRight, "", w.me))},
 		{name: "allowed, all rights denied behind", unit: w.bare, with: ordered(false, e(allow, 0, cr, resetPasswordRight, "", w.me), e(deny, 0, cr, "", "", w.me))},
-		{name: "inheritance off, entries dropped", unit: w.given, with: func(d security.Descriptor) security.Descriptor { return protected(d, true) }},
-		{name: "inheritance off, entries kept", unit: w.given, with: func(d security.Descriptor) security.Descriptor { return protected(d, false) }},
+		{name: "inheritance off, entries dropped", unit: w.given, with: func(d security.Descriptor) security.Descriptor { return protected(t, d, true) }},
+		{name: "inheritance off, entries kept", unit: w.given, with: func(d security.Descriptor) security.Descriptor { return protected(t, d, false) }},
 		{name: "AdminSDHolder", unit: w.given, sd: true},
 		{name: "property set", unit: w.bare, with: with(e(allow, 0, wp, restrictionsSet, "", w.me))},
 		{name: "property set denied", unit: w.given, with: with(e(deny, 0, wp, restrictionsSet, "", w.me))},
@@ -266,8 +279,8 @@ func (w world) done(t *testing.T, svc *ldap.Conn, p lab.Person) map[Right]bool {
 		}
 		return err == nil
 	}
-	set := func(name, value string) bool {
-		m := ldap.NewModifyRequest(p.DN, nil)
+	set := func(name, value string, controls ...ldap.Control) bool {
+		m := ldap.NewModifyRequest(p.DN, controls)
 		m.Replace(name, []string{value})
 		return verdict(svc.Modify(m))
 	}
@@ -276,14 +289,15 @@ func (w world) done(t *testing.T, svc *ldap.Conn, p lab.Person) map[Right]bool {
 		attribute(r.Entries[0], "replPropertyMetaData") != nil && attribute(r.Entries[0], "pwdLastSet") != nil
 	return map[Right]bool{
 		ReadAccount: read, WriteLockoutTime: set("lockoutTime", "0"),
-		ResetPassword: verdict(w.dc.ResetAs(w.dc.ServiceAccount(), p.DN, lab.RandomPassword())), WritePwdLastSet: set("pwdLastSet", "0"),
+		ResetPassword:   set("unicodePwd", string(quotedUTF16([]byte(lab.RandomPassword()))), policyHints(oidPolicyHints)),
+		WritePwdLastSet: set("pwdLastSet", "0"),
 	}
 }
 
 // What the doctor says of every right on every kind of account is compared with what the controller then does.
 func TestVerdictIsWhatTheControllerDoes(t *testing.T) {
 	w := newWorld(t)
-	cases := w.cases()
+	cases := w.cases(t)
 	people := make([]lab.Person, len(cases))
 	for i, c := range cases {
 		people[i] = w.prepare(t, c)

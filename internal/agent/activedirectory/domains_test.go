@@ -10,20 +10,29 @@ import (
 	"homeward/test/dctest"
 )
 
-// twoForests serves two forests that know nothing of each other.
-func twoForests(t *testing.T) (contoso, fabrikam *dctest.DC, d *Domains) {
+// One pair of forests that know nothing of each other, for everything.
+func TestTwoForests(t *testing.T) {
+	f := forests{contoso: dctest.Start(t), fabrikam: dctest.Private(t, lab.Options{Domain: lab.Fabrikam()})}
+	t.Run("people of both", f.peopleOfBoth)
+	t.Run("two accounts of one person", f.twoAccounts)
+	t.Run("one down", f.oneDown) // last: it takes the other a moment to come back
+}
+
+type forests struct{ contoso, fabrikam *dctest.DC }
+
+// domains serves both, and remembers nothing.
+func (f forests) domains(t *testing.T) *Domains {
 	t.Helper()
-	contoso, fabrikam = dctest.Start(t), dctest.Private(t, lab.Options{Domain: lab.Fabrikam()})
-	d, err := NewDomains(open(t, configFor(t, contoso)), open(t, configFor(t, fabrikam)))
+	d, err := NewDomains(open(t, configFor(t, f.contoso)), open(t, configFor(t, f.fabrikam)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return contoso, fabrikam, d
+	return d
 }
 
-func TestPeopleOfTwoForests(t *testing.T) {
-	contoso, fabrikam, d := twoForests(t)
-	for _, dc := range []*dctest.DC{contoso, fabrikam} {
+func (f forests) peopleOfBoth(t *testing.T) {
+	d := f.domains(t)
+	for _, dc := range []*dctest.DC{f.contoso, f.fabrikam} {
 		p := dc.NewPerson(t)
 		a, err := d.Account(t.Context(), guidOf(t, p))
 		if err != nil || a.DC.Host != dc.Host() || a.SAM != p.SAM {
@@ -46,15 +55,9 @@ func TestPeopleOfTwoForests(t *testing.T) {
 	wantReason(t, err, protocol.ReasonNotFound)
 }
 
-func TestTwoAccountsOfOnePerson(t *testing.T) {
-	contoso, fabrikam, _ := twoForests(t)
-	fresh := func() *Domains { // remembers no links
-		d, err := NewDomains(open(t, configFor(t, contoso)), open(t, configFor(t, fabrikam)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}
+func (f forests) twoAccounts(t *testing.T) {
+	contoso, fabrikam := f.contoso, f.fabrikam
+	fresh := func() *Domains { return f.domains(t) }
 	first, second := contoso.NewPerson(t), fabrikam.NewPerson(t)
 	anchor := guidOf(t, first)
 	fabrikam.Set(t, second.DN, "mS-DS-ConsistencyGuid", string(anchor[:]))
@@ -89,8 +92,8 @@ func TestTwoAccountsOfOnePerson(t *testing.T) {
 	}
 }
 
-func TestOneDomainDownDoesNotStopTheOther(t *testing.T) {
-	contoso, fabrikam, d := twoForests(t)
+func (f forests) oneDown(t *testing.T) {
+	contoso, fabrikam, d := f.contoso, f.fabrikam, f.domains(t)
 	p, other := contoso.NewPerson(t), fabrikam.NewPerson(t)
 	for _, person := range []lab.Person{p, other} {
 		if _, err := d.Account(t.Context(), guidOf(t, person)); err != nil {

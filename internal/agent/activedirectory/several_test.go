@@ -311,6 +311,7 @@ func TestQuietWriteConnectionIsTestedFirst(t *testing.T) {
 	mu.Lock()
 	now = now.Add(quiet)
 	mu.Unlock()
+	d.config.DialTimeout = time.Second // nobody will answer
 	one.swallow(true)
 	e := wantReason(t, d.Reset(t.Context(), a, []byte(lab.RandomPassword())), protocol.ReasonDirectoryDown)
 	if e.Sent {

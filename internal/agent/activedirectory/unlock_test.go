@@ -102,6 +102,7 @@ func TestMustChangeWithoutAnAnswer(t *testing.T) {
 		t.Errorf("%s, sent %v", got, e.Sent)
 	}
 	// A change that cannot even sign in was not sent.
+	d.config.DialTimeout = time.Second
 	next := lab.RandomPassword()
 	err = d.change(t.Context(), a, []byte(p.Password), []byte(next))
 	if e := wantReason(t, err, protocol.ReasonDirectoryDown); e.Sent {
@@ -111,7 +112,7 @@ func TestMustChangeWithoutAnAnswer(t *testing.T) {
 	if err := dc.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	dctest.Eventually(t, soon, func() error { _, err := d.Check(t.Context()); return err })
+	dctest.Eventually(t, soon, func() error { _, err := open(t, configFor(t, dc)).Check(t.Context()); return err })
 }
 
 // A reset and its unlock are one modify: without one of the two rights nothing happens, and the right is named.

@@ -102,19 +102,3 @@ func (d Descriptor) Without(less ...ACE) Descriptor {
 	})
 	return d
 }
-
-// Explicit returns an inherited entry as one of the object's own.
-func (a ACE) Explicit() ACE {
-	a.Flags &^= Inherited
-	if a.raw != nil {
-		a.raw = slices.Clone(a.raw)
-		a.raw[1] = a.Flags
-	}
-	return a
-}
-
-// WithProtection returns the descriptor with inheritance off.
-func (d Descriptor) WithProtection() Descriptor {
-	d.Protected, d.control = true, d.control|daclProtected
-	return d
-}
