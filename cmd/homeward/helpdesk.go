@@ -214,7 +214,7 @@ func probeText(name string, p protocol.PersonPolicy) string {
 	var b strings.Builder
 	verdict := "can be reset."
 	if p.Reason != "" {
-		verdict = "can't be reset: " + obstacle(p.Reason)
+		verdict = "can't be reset: " + obstacle(name, p.Reason)
 	}
 	_, _ = fmt.Fprintf(&b, "%s %s\nPolicy (%s): at least %d characters", p.DisplayName, verdict, p.Source, p.MinLength)
 	if p.Complexity {
@@ -255,11 +255,11 @@ func unread(name string, r protocol.Reason) string {
 	case protocol.ReasonRights:
 		return "The service account may not read this account, so it isn't written.\nOn an agent's machine: homeward-agent doctor --person " + name
 	}
-	return "Nothing is known of this person now: " + obstacle(r)
+	return "Nothing is known of this person now: " + obstacle(name, r)
 }
 
 // obstacle is a reason as the end of a sentence.
-func obstacle(r protocol.Reason) string {
+func obstacle(name string, r protocol.Reason) string {
 	switch r {
 	case protocol.ReasonDisabled:
 		return "the account is disabled."
@@ -268,7 +268,7 @@ func obstacle(r protocol.Reason) string {
 	case protocol.ReasonProtected:
 		return "the account is protected (adminCount=1), so Homeward never writes it. Another administrator resets it in Active Directory."
 	case protocol.ReasonRights:
-		return "the service account lacks rights. On an agent's machine: homeward-agent doctor --person"
+		return "the service account lacks rights. On an agent's machine: homeward-agent doctor --person " + name
 	case protocol.ReasonAmbiguous:
 		return "two enabled accounts belong to this person."
 	}

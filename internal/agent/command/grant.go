@@ -190,7 +190,7 @@ func carryOut(ctx context.Context, w io.Writer, admin *activedirectory.Directory
 	})
 	switch {
 	case err != nil && changed == 0:
-		return err
+		return fmt.Errorf("nothing was changed: %s", activedirectory.Words(err))
 	case err != nil:
 		fmt.Fprintln(w, "Not done:")
 		for _, step := range plan.Steps[told:] {
