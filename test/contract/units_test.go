@@ -48,14 +48,14 @@ func (w *world) makeUnits(t *testing.T) {
 		}
 		w.units[u.rights] = dn
 		if u.aces != "" {
-			w.dc.Grant(t, dn, u.aces)
+			w.dc.GrantForGood(t, dn, u.aces)
 		}
 	}
 	w.dc.CutInheritance(t, lab.Person{DN: w.units[shut]})
 }
 
-// allOver gives the service account its rights at the domain head as well, until the end of the test.
+// allOver gives the service account its rights at the domain head as well.
 func (w *world) allOver(t *testing.T) {
 	t.Helper()
-	w.dc.Grant(t, w.dc.BaseDN(), lab.ACEResetPassword+lab.ACEUnlock+lab.ACEMustChange)
+	w.dc.GrantForGood(t, w.dc.BaseDN(), lab.ACEResetPassword+lab.ACEUnlock+lab.ACEMustChange)
 }

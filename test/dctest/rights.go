@@ -113,6 +113,12 @@ func (d *DC) Grant(t testing.TB, dn, aces string) {
 	t.Cleanup(func() { d.dsacl(t, "delete", dn, aces) })
 }
 
+// GrantForGood is Grant that is not undone: for DCs that end with the test.
+func (d *DC) GrantForGood(t testing.TB, dn, aces string) {
+	t.Helper()
+	d.dsacl(t, "set", dn, aces)
+}
+
 // Revoke takes ACEs away from an object and puts them back after the test. [lab.ACEResetPassword] and its
 // neighbours are those the service account has on each OU.
 func (d *DC) Revoke(t testing.TB, dn, aces string) {
