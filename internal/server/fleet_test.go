@@ -176,6 +176,18 @@ func TestEachDomainHasItsOwnWriters(t *testing.T) {
 				t.Errorf("people of %s: %+v", d, ack)
 			}
 		}
+		// Who began to serve what is on record, once.
+		y.hello(t, "U1", domain("corp.test", true), domain("child.corp.test", false), domain("\x1b[2Jevil.test", true))
+		y.hello(t, "U1", domain("corp.test", true), domain("child.corp.test", false), domain("[2jevil.test", true))
+		var served []string
+		for _, r := range y.records {
+			if r.Activity == "Serve domain" && r.Actor == "U1" {
+				served = append(served, r.Detail)
+			}
+		}
+		if want := []string{"corp.test child.corp.test", "[2jevil.test"}; !slices.Equal(served, want) {
+			t.Errorf("on record: %q, want %q", served, want)
+		}
 		// Silent for more than three heartbeats.
 		b.advance(66 * time.Second)
 		if got := y.writers(t, "corp.test"); len(got) != 0 {

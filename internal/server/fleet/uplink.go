@@ -106,6 +106,7 @@ func (u *Uplink) hello(ctx context.Context, a enrol.Agent, data []byte) any {
 		}
 		said = []protocol.Domain{{Name: name, Directory: h.Directory}}
 	}
+	before := a.Domains
 	a = describe(a, said)
 	old := h.Version < protocol.MinVersion || h.MinVersion > protocol.Version
 	if old {
@@ -119,8 +120,28 @@ func (u *Uplink) hello(ctx context.Context, a enrol.Agent, data []byte) any {
 		return u.refusal(protocol.ReasonVersion, fmt.Sprintf(
 			"This server speaks protocol %d to %d, the agent %d to %d. Update the older side.", protocol.MinVersion, protocol.Version, h.MinVersion, h.Version))
 	}
+	u.gained(ctx, a, before)
 	u.tests(ctx, a, said)
 	return u.welcome(ctx, a)
+}
+
+// gained records the domains that an agent did not name before. Whoever serves a domain is sent the sealed passwords of
+// its people and may import them, and nobody but the agent says that it does: an operator must be able to see it.
+func (u *Uplink) gained(ctx context.Context, a enrol.Agent, before []enrol.Domain) {
+	var names []string
+	known := enrol.Agent{Domains: before}
+	for _, d := range a.Domains {
+		if _, ok := known.Serves(d.Name); !ok {
+			names = append(names, d.Name)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	u.Fleet.Log.Info("an agent serves further domains", "agent", a.ID, "machine", a.Machine, "domains", names)
+	u.Fleet.Record(ctx, a.Tenant, audit.Record{
+		Activity: "Serve domain", Hop: "agent", Result: "ok", Actor: a.ID, Detail: strings.Join(names, " "),
+	})
 }
 
 func (u *Uplink) beat(ctx context.Context, a enrol.Agent, data []byte) any {
@@ -136,9 +157,12 @@ func (u *Uplink) beat(ctx context.Context, a enrol.Agent, data []byte) any {
 	if len(said) == 0 {
 		said = []protocol.Domain{{Name: a.Domain, Directory: b.Directory}}
 	}
+	before := a.Domains
 	a = describe(a, said)
 	if err := u.Fleet.Store.TouchAgent(ctx, a); err != nil {
 		u.Fleet.Log.Error("heartbeat couldn't be stored", "agent", a.ID, "error", err)
+	} else {
+		u.gained(ctx, a, before)
 	}
 	u.tests(ctx, a, said)
 	return u.welcome(ctx, a)
