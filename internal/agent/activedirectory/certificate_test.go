@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"math/big"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -222,5 +223,17 @@ func TestCertificateThatWillExpire(t *testing.T) {
 		if b := <-inside; len(b) != 0 {
 			t.Errorf("%d bytes were sent", len(b))
 		}
+	}
+}
+
+// Anybody on the way may show a certificate, and the doctor prints it to a terminal.
+func TestNamesOfStrangersArePrintable(t *testing.T) {
+	var s CertificateState
+	s.show(&x509.Certificate{
+		DNSNames: append([]string{"dc1\x1b[2J"}, slices.Repeat([]string{"x"}, 5000)...),
+		Subject:  pkix.Name{CommonName: "dc1\nall is well"}, Issuer: pkix.Name{CommonName: "\u202eCA"},
+	})
+	if s.Names[0] != "dc1?[2J" || len(s.Names) != maxNames || s.Subject != "CN=dc1?all is well" || s.Issuer != "CN=?CA" {
+		t.Errorf("%+v", s)
 	}
 }

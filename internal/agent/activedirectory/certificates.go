@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 // CertificateState is what one controller shows when TLS begins, whether it is trusted or not.
@@ -94,5 +96,22 @@ func (s *CertificateState) refused(d *Directory, host string, err error) {
 }
 
 func (s *CertificateState) show(leaf *x509.Certificate) {
-	s.Subject, s.Names, s.Issuer, s.NotAfter = leaf.Subject.String(), namesOf(leaf), leaf.Issuer.String(), leaf.NotAfter
+	s.Subject, s.Names, s.Issuer, s.NotAfter = printable(leaf.Subject.String()), namesOf(leaf), printable(leaf.Issuer.String()), leaf.NotAfter
+	for i, name := range s.Names {
+		s.Names[i] = printable(name)
+	}
+	s.Names = s.Names[:min(len(s.Names), maxNames)]
+}
+
+// maxNames bounds how many of a certificate's names are shown.
+const maxNames = 20
+
+// printable keeps what a stranger wrote from speaking to a terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, s)
 }

@@ -45,7 +45,7 @@ type conn struct {
 	conf string // configurationNamingContext
 	// hints is the OID of the policy-hints control the controller knows, or empty.
 	hints string
-	self  string          // SID of the account bound as; empty when the controller does not say
+	self  string          // SID of the account bound as
 	token map[string]bool // SIDs that count when rights are evaluated
 
 	used      time.Time // when it last went back to its pool

@@ -96,6 +96,9 @@ func (c *conn) learnToken(root *ldap.Entry) error {
 		}
 		c.token[sid.String()] = true
 	}
+	if c.self == "" { // whoever doesn't know itself could write itself
+		return malformed("the agent's own token", errors.New("the controller doesn't say who has signed in"))
+	}
 	return nil
 }
 

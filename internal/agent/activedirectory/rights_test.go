@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-ldap/ldap/v3"
+
 	"homeward/internal/lab"
 	"homeward/internal/protocol"
 	"homeward/test/dctest"
@@ -69,5 +71,12 @@ func TestMissingWithoutDACL(t *testing.T) {
 		if e := wantReason(t, err, protocol.ReasonRights); !strings.HasSuffix(e.doing, want) {
 			t.Errorf("%v, want %s", e, want)
 		}
+	}
+}
+
+// An agent that doesn't know who it is could write its own account.
+func TestTokenWithoutItsOwner(t *testing.T) {
+	if err := new(conn).learnToken(&ldap.Entry{}); ReasonOf(err) != protocol.ReasonDirectoryError {
+		t.Errorf("got %v", err)
 	}
 }
