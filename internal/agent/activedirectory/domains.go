@@ -203,6 +203,16 @@ func (d *Domains) Witnesses(ctx context.Context, guid directory.GUID, invocation
 	return d.list[index].Witnesses(ctx, guid, invocation)
 }
 
+// Elsewhere returns the account as every other controller of its domain that may be written holds it; see
+// Directory.Elsewhere.
+func (d *Domains) Elsewhere(ctx context.Context, guid directory.GUID, invocation string) ([]Account, error) {
+	index, err := d.written(ctx, invocation)
+	if err != nil {
+		return nil, err
+	}
+	return d.list[index].Elsewhere(ctx, guid, invocation)
+}
+
 // written tells which domain the database belongs to.
 func (d *Domains) written(ctx context.Context, invocation string) (int, error) {
 	var down error

@@ -149,6 +149,12 @@ func lag(t *testing.T, d *Directory, one, two *dctest.DC) {
 	}
 	_, err = d.Witnesses(t.Context(), onTwo.GUID, strings.Repeat("ab", 16))
 	wantReason(t, err, protocol.ReasonDirectoryDown)
+	// Every other one is looked at; not knowing the account is an answer too.
+	for invocation, want := range map[string]int{onTwo.DC.Invocation.Hex(): 0, strings.Repeat("ab", 16): 1} {
+		if seen, err := d.Elsewhere(t.Context(), onTwo.GUID, invocation); err != nil || len(seen) != want {
+			t.Errorf("elsewhere than %s: %+v, %v", invocation, seen, err)
+		}
+	}
 	if err := one.ResumeReplication(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -96,3 +96,34 @@ func (d *Directory) sight(ctx context.Context, t target, guid directory.GUID) (s
 	s.err = wrap("read the account", s.err)
 	return s
 }
+
+// Elsewhere reads the account on every controller that may be written, except the one whose database is invocation: a
+// write may have gone there instead. It fails while one of them can't say. One that does not know the account is left out.
+func (d *Directory) Elsewhere(ctx context.Context, guid directory.GUID, invocation string) ([]Account, error) {
+	if err := d.ready(ctx); err != nil {
+		return nil, wrap("look at every controller", err)
+	}
+	targets := slices.DeleteFunc(d.fleet.order(d.config.Clock()), func(t target) bool { return t.known && t.dc.Invocation.Hex() == invocation })
+	seen := make([]sighting, len(targets))
+	var all sync.WaitGroup
+	for i, t := range targets {
+		all.Go(func() { seen[i] = d.sight(ctx, t, guid) })
+	}
+	all.Wait()
+	var accounts []Account
+	answered := map[string]bool{} // hosts: one of several addresses is enough
+	for i, s := range seen {
+		if s.err == nil {
+			accounts = append(accounts, s.account)
+		}
+		if s.err == nil || ReasonOf(s.err) == protocol.ReasonNotFound {
+			answered[targets[i].host] = true
+		}
+	}
+	for i, s := range seen {
+		if !answered[targets[i].host] {
+			return nil, wrap("look at every controller", s.err)
+		}
+	}
+	return accounts, nil
+}

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
+	"homeward/internal/agent/activedirectory"
 	"homeward/internal/directory"
 	"homeward/internal/event"
 	"homeward/internal/protocol"
@@ -64,6 +66,9 @@ func (w *Writeback) proveCase(ctx context.Context, id seal.RequestID, c *protoco
 	start := w.d.Now()
 	seen, err := w.d.Directory.Witnesses(ctx, f.written(f.guid), f.mark.Invocation)
 	v := f.judge(seen, err, w.moment(), w.d.Settle)
+	if v.reason == protocol.ReasonNotWritten {
+		v = w.nowhere(ctx, f, v)
+	}
 	if !v.decided {
 		w.putCase(f, nil)
 		return stillOpen
@@ -76,6 +81,25 @@ func (w *Writeback) proveCase(ctx context.Context, id seal.RequestID, c *protoco
 	w.log(ctx, slog.LevelInfo, event.OutcomeProven, c.Operation, id, slog.String("outcome", string(v.outcome)), slog.String("accepted_by", c.Agent))
 	w.putCase(f, &result)
 	return result
+}
+
+// nowhere looks for the write on every other controller before "not written" is said: only the agent that made it
+// knows which one it went to in the end, and replication may take hours.
+func (w *Writeback) nowhere(ctx context.Context, f *foreign, v verdict) verdict {
+	seen, err := w.d.Directory.Elsewhere(ctx, f.written(f.guid), f.mark.Invocation)
+	switch {
+	case err != nil:
+		return verdict{}
+	case f.op == protocol.Unlock:
+		if slices.ContainsFunc(seen, func(a activedirectory.Account) bool { return !a.Locked() }) {
+			return verdict{} // the mark's controller hears of it in time
+		}
+		return v
+	}
+	if found := f.compare(seen, w.d.Now()); found.decided {
+		return found
+	}
+	return v
 }
 
 // tellMustChange reads the second half of another agent's AdminReset. Only the agent that was asked to makes it:

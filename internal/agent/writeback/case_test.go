@@ -279,3 +279,44 @@ func TestCaseOfAnAccountThatCarriesTheAnchor(t *testing.T) {
 	wantOutcome(t, b.result(t, id), protocol.Changed, protocol.ReasonNone)
 	wantOutcome(t, b.another(t, dc).ask(t, id, caseOf(t, old, protocol.Reset, a, time.Now().Add(time.Minute))), protocol.Changed, protocol.ReasonNone)
 }
+
+// The first agent could not reach the controller its mark names and wrote at another, which has not replicated yet:
+// nobody may say that the password is the old one. What the other controller holds is made up here.
+func TestCaseWrittenElsewhere(t *testing.T) {
+	dc := dctest.Start(t)
+	b := newBench(t, dc)
+	p := dc.NewPerson(t)
+	mark := snapshot(b.account(t, p), time.Now())
+	there := activedirectory.Account{At: time.Now(), Password: activedirectory.Version{Number: mark.Version + 1, At: time.Now(), Origin: guid{9}}}
+	there.DC.Invocation = guid{9}
+	same := there
+	same.Password.Number = mark.Version
+	for _, tt := range []struct {
+		name    string
+		others  []activedirectory.Account
+		err     error
+		outcome protocol.Outcome
+		reason  protocol.Reason
+	}{
+		{"one can't be asked", nil, &activedirectory.Error{Reason: protocol.ReasonDirectoryDown}, protocol.Unknown, protocol.ReasonNone},
+		{"written on one", []activedirectory.Account{same, there}, nil, protocol.Unknown, protocol.ReasonAgentLost},
+		{"written nowhere", []activedirectory.Account{same}, nil, protocol.Failed, protocol.ReasonNotWritten},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			asked := 0
+			o := b.another(t, dc, func(_ *bench, _ *activedirectory.Config, d *Deps) {
+				d.Directory = &hooked{elsewhere: func() ([]activedirectory.Account, error) { asked++; return tt.others, tt.err }}
+			})
+			id := b.newCommand(t, protocol.Reset, anchor(t, p), "x").header.Request
+			c := caseOf(t, p, protocol.Reset, protocol.Accepted{Request: id.String(), Mark: &mark}, time.Now())
+			var r protocol.Result
+			dctest.Eventually(t, soon, func() error {
+				if r = o.ask(t, id, c); asked == 0 {
+					return errors.New("the others were not asked yet")
+				}
+				return nil
+			})
+			wantOutcome(t, r, tt.outcome, tt.reason)
+		})
+	}
+}

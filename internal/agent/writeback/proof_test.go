@@ -276,3 +276,7 @@ func (nobody) MustChange(context.Context, activedirectory.Account) (protocol.Mus
 func (nobody) Witnesses(context.Context, guid, string) ([]activedirectory.Account, error) {
 	return nil, errReached
 }
+
+func (nobody) Elsewhere(context.Context, guid, string) ([]activedirectory.Account, error) {
+	return nil, errReached
+}

@@ -167,6 +167,15 @@ type hooked struct {
 	Directory
 	do, second func()
 	after      func() // after a reset
+	// elsewhere answers for the other controllers, when set.
+	elsewhere func() ([]activedirectory.Account, error)
+}
+
+func (h *hooked) Elsewhere(ctx context.Context, g guid, invocation string) ([]activedirectory.Account, error) {
+	if h.elsewhere != nil {
+		return h.elsewhere()
+	}
+	return h.Directory.Elsewhere(ctx, g, invocation)
 }
 
 func (h *hooked) Reset(ctx context.Context, a activedirectory.Account, password []byte) error {

@@ -21,8 +21,10 @@
 // arrived, that counts as ours; later, the outcome stays unknown.
 //
 // Another agent judges by the mark in the same way. Where nobody heard that the request was accepted, the server gives
-// it an older mark, noted with the page, and when the request was issued: writes before that are somebody else's. If the chosen controller could not be reached and another
-// was written, the mark names the wrong one, and without the first agent's journal the outcome stays unknown.
+// it an older mark, noted with the page, and when the request was issued: writes before that are somebody else's. The
+// first agent may have written at another controller than the mark names, because that one could not be reached: so
+// another agent says "no write" only once every controller that may be written shows none, and where it finds one
+// there, the outcome stays unknown.
 //
 // An administrator's reset is two writes. Once the first is confirmed the outcome is changed, whatever becomes
 // of the second; that one is repeated for as long as an operator waits, because it does no harm, and only
@@ -54,6 +56,7 @@ type Directory interface {
 	MustChange(ctx context.Context, a activedirectory.Account) (protocol.MustChange, error)
 	Unlock(ctx context.Context, a activedirectory.Account) error
 	Witnesses(ctx context.Context, guid directory.GUID, invocation string) ([]activedirectory.Account, error)
+	Elsewhere(ctx context.Context, guid directory.GUID, invocation string) ([]activedirectory.Account, error)
 }
 
 // Keyring holds the agent's sealing keys, old ones too while they may still be used.
