@@ -21,7 +21,7 @@ func (a Account) TriesLeft(p directory.PasswordPolicy) (n int, limited bool) {
 }
 
 // badPasswords counts as the controller does: nothing once the observation window has passed since the last
-// wrong password ([MS-SAMR] 3.1.1.7.1). Without a window they count for good.
+// wrong password ([MS-SAMR] 3.1.5.14.6). Without a window they count for good.
 func (a Account) badPasswords(p directory.PasswordPolicy) int {
 	if p.LockoutWindow > 0 && a.now().After(a.BadPasswordAt.Add(p.LockoutWindow+clockSlack)) {
 		return 0
