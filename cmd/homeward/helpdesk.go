@@ -173,7 +173,7 @@ func mustChange(m protocol.MustChange) string {
 	case protocol.MustChangeSet:
 		return " They must choose another at the next sign-in."
 	case protocol.MustChangeNeverExpires:
-		return ` They aren't made to change it: "password never expires" is set, which voids that.`
+		return ` They aren't made to change it: "password never expires" or "smart card is required" is set, which voids that.`
 	case protocol.MustChangeCannot:
 		return ` They aren't made to change it: "user cannot change password" is set, so it would shut them out.`
 	case protocol.MustChangeRefused:

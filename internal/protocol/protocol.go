@@ -224,7 +224,7 @@ type MustChange string
 // What became of "must change at next sign-in". The password is the new one in each case.
 const (
 	MustChangeSet          MustChange = "set"
-	MustChangeNeverExpires MustChange = "never_expires" // void: "password never expires" is set
+	MustChangeNeverExpires MustChange = "never_expires" // void: "password never expires" or "smart card is required" is set
 	MustChangeCannot       MustChange = "cannot_change" // not set: the person may not change it, and would be shut out
 	MustChangeRefused      MustChange = "refused"       // the directory refused; Result.Detail has its words
 	MustChangeUnknown      MustChange = "unknown"       // no answer
