@@ -186,14 +186,22 @@ func (s *site) revoked(t *testing.T, one, other string) {
 		t.Errorf("cut off after %v", took)
 	}
 	s.servedBy(t, other)
+	told := func() {
+		t.Helper()
+		eventually(t, func() error {
+			if log := logSince(t, s.Path("agent.log"), from); !strings.Contains(log, "was revoked") {
+				return errors.New("the agent wasn't told")
+			}
+			return nil
+		})
+	}
+	told()
 	must(t, s.Server.Stop())
 	s.restartServer(t)
-	eventually(t, func() error {
-		if log := logSince(t, s.Path("agent.log"), from); !strings.Contains(log, "was revoked") {
-			return errors.New("the agent wasn't told")
-		}
-		return nil
-	})
+	from = logSize(t, s.Path("agent.log"))
+	must(t, s.Agent.Kill()) // started anew it asks at once, and not in some minutes
+	must(t, s.LaunchAgent())
+	told()
 	if r, _ := s.report(t); stateOf(r, one) != "gone" {
 		t.Errorf("the revoked agent is %s", stateOf(r, one))
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -9,18 +10,20 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
+	"modernc.org/sqlite" // registers the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 const (
-	sqliteReaders   = 4
-	postgresConns   = 20 // of PostgreSQL's usual 100, so several servers fit
-	sqliteScheme    = "sqlite:"
-	busyTimeoutText = "10000" // milliseconds; another process may be writing
+	sqliteReaders = 4
+	postgresConns = 20 // of PostgreSQL's usual 100, so several servers fit
+	sqliteScheme  = "sqlite:"
+	busyTimeout   = 10 * time.Second // another process may be writing
 )
 
 // database is one engine. SQLite has one writer, so that writers queue in Go instead of failing with
@@ -69,7 +72,7 @@ func openSQLite(path string) (*database, error) {
 	// Immediate transactions take the write lock when they begin: one that reads first cannot fail later.
 	write, err := sql.Open("sqlite", sqliteURI(path, url.Values{
 		"_pragma": {
-			"busy_timeout(" + busyTimeoutText + ")", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+			fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 		},
 		"_txlock": {"immediate"},
 	}))
@@ -77,7 +80,7 @@ func openSQLite(path string) (*database, error) {
 		return nil, fmt.Errorf("open the SQLite driver: %w", err)
 	}
 	read, err := sql.Open("sqlite", sqliteURI(path, url.Values{
-		"_pragma": {"busy_timeout(" + busyTimeoutText + ")", "query_only(1)"},
+		"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "query_only(1)"},
 	}))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the SQLite driver: %w", err), write.Close())
@@ -112,6 +115,27 @@ func openPostgres(dsn string) (*database, error) {
 		read: db, write: db, dialect: goose.DialectPostgres,
 		folder: "migrations/postgres", rebind: dollars, skipLocked: " FOR UPDATE SKIP LOCKED",
 	}, nil
+}
+
+// reach makes the first connection. Several processes that open a new SQLite file at once meet while it changes to the
+// write-ahead log: SQLite answers "busy" then without waiting, whatever busy_timeout says.
+func (d *database) reach(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, busyTimeout)
+	defer cancel()
+	tick := time.NewTicker(busyTimeout / 500)
+	defer tick.Stop()
+	for {
+		err := d.write.PingContext(ctx)
+		busy, ok := errors.AsType[*sqlite.Error](err)
+		if !ok || busy.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
 }
 
 func (d *database) close() error {

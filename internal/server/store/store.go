@@ -70,7 +70,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 }
 
 func (s *Store) prepare(ctx context.Context) error {
-	if err := s.db.write.PingContext(ctx); err != nil {
+	if err := s.db.reach(ctx); err != nil {
 		return err
 	}
 	if err := s.migrate(ctx); err != nil {
