@@ -26,6 +26,7 @@ const (
 func entriesBucket() []byte { return []byte("entries") }
 func metaBucket() []byte    { return []byte("meta") }
 func schemaKey() []byte     { return []byte("schema") }
+func forgottenKey() []byte  { return []byte("forgotten") }
 
 // Open opens the journal at path, and makes it if there is none. Only one process can have it open. A file
 // that is not a whole journal of this version is an error and stays as it is.

@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -29,6 +30,8 @@ var (
 	ErrDone = errors.New("the request is finished")
 	// ErrCorrupt reports a file or an entry that cannot be read. Its text says what to do.
 	ErrCorrupt = errors.New("the journal is damaged")
+	// ErrForgotten reports a request that is as old as those the journal has forgotten: it may be one of them.
+	ErrForgotten = errors.New("the request is older than the journal remembers")
 	// ErrClosed reports a journal that is closed.
 	ErrClosed = errors.New("the journal is closed")
 )
@@ -75,10 +78,15 @@ type Journal struct {
 }
 
 // Accept stores a new request durably. If its id is known already, nothing changes and the entry that is
-// there is returned: the caller compares digests.
+// there is returned: the caller compares digests. ErrForgotten: it is as old as entries that have been pruned.
 func (j *Journal) Accept(ctx context.Context, e Entry) (*Entry, error) {
 	e.State, e.Before, e.Confirmed, e.Result, e.Acknowledged = Accepted, nil, false, nil, false
-	return j.insert(ctx, e)
+	return j.insert(ctx, e, func(b *bolt.Bucket) error {
+		if e.KeepUntil <= forgotten(b) {
+			return ErrForgotten
+		}
+		return nil
+	})
 }
 
 // Deny stores that a request which was asked about had not arrived. If it arrives later it is refused as a
@@ -87,15 +95,19 @@ func (j *Journal) Deny(ctx context.Context, id seal.RequestID, result protocol.R
 	return j.insert(ctx, Entry{
 		ID: id, Operation: protocol.Prove, State: Done, Result: &result, Acknowledged: true,
 		AcceptedAt: protocol.MilliOf(at), KeepUntil: protocol.MilliOf(keep),
-	})
+	}, func(*bolt.Bucket) error { return nil })
 }
 
-func (j *Journal) insert(ctx context.Context, e Entry) (*Entry, error) {
+// insert stores an entry whose id is new, if allowed lets it.
+func (j *Journal) insert(ctx context.Context, e Entry, allowed func(*bolt.Bucket) error) (*Entry, error) {
 	var existing *Entry // written by the writer; not read when ctx ends first
 	err := j.write(ctx, func(b *bolt.Bucket) error {
 		if old := b.Get(e.ID[:]); old != nil {
 			found, err := j.decode(old)
 			existing = &found
+			return err
+		}
+		if err := allowed(b); err != nil {
 			return err
 		}
 		return put(b, e)
@@ -211,6 +223,7 @@ func (j *Journal) Prune(ctx context.Context, now time.Time) (int, error) {
 	err := j.write(ctx, func(b *bolt.Bucket) error {
 		n = 0
 		var old [][]byte
+		horizon := forgotten(b)
 		err := b.ForEach(func(k, raw []byte) error {
 			e, err := j.decode(raw)
 			if err != nil {
@@ -222,11 +235,17 @@ func (j *Journal) Prune(ctx context.Context, now time.Time) (int, error) {
 			}
 			if e.State == Done && now.After(keep) {
 				old = append(old, bytes.Clone(k))
+				horizon = max(horizon, e.KeepUntil)
 			}
 			return nil
 		})
 		if err != nil {
 			return err
+		}
+		if len(old) > 0 {
+			if err := forget(b, horizon); err != nil {
+				return err
+			}
 		}
 		for _, k := range old {
 			if err := b.Delete(k); err != nil {
@@ -240,4 +259,18 @@ func (j *Journal) Prune(ctx context.Context, now time.Time) (int, error) {
 		return 0, fmt.Errorf("prune the journal: %w", err)
 	}
 	return n, nil
+}
+
+// forgotten is the latest KeepUntil that was ever pruned. A clock that is put back, by mistake or by somebody who
+// wants an old request carried out again, does not bring back what was forgotten.
+func forgotten(entries *bolt.Bucket) protocol.Milli {
+	raw := entries.Tx().Bucket(metaBucket()).Get(forgottenKey())
+	if len(raw) != 8 {
+		return 0
+	}
+	return protocol.Milli(binary.BigEndian.Uint64(raw)) //nolint:gosec // forget wrote it
+}
+
+func forget(entries *bolt.Bucket, horizon protocol.Milli) error {
+	return entries.Tx().Bucket(metaBucket()).Put(forgottenKey(), binary.BigEndian.AppendUint64(nil, uint64(horizon))) //nolint:gosec // a time after 1970
 }

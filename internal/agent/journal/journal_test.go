@@ -241,6 +241,17 @@ func TestPrune(t *testing.T) {
 	if pending, err := j.Pending(); err != nil || len(pending) != 2 || pending[0].ID != (seal.RequestID{3}) {
 		t.Errorf("pending %+v %v", pending, err)
 	}
+	// What was forgotten is not taken again, whatever the clock says and after a restart; what is newer is.
+	must(t, j.Close())
+	j = openAt(t, j.path)
+	if _, err := j.Accept(t.Context(), newEntry(1)); !errors.Is(err, ErrForgotten) {
+		t.Errorf("a forgotten request: %v", err)
+	}
+	newer := newEntry(1)
+	newer.KeepUntil++
+	if _, err := j.Accept(t.Context(), newer); err != nil {
+		t.Errorf("a newer request: %v", err)
+	}
 }
 
 func TestClosed(t *testing.T) {

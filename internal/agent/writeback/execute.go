@@ -60,6 +60,9 @@ func (w *Writeback) execute(ctx context.Context, r *request) {
 		AcceptedAt: protocol.MilliOf(r.received), KeepUntil: protocol.MilliOf(r.header.Expires.Add(keepAfter)),
 	})
 	switch {
+	case errors.Is(err, journal.ErrForgotten):
+		w.refuse(ctx, r, protocol.ReasonExpired)
+		return
 	case err != nil:
 		w.log(ctx, slog.LevelError, event.StateError, r.op, id, slog.Any("error", err))
 		w.refuse(ctx, r, protocol.ReasonAgentState)
