@@ -88,6 +88,7 @@ const (
 	FlowNoAgent   Code = 34006
 	FlowSubmitted Code = 34007
 	FlowNotified  Code = 34008
+	FlowOutdated  Code = 34009
 	AgentEnrolled Code = 34010
 	AgentRefused  Code = 34011
 	AgentCloned   Code = 34012
@@ -195,6 +196,7 @@ func portalEvents() []Event {
 		{CodeWrong, "CodeWrong", "A wrong or expired code was entered.", ""},
 		{FlowVerified, "FlowVerified", "The person proved who they are.", ""},
 		{FlowLimited, "FlowLimited", "Too many tries; the portal refuses more for a while.", "Wait, or verify the caller and help them."},
+		{FlowOutdated, "FlowAgentOutdated", "The agents that answer don't know this operation yet. A reset and an unlock still work.", "Update the agents; homeward status names their versions."},
 		{FlowNoAgent, "FlowNoAgent", "No agent could write for this organisation, so the person was told on the first page.", "Start the agent, or read why it can't reach a domain controller."},
 		{FlowSubmitted, "FlowSubmitted", "A sealed request left the portal.", ""},
 		{FlowNotified, "FlowNotified", "The person was told by mail.", ""},

@@ -211,7 +211,7 @@ func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (t
 		State: Started, Created: now, Expires: now.Add(startLife),
 	}
 	if _, err := able(writers, r.Kind); err != nil {
-		a.State, a.Reason, a.Event, a.Finished = Failed, agentReason(err), int(event.FlowNoAgent), now
+		a.State, a.Reason, a.Event, a.Finished = Failed, agentReason(err), int(eventOf(agentReason(err))), now
 		a.Expires = now.Add(outcomeLife)
 	}
 	token, err = s.create(ctx, &a)
@@ -232,7 +232,7 @@ func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (t
 
 func startRecord(a Attempt) audit.Record {
 	if a.State == Failed {
-		return audit.Record{Hop: "portal", Event: int(event.FlowNoAgent), Result: string(protocol.Failed), Reason: string(a.Reason)}
+		return audit.Record{Hop: "portal", Event: a.Event, Result: string(protocol.Failed), Reason: string(a.Reason)}
 	}
 	return audit.Record{Hop: "portal", Event: int(event.FlowStarted), Result: "ok"}
 }

@@ -136,7 +136,7 @@ func (s *Service) write(ctx context.Context, a Attempt, password []byte) (Attemp
 	for round := range rounds {
 		w, p, err := s.writer(ctx, a)
 		if errors.Is(err, ErrNoAgent) || errors.Is(err, ErrOutdated) {
-			return s.fail(ctx, a, agentReason(err), event.FlowNoAgent)
+			return s.fail(ctx, a, agentReason(err), eventOf(agentReason(err)))
 		}
 		if err != nil {
 			return a, err
@@ -370,8 +370,10 @@ func eventOf(r protocol.Reason) event.Code {
 		return event.PermissionDenied
 	case protocol.ReasonNoPolicyHints:
 		return event.PolicyHintsMissing
-	case protocol.ReasonNoAgent, protocol.ReasonAgentOutdated:
+	case protocol.ReasonNoAgent:
 		return event.FlowNoAgent
+	case protocol.ReasonAgentOutdated:
+		return event.FlowOutdated
 	case protocol.ReasonDirectoryDown:
 		return event.DirectoryDown
 	case protocol.ReasonDirectoryBusy:
