@@ -346,6 +346,15 @@ func (a *Agent) look(ctx context.Context, i int) {
 		err, reason = full, protocol.ReasonAgentState
 	}
 	next := protocol.Directory{OK: err == nil, DC: s.DC, Reason: reason}
+	var lacking error
+	if err == nil {
+		// The controller can be written, and still nobody in some unit: the status says so, people are not turned away.
+		if lacking = a.dirs.List()[i].Sample(ctx, a.config.Directories[i].Units); activedirectory.ReasonOf(lacking) == protocol.ReasonRights {
+			next.Reason = protocol.ReasonRights
+		} else if lacking != nil {
+			a.log.Debug("a few people couldn't be looked at", "error", lacking)
+		}
+	}
 	a.mu.Lock()
 	before := &a.seen[i]
 	changed := before.state.Since == 0 || before.state.OK != next.OK || before.state.Reason != next.Reason
@@ -369,6 +378,10 @@ func (a *Agent) look(ctx context.Context, i int) {
 			code = event.StateError
 		}
 		a.log.Error("directory can't be written", "event", int(code), "domain", name, "reason", string(next.Reason), "error", err)
+		return
+	}
+	if next.Reason == protocol.ReasonRights {
+		a.log.Warn("the service account lacks rights; run doctor", "event", int(event.PermissionDenied), "domain", name, "error", lacking)
 		return
 	}
 	a.log.Info("directory is ready", "dc", s.DC, "domain", s.Domain)

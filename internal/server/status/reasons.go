@@ -151,6 +151,13 @@ func (f Facts) notes(r Report) []Cause {
 	if len(r.Off) == 0 {
 		out = append(out, f.moved()...)
 	}
+	for _, a := range f.Agents {
+		for _, d := range a.Domains {
+			if d.OK && d.Reason == protocol.ReasonRights && a.Obstacle(d.Name) == fleet.Free {
+				out = append(out, explain(a.Machine, d.Name, d.Reason))
+			}
+		}
+	}
 	for _, d := range r.Domains {
 		if d.Test != nil && !d.Test.Passed {
 			out = append(out, Cause{

@@ -31,6 +31,18 @@ func down(reason protocol.Reason) func(*enrol.Agent) {
 	return func(a *enrol.Agent) { a.Domains[0].Reason, a.Reason = reason, string(reason) }
 }
 
+// TestMissingRightIsNoted: the controller answers, and the service account may write nobody in some unit.
+func TestMissingRightIsNoted(t *testing.T) {
+	lacking := fact("SRV1", fleet.Free, func(a *enrol.Agent) { a.Domains[0].Reason = protocol.ReasonRights })
+	r := status.Judge(status.Facts{Agents: []status.Fact{lacking}, At: noon(), Up: true})
+	if len(r.Notes) != 1 || r.Notes[0].Name != "Permission missing" || !strings.Contains(r.Notes[0].Next, "doctor") {
+		t.Errorf("notes %+v", r.Notes)
+	}
+	if r.State == status.Working {
+		t.Error("works, without a word")
+	}
+}
+
 // TestSentences holds the sentences of the design, word for word, to the states they stand for.
 func TestSentences(t *testing.T) {
 	old := func(a *enrol.Agent) { a.Protocol, a.Build = 1, "1.2.0" }
