@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"net"
 	"sync"
 	"testing"
@@ -130,7 +131,7 @@ func (c *capture) finish(t *testing.T) map[string][]byte {
 		t.Error("the capture was cut off")
 	}
 	t.Logf("captured %d bytes in %d flows of %d packets", c.bytes, len(c.flows), stats.Packets)
-	return c.flows
+	return maps.Clone(c.flows) // what is captured from now on goes elsewhere: appending leaves these slices as they are
 }
 
 const plantedText = "planted-text-that-crosses-the-loopback-3f9a"

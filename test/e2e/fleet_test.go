@@ -288,7 +288,7 @@ func TestCopiedAndMovedAgent(t *testing.T) {
 	log, _ = s.copied(t, "moved", move...)
 	untilLog(t, log, "This identity belongs to the agent on")
 	r, works = s.report(t)
-	if works || len(r.Off) < 2 || r.Off[1].Name != "Agent not approved" || !strings.Contains(r.Off[1].Next, "accept-move "+id) {
+	if works || len(r.Off) < 2 || r.Off[1].Name != "Agent not approved" || !strings.Contains(r.Off[1].Next, "accept-move "+status.ShortID(id)) {
 		t.Errorf("status doesn't tell of the move: %s %v", r.Sentence, r.Off)
 	}
 	s.mustOperate(t, "agent", "accept-move", id)

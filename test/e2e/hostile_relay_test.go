@@ -25,6 +25,7 @@ import (
 	"homeward/internal/relay"
 	"homeward/internal/seal"
 	"homeward/internal/server/broker"
+	"homeward/internal/server/commandkey"
 )
 
 // hostile is a relay in the hands of somebody who may send anything: it stands where the killed server stood,
@@ -51,9 +52,10 @@ func hostileRelay(t *testing.T) *hostile {
 	id, err := hex.DecodeString(agents[0].KeyID)
 	must(t, err)
 	copy(h.keyID[:], id)
-	seed, err := s.Store.Secret(ctx, "", "command")
+	ring, err := commandkey.Open(ctx, s.Store, 24*time.Hour, time.Now)
 	must(t, err)
-	h.command = ed25519.NewKeyFromSeed(seed)
+	h.command, err = ring.For(ctx, h.agent)
+	must(t, err)
 
 	raw, err := s.Store.Secret(ctx, "", "relay")
 	must(t, err)

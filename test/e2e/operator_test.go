@@ -47,9 +47,13 @@ func TestDCWithoutPolicyHintsIsRefused(t *testing.T) {
 	must(t, s.Agent.Stop())
 	old := dctest.ProxyWithoutControl(t, s.admin(t))
 	s.reconfigure(t, s.Path("agent.yaml"), func(conf map[string]any) {
-		directory, ok := conf["directory"].(map[string]any)
+		list, ok := conf["directories"].([]any)
+		if !ok || len(list) != 1 {
+			t.Fatalf("the configuration has directories %v", conf["directories"])
+		}
+		directory, ok := list[0].(map[string]any)
 		if !ok {
-			t.Fatal("the configuration has no directory")
+			t.Fatal("the first directory has no keys")
 		}
 		directory["urls"], directory["ca_file"] = []string{old.LDAPSURL}, old.CAFile
 	})
