@@ -195,7 +195,6 @@ func (s *site) revoked(t *testing.T, one, other string) {
 			return nil
 		})
 	}
-	told()
 	must(t, s.Server.Stop())
 	s.restartServer(t)
 	from = logSize(t, s.Path("agent.log"))
