@@ -21,9 +21,6 @@ const (
 	Failed    State = "failed"    // IT must fix something, or nobody could write; nothing changed
 )
 
-// Final reports whether the state is never left.
-func (s State) Final() bool { return s == Changed || s == Failed }
-
 // Mark is a protocol.Mark with the request it belongs to. One that is older than the attempt's request, noted when the
 // password page was shown or for the request before, still tells what the directory held at that time.
 type Mark struct {
