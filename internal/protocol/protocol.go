@@ -22,8 +22,9 @@ const (
 	// Version is the protocol version this build speaks.
 	//
 	// Version 2 added the operations Change, AdminReset and Test, marks and cases (proof by another agent),
-	// several domains per agent, and the rolling of keys. A server never sends version 1 agents anything of it.
-	Version = 2
+	// several domains per agent, and the rolling of keys. Version 3 added sync: leases, batches, groups; it replaces the
+	// import of versions 1 and 2. A server never sends an older agent anything of a newer version.
+	Version = 3
 	// MinVersion is the oldest version this build still accepts from the other side.
 	MinVersion = 1
 

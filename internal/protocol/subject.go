@@ -34,10 +34,12 @@ func UpPermission(agent string) string { return "up." + agent + ".>" }
 const (
 	UpHello  = "hello"
 	UpBeat   = "beat"
-	UpSync   = "sync"
+	UpSync   = "sync" // versions 1 and 2: People
 	UpResult = "res"
 	UpRenew  = "renew"
-	UpKeys   = "keys" // version 2: KeyOffer
+	UpKeys   = "keys"  // version 2: KeyOffer
+	UpLease  = "lease" // version 3: SyncAsk
+	UpBatch  = "batch" // version 3: SyncBatch
 )
 
 // Up returns the agent's upward subject of one kind.
@@ -77,7 +79,7 @@ func ParseUp(subject string) (Uplink, bool) {
 		return Uplink{}, false
 	}
 	switch u.Kind {
-	case UpHello, UpBeat, UpSync, UpResult, UpRenew, UpKeys:
+	case UpHello, UpBeat, UpSync, UpResult, UpRenew, UpKeys, UpLease, UpBatch:
 		return u, true
 	}
 	return Uplink{}, false
