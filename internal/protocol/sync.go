@@ -58,7 +58,8 @@ type SyncAsk struct {
 	Scope   string `json:"scope"`
 	Staging bool   `json:"staging,omitempty"` // read and preview, change nothing
 	Release bool   `json:"release,omitempty"` // give the lease back
-	Mode    string `json:"mode"`              // SyncModes: how changes are read
+	Restart bool   `json:"restart,omitempty"` // the cursor can't be used: a full run is needed
+	Mode    string `json:"mode"`              // SyncByDirSync or SyncByUSN: how changes are read
 	Lagging Milli  `json:"lagging,omitempty"` // since when changes wait to be sent; zero: none do
 	Detail  string `json:"detail,omitempty"`  // why sync doesn't go on, for operators; empty: it does
 	// Unanchored counts people whose source anchor couldn't be written back.

@@ -64,7 +64,7 @@ func samplesOfThree() []any {
 	object := "000102030405060708090a0b0c0d0e0f"
 	return []any{
 		SyncAsk{
-			Version: 3, Agent: "UAGENT", Domain: "corp.contoso.test", NetBIOS: "CONTOSO", Epoch: 2, Scope: "s", Staging: true, Release: true,
+			Version: 3, Agent: "UAGENT", Domain: "corp.contoso.test", NetBIOS: "CONTOSO", Epoch: 2, Scope: "s", Staging: true, Release: true, Restart: true,
 			Mode: SyncByDirSync, Lagging: at, Detail: "detail", Unanchored: 1, At: at,
 		},
 		SyncGrant{
