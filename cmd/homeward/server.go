@@ -58,12 +58,13 @@ func (v *serverVerb) Run(ctx context.Context, s command.Streams) error {
 type agentVerbs struct {
 	command.Verbs
 
-	Code       codeVerb    `cmd:"" help:"Make a one-time code that enrols one agent."`
-	List       agentList   `cmd:"" help:"List the agents and how they are."`
-	Drain      agentDrain  `cmd:"" help:"Give an agent no new requests; it finishes those it has."`
-	Resume     agentResume `cmd:"" help:"Give a drained agent requests again."`
-	CutOff     agentCutOff `cmd:"" help:"Cut an agent off at once and for good."`
-	AcceptMove agentMove   `cmd:"" help:"Approve that an agent serves from the machine that was refused last."`
+	Code       codeVerb      `cmd:"" help:"Make a one-time code that enrols one agent."`
+	Approve    agentApproval `cmd:"" help:"Let a machine in whose Connect wizard shows this code."`
+	List       agentList     `cmd:"" help:"List the agents and how they are."`
+	Drain      agentDrain    `cmd:"" help:"Give an agent no new requests; it finishes those it has."`
+	Resume     agentResume   `cmd:"" help:"Give a drained agent requests again."`
+	CutOff     agentCutOff   `cmd:"" help:"Cut an agent off at once and for good."`
+	AcceptMove agentMove     `cmd:"" help:"Approve that an agent serves from the machine that was refused last."`
 }
 
 type codeVerb struct {
@@ -80,7 +81,7 @@ func (v *codeVerb) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		code, until, err := (&enrol.Service{Store: st, Now: time.Now}).NewCodeReplacing(ctx, id, old, v.Life)
+		code, until, err := server.Enrolments(st, time.Now).NewCodeReplacing(ctx, id, old, v.Life)
 		if err != nil {
 			return err
 		}

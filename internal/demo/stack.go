@@ -259,7 +259,7 @@ func (s *Stack) AddAgent(ctx context.Context, name string) (*Agent, error) {
 	if err := os.MkdirAll(s.path(name), 0o700); err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
-	code, _, err := (&enrol.Service{Store: s.Store, Now: time.Now}).NewCode(ctx, TenantID, enrol.CodeLife)
+	code, _, err := server.Enrolments(s.Store, time.Now).NewCode(ctx, TenantID, enrol.CodeLife)
 	if err != nil {
 		return nil, err
 	}
@@ -331,7 +331,7 @@ func (s *Stack) prepare(ctx context.Context) (string, error) {
 	if err := server.CreateTenant(ctx, st, t); err != nil {
 		return "", err
 	}
-	code, _, err := (&enrol.Service{Store: st, Now: time.Now}).NewCode(ctx, TenantID, enrol.CodeLife)
+	code, _, err := server.Enrolments(st, time.Now).NewCode(ctx, TenantID, enrol.CodeLife)
 	return code, err
 }
 

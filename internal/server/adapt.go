@@ -109,6 +109,29 @@ func (s agents) RevokeAgent(ctx context.Context, tenantID, id string, at time.Ti
 	return enrolError(s.Store.RevokeAgent(ctx, tenantID, id, at))
 }
 
+func (s agents) CodeFor(ctx context.Context, hash []byte) (enrol.Code, error) {
+	c, err := s.Store.CodeFor(ctx, hash)
+	return c, enrolError(err)
+}
+
+func (s agents) CreateDevice(ctx context.Context, d enrol.Device) error {
+	return enrolError(s.Store.CreateDevice(ctx, d))
+}
+
+func (s agents) Device(ctx context.Context, hash []byte) (enrol.Device, error) {
+	d, err := s.Store.Device(ctx, hash)
+	return d, enrolError(err)
+}
+
+func (s agents) DeviceByUser(ctx context.Context, hash []byte) (enrol.Device, error) {
+	d, err := s.Store.DeviceByUser(ctx, hash)
+	return d, enrolError(err)
+}
+
+func (s agents) MoveDevice(ctx context.Context, d enrol.Device, from enrol.DeviceState) error {
+	return enrolError(s.Store.MoveDevice(ctx, d, from))
+}
+
 func (s agents) Secret(ctx context.Context, tenantID, name string) ([]byte, error) {
 	b, err := s.Store.Secret(ctx, tenantID, name)
 	if errors.Is(err, store.ErrNotFound) {

@@ -45,6 +45,11 @@ func (limits) enrols() limit.Rule {
 	return limit.Rule{Name: "enrol/address", Burst: 20, Period: 10 * time.Minute}
 }
 
+// polls is for machines that wait for an operator: one every two seconds, and several behind one address.
+func (limits) polls() limit.Rule {
+	return limit.Rule{Name: "device/address", Burst: 1200, Period: 10 * time.Minute}
+}
+
 func (limits) relays() limit.Rule {
 	return limit.Rule{Name: "relay/agent", Burst: 30, Period: time.Minute}
 }

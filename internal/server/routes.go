@@ -24,7 +24,10 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/relay", s.broker.Handler())
 	mux.HandleFunc("POST /enrol", s.enrol)
-	mux.HandleFunc("POST /renew", s.renew)
+	mux.HandleFunc("POST /enrol/check", machine(s, s.limits.enrols(), s.enrols.Check))
+	mux.HandleFunc("POST /enrol/device", s.device)
+	mux.HandleFunc("POST /enrol/device/poll", machine(s, s.limits.polls(), s.enrols.Poll))
+	mux.HandleFunc("POST /renew", machine(s, s.limits.enrols(), s.enrols.RenewSigned))
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.Handle("/", s.site.Handler())
 	return mux
@@ -55,7 +58,7 @@ func answer(w http.ResponseWriter, status int, body any) {
 
 func (s *Server) enrol(w http.ResponseWriter, r *http.Request) {
 	var request protocol.EnrolRequest
-	if !s.receive(w, r, &request) {
+	if !s.receive(w, r, s.limits.enrols(), &request) {
 		return
 	}
 	got, err := s.enrols.Enrol(r.Context(), request)
@@ -67,22 +70,32 @@ func (s *Server) enrol(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, got)
 }
 
-func (s *Server) renew(w http.ResponseWriter, r *http.Request) {
-	var request protocol.RenewRequest
-	if !s.receive(w, r, &request) {
-		return
+// device begins a sign-in by device code. The address is shown to the operator who approves it.
+func (s *Server) device(w http.ResponseWriter, r *http.Request) {
+	machine(s, s.limits.enrols(), func(ctx context.Context, q protocol.DeviceRequest) (protocol.DeviceAnswer, error) {
+		return s.enrols.Ask(ctx, q, remote(r).String())
+	})(w, r)
+}
+
+// machine answers one kind of a machine's request, so many of them from one address.
+func machine[Q, A any](s *Server, rule limit.Rule, do func(context.Context, Q) (A, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var q Q
+		if !s.receive(w, r, rule, &q) {
+			return
+		}
+		a, err := do(r.Context(), q)
+		if err != nil {
+			s.turnAway(w, r, err)
+			return
+		}
+		answer(w, http.StatusOK, a)
 	}
-	got, err := s.enrols.RenewSigned(r.Context(), request)
-	if err != nil {
-		s.turnAway(w, r, err)
-		return
-	}
-	answer(w, http.StatusOK, got)
 }
 
 // receive reads a machine's request, within its limits. false: it has been answered.
-func (s *Server) receive(w http.ResponseWriter, r *http.Request, request any) bool {
-	until, err := s.limits.take(r.Context(), limit.Claim{Rule: s.limits.enrols(), Key: remote(r).String()})
+func (s *Server) receive(w http.ResponseWriter, r *http.Request, rule limit.Rule, request any) bool {
+	until, err := s.limits.take(r.Context(), limit.Claim{Rule: rule, Key: remote(r).String()})
 	if err != nil || !until.IsZero() {
 		answer(w, http.StatusTooManyRequests, protocol.Problem{Reason: protocol.ReasonOverloaded, Message: "Too many requests from this address. Wait ten minutes."})
 		return false

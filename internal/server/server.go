@@ -96,6 +96,11 @@ func OpenStore(ctx context.Context, c config.Server, log *slog.Logger) (*store.S
 	return store.Open(ctx, store.Config{DSN: c.Database, Key: key, Logger: log})
 }
 
+// Enrolments makes and decides codes on a store. Enrolling itself needs a running server.
+func Enrolments(s *store.Store, now func() time.Time) *enrol.Service {
+	return &enrol.Service{Store: agents{s}, Facts: agents{s}, Devices: agents{s}, Now: now}
+}
+
 // MasterKey takes the key from HOMEWARD_MASTER_KEY_HEX or the configured file. The file is made at the
 // first start: whoever loses it loses every secret in the database.
 func MasterKey(c config.Server, log *slog.Logger) (masterkey.Key, error) {
@@ -172,7 +177,8 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Store: agents{s.store}, Relay: presence{s.broker.Presence(), s.broker}, Caller: relay.Caller{Begin: s.broker.Begin},
 		Tenants: s.tenants.tenant, Record: s.record, Now: s.now, Log: s.log,
 	})
-	s.enrols = &enrol.Service{Store: agents{s.store}, Mint: s.tenants.mint, Tenant: s.tenants.tenant, Command: s.commands.Newest, Now: s.now}
+	s.enrols = Enrolments(s.store, s.now)
+	s.enrols.Mint, s.enrols.Tenant, s.enrols.Command = s.tenants.mint, s.tenants.tenant, s.commands.Newest
 	letters := notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now)
 	s.resets = reset.New(reset.Deps{
 		Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
@@ -308,6 +314,9 @@ func (s *Server) upkeep(ctx context.Context) error {
 		}
 		if _, err := s.store.DropExpiredMail(ctx, s.now()); err != nil && ctx.Err() == nil {
 			s.log.Error("expired mail couldn't be removed", "error", err)
+		}
+		if _, err := s.store.DropDevices(ctx, s.now().Add(-enrol.DeviceLife)); err != nil && ctx.Err() == nil {
+			s.log.Error("old devices' requests couldn't be removed", "error", err)
 		}
 		select {
 		case <-ctx.Done():

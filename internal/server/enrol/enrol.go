@@ -27,6 +27,9 @@ const (
 	CodeLife = time.Hour
 
 	maxText = 255
+
+	// alphabet is letters and digits that aren't mistaken for each other.
+	alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 )
 
 // ErrNotFound reports a code that does not exist, was used or is over; ErrConflict an agent key that
@@ -49,9 +52,11 @@ type Mint func(ctx context.Context, tenantID, agent, name string, life time.Dura
 
 // Service enrols.
 type Service struct {
-	Store  Store
-	Mint   Mint
-	Tenant func(ctx context.Context, id string) (tenant.Tenant, error)
+	Store   Store
+	Facts   Facts
+	Devices Devices
+	Mint    Mint
+	Tenant  func(ctx context.Context, id string) (tenant.Tenant, error)
 	// Command returns the newest command key, which agents pin.
 	Command func() ed25519.PublicKey
 	Now     func() time.Time
@@ -67,7 +72,6 @@ func (s *Service) NewCode(ctx context.Context, tenantID string, life time.Durati
 // NewCodeReplacing is NewCode for an agent that takes the place of another, which is drained and revoked as soon as
 // the new one works for the same domains.
 func (s *Service) NewCodeReplacing(ctx context.Context, tenantID, replaces string, life time.Duration) (string, time.Time, error) {
-	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	var b [12]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
 	for i := range b {
@@ -84,9 +88,12 @@ func (s *Service) NewCodeReplacing(ctx context.Context, tenantID, replaces strin
 
 // hashCode ignores case, spaces and hyphens: codes are read aloud and typed. Sixty random bits need no slow hash.
 func hashCode(code string) []byte {
-	text := strings.NewReplacer("-", "", " ", "").Replace(strings.ToUpper(code))
-	sum := sha256.Sum256([]byte("homeward enrolment code\x00" + text))
+	sum := sha256.Sum256([]byte("homeward enrolment code\x00" + bare(code)))
 	return sum[:]
+}
+
+func bare(code string) string {
+	return strings.NewReplacer("-", "", " ", "").Replace(strings.ToUpper(code))
 }
 
 // Enrol checks a request and answers it. A refusal is a *protocol.Problem-shaped *Refusal; other errors are ours.
@@ -154,9 +161,8 @@ type Refusal struct {
 func (r *Refusal) Error() string { return r.Message }
 
 func check(r protocol.EnrolRequest) (seal.PublicKey, error) {
-	if r.Version < protocol.MinVersion || r.Version > protocol.Version {
-		return seal.PublicKey{}, &Refusal{protocol.ReasonVersion, fmt.Sprintf(
-			"The agent speaks protocol version %d; this server speaks %d to %d. Update the older side.", r.Version, protocol.MinVersion, protocol.Version)}
+	if err := speaks(r.Version); err != nil {
+		return seal.PublicKey{}, err
 	}
 	if len(r.Code) > 64 || len(r.Machine) > maxText || len(r.Build) > maxText || len(r.Domain) > maxText || r.Machine == "" || r.Domain == "" {
 		return seal.PublicKey{}, &Refusal{protocol.ReasonMalformed, "The request's code, machine, build or domain is missing or too long."}

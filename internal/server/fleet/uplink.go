@@ -44,6 +44,7 @@ type Uplink struct {
 	Fleet    *Fleet
 	Results  Results
 	Imports  Imports
+	Syncs    Syncs
 	Renewals Renewals
 	Commands Commands
 	// TenantOf finds the tenant of a relay account.
@@ -70,6 +71,10 @@ func (u *Uplink) Handle(ctx context.Context, up protocol.Uplink, data []byte) an
 		return u.Renewals.Renew(ctx, a.Tenant, a.ID)
 	case protocol.UpKeys:
 		return u.keys(ctx, a, data)
+	case protocol.UpLease:
+		return u.lease(ctx, a, data)
+	case protocol.UpBatch:
+		return u.batch(ctx, a, data)
 	}
 	return protocol.Ack{Reason: protocol.ReasonMalformed}
 }
@@ -210,7 +215,7 @@ func describe(a enrol.Agent, said []protocol.Domain) enrol.Agent {
 func (u *Uplink) welcome(ctx context.Context, a enrol.Agent) protocol.HelloAnswer {
 	answer := protocol.HelloAnswer{
 		Version: protocol.Version, OK: true, At: protocol.MilliOf(u.Fleet.Now()),
-		Import: u.Fleet.importNow(a),
+		Import: a.Protocol < 3 && u.Fleet.importNow(a), // newer ones ask for the domain's lease
 	}
 	if a.Protocol >= 2 && u.Commands != nil {
 		answer.CommandKeys = u.Commands.Links(ctx, a.Tenant, a.CommandKey)

@@ -25,6 +25,9 @@ type Settings struct {
 	UnlockOnly    bool   `json:"unlock_only"`            // people may unlock without a new password
 
 	TestEvery time.Duration `json:"test_every,omitempty"` // how often a test account is written; zero: never
+
+	LicencesNeeded bool     `json:"licences_needed,omitempty"` // writeback needs a plan that includes it; false: nothing asks about licences
+	Licences       []string `json:"licences,omitempty"`        // part numbers of the products subscribed to
 }
 
 // Location returns the tenant's time zone; an unknown name gives UTC.
