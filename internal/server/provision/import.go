@@ -16,8 +16,8 @@ import (
 // ErrPage reports a page that is out of order or holds something that is not a person.
 var ErrPage = errors.New("import page")
 
-// Store keeps people.
-type Store interface {
+// pageStore keeps people.
+type pageStore interface {
 	ImportPage(ctx context.Context, people []Person) error
 	FinishImport(ctx context.Context, tenant, domain, importID string) (removed int, err error)
 }
@@ -25,7 +25,7 @@ type Store interface {
 // Importer takes the pages of a first import, in order. People of the domain that a complete import no
 // longer names are removed at its end; a broken off import removes nobody.
 type Importer struct {
-	store Store
+	store pageStore
 	now   func() time.Time
 
 	mu   sync.Mutex
@@ -38,7 +38,7 @@ type progress struct {
 }
 
 // NewImporter returns an Importer.
-func NewImporter(store Store, now func() time.Time) *Importer {
+func NewImporter(store pageStore, now func() time.Time) *Importer {
 	return &Importer{store: store, now: now, next: map[string]progress{}}
 }
 
@@ -104,6 +104,6 @@ func (i *Importer) person(tenant string, p protocol.People, m protocol.Person) (
 	return Person{
 		Tenant: tenant, ID: rand.Text(), Anchor: strings.ToLower(m.Anchor), Domain: strings.ToLower(p.Domain), NetBIOS: p.NetBIOS,
 		UPN: m.UPN, SAM: m.SAM, Mail: m.Mail, DisplayName: m.DisplayName, DN: m.DN, Disabled: m.Disabled, Protected: m.Protected,
-		Import: p.Import, Updated: i.now(),
+		Run: p.Import, Updated: i.now(),
 	}, nil
 }

@@ -23,7 +23,7 @@ func personFields(p *provision.Person) []any {
 	return []any{
 		&p.Tenant, &p.ID, &p.Anchor,
 		&p.Domain, &p.NetBIOS, &p.UPN, &p.SAM, &p.Mail, &p.DisplayName, &p.DN, &p.Disabled, &p.Protected,
-		&p.Import,
+		&p.Run,
 		moment{&p.Updated},
 	}
 }

@@ -91,7 +91,7 @@ func fill(t *testing.T, s *store.Store) {
 		s.PutSecret(ctx, "contoso", "seed", []byte("a secret")),
 		s.ImportPage(ctx, []provision.Person{{
 			Tenant: "contoso", ID: "p1", Anchor: strings.Repeat("0f", 16), Domain: "corp.example", NetBIOS: "CORP",
-			UPN: "Åsa@corp.example", SAM: "asa", Import: "i1", Updated: at,
+			UPN: "Åsa@corp.example", SAM: "asa", Run: "i1", Updated: at,
 		}}),
 		s.CreateCode(ctx, enrol.Code{Tenant: "contoso", Hash: []byte("h"), Created: at, Expires: expires}),
 		s.SaveAgent(ctx, enrol.Agent{Tenant: "contoso", ID: "U1", SealKey: []byte{1}, Status: enrol.Approved, Created: at}),

@@ -28,7 +28,44 @@ type Settings struct {
 
 	LicencesNeeded bool     `json:"licences_needed,omitempty"` // writeback needs a plan that includes it; false: nothing asks about licences
 	Licences       []string `json:"licences,omitempty"`        // part numbers of the products subscribed to
+
+	Sync Sync `json:"sync,omitzero"`
+	// ResetScope says who may reset: everybody synced, nobody, or the people of ResetGroup and of the groups in it.
+	ResetScope Scope  `json:"reset_scope,omitempty"`
+	ResetGroup string `json:"reset_group,omitempty"` // objectGUID, 32 hex digits
 }
+
+// Scope says whom a choice applies to.
+type Scope string
+
+// Scopes.
+const (
+	ScopeAll      Scope = ""
+	ScopeNone     Scope = "none"
+	ScopeSelected Scope = "selected"
+)
+
+// Sync is how people of directories are matched with accounts that exist, and how much may be deleted unasked. Zero
+// values are the defaults.
+type Sync struct {
+	BlockHardMatch bool `json:"block_hard_match,omitempty"` // never join by source anchor
+	BlockSoftMatch bool `json:"block_soft_match,omitempty"` // never join by address or name
+	AskSoftMatch   bool `json:"ask_soft_match,omitempty"`   // an operator confirms each soft match
+	NoUPNMatch     bool `json:"no_upn_match,omitempty"`     // match by primary mail address only
+	DeleteLimit    int  `json:"delete_limit,omitempty"`     // zero: 500
+	DeletePercent  int  `json:"delete_percent,omitempty"`   // of a domain; zero: 10
+	// JoinPassword says which password somebody has who is joined to an account with one of its own.
+	JoinPassword JoinPassword `json:"join_password,omitempty"`
+}
+
+// JoinPassword is which password wins.
+type JoinPassword string
+
+// Choices of JoinPassword.
+const (
+	KeepDirectory JoinPassword = ""      // the directory's stays
+	KeepCloud     JoinPassword = "cloud" // the cloud's becomes the password at the next good sign-in
+)
 
 // Location returns the tenant's time zone; an unknown name gives UTC.
 func (s Settings) Location() *time.Location {

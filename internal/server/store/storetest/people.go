@@ -18,7 +18,7 @@ func person(tenant string, n int) provision.Person {
 		Domain: "corp.example", NetBIOS: "CORP", UPN: fmt.Sprintf("user%d@corp.example", n),
 		SAM: fmt.Sprintf("user%d", n), Mail: fmt.Sprintf("User.%d@mail.example", n),
 		DisplayName: fmt.Sprintf("User %d", n), DN: fmt.Sprintf("CN=User %d,DC=corp,DC=example", n),
-		Import: "first", Updated: noon(),
+		Run: "first", Updated: noon(),
 	}
 }
 
@@ -87,7 +87,7 @@ func peopleTests() []test {
 		{"imported again keeps the id", func(t *testing.T, e *env) {
 			old, renamed := person(TenantA, 1), person(TenantA, 7)
 			ok(t, e.ImportPage(e.ctx, people{old}))
-			renamed.Anchor, renamed.Import, renamed.Updated = old.Anchor, "second", noon().Add(time.Hour)
+			renamed.Anchor, renamed.Run, renamed.Updated = old.Anchor, "second", noon().Add(time.Hour)
 			ok(t, e.ImportPage(e.ctx, people{renamed}))
 			want := renamed
 			want.ID = old.ID
@@ -115,7 +115,7 @@ func peopleTests() []test {
 			stays, goes, other, foreign := person(TenantA, 1), person(TenantA, 2), person(TenantA, 3), person(TenantB, 4)
 			other.Domain = "lab.example"
 			ok(t, e.ImportPage(e.ctx, people{stays, goes, other, foreign}))
-			stays.Import, stays.Domain = "second", "Corp.Example"
+			stays.Run, stays.Domain = "second", "Corp.Example"
 			ok(t, e.ImportPage(e.ctx, people{stays}))
 			if n := at[int](t)(e.FinishImport(e.ctx, TenantA, "CORP.example", "second")); n != 1 {
 				t.Errorf("deleted %d, want 1", n)
