@@ -59,6 +59,7 @@ type agentVerbs struct {
 	command.Verbs
 
 	Code       codeVerb      `cmd:"" help:"Make a one-time code that enrols one agent."`
+	Sync       syncBasics    `cmd:"" help:"How the agents bring people and groups in; homeward sync has more."`
 	Approve    agentApproval `cmd:"" help:"Let a machine in whose Connect wizard shows this code."`
 	List       agentList     `cmd:"" help:"List the agents and how they are."`
 	Drain      agentDrain    `cmd:"" help:"Give an agent no new requests; it finishes those it has."`
@@ -219,23 +220,14 @@ func (v *tenantList) Run(ctx context.Context, s command.Streams) error {
 }
 
 type peopleVerbs struct {
-	Import peopleImport `cmd:"" help:"Ask the agents to read all people of their organizational units again."`
+	Create   peopleCreate   `cmd:"" help:"Make an account that lives in the cloud until a directory's account matches it."`
+	Load     peopleLoad     `cmd:"" help:"Make such accounts from a CSV file."`
+	Accounts peopleAccounts `cmd:"" help:"List accounts."`
+	Remove   peopleRemove   `cmd:"" help:"Delete an account that lives in the cloud."`
+
 	Reset  peopleReset  `cmd:"" help:"Set somebody's password, read from standard input; they must change it at the next sign-in."`
 	Unlock peopleUnlock `cmd:"" help:"Clear somebody's lockout; the password stays."`
 	Probe  peopleProbe  `cmd:"" help:"Ask an agent whether somebody can be written now, and which policy holds for them."`
-}
-
-type peopleImport struct{ ofTenant }
-
-// Run implements the verb.
-func (v *peopleImport) Run(ctx context.Context, s command.Streams) error {
-	return v.with(ctx, s, func(st *store.Store, id string) error {
-		if err := st.WantImport(ctx, id); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintln(s.Out, "Asked for. Each agent begins with its next heartbeat, within 20 seconds.")
-		return err
-	})
 }
 
 type configVerbs struct {

@@ -75,3 +75,19 @@ func (s Settings) Location() *time.Location {
 	}
 	return loc
 }
+
+// Limit is how many deletions pass unasked.
+func (s Sync) Limit() int {
+	if s.DeleteLimit <= 0 {
+		return 500
+	}
+	return s.DeleteLimit
+}
+
+// Percent is the same in percent of a domain.
+func (s Sync) Percent() int {
+	if s.DeletePercent <= 0 {
+		return 10
+	}
+	return s.DeletePercent
+}
