@@ -14,6 +14,7 @@ import (
 	"homeward/internal/event"
 	"homeward/internal/protocol"
 	"homeward/internal/server/control"
+	"homeward/internal/server/provision"
 )
 
 // maxTyped bounds what is read as a password: 256 characters of at most four bytes, and the end of the line.
@@ -182,6 +183,48 @@ func mustChange(m protocol.MustChange) string {
 		return " Whether they must change it at the next sign-in isn't known: look at the account."
 	}
 	return ""
+}
+
+type peopleCheck struct{ onePerson }
+
+// Run implements the verb.
+func (v *peopleCheck) Run(ctx context.Context, s command.Streams) error {
+	password, err := (&peopleReset{}).password(s)
+	if err != nil {
+		return err
+	}
+	defer clear(password)
+	return v.call(ctx, s, func(c *control.Client, id string) error {
+		var r control.SignedIn
+		q := control.Person{Tenant: id, Operator: operator(), Name: v.Name, Password: password}
+		if err := c.Call(ctx, control.PathSignIn, q, &r); err != nil {
+			return err
+		}
+		if v.JSON {
+			err = printJSON(s, r)
+		} else {
+			_, err = fmt.Fprintln(s.Out, signedIn(r))
+		}
+		return errors.Join(err, toldIf(!r.Right))
+	})
+}
+
+func signedIn(r control.SignedIn) string {
+	if !r.Right {
+		return "That isn't the account's cloud password."
+	}
+	switch provision.PasswordState(r.State) {
+	case provision.CloudWritten:
+		return "Right. It has become the password in Active Directory."
+	case provision.CloudWriting:
+		return "Right. It was sent to Active Directory, and no answer has come yet: homeward sync passwords tells it later."
+	case provision.CloudPending:
+		return "Right. It couldn't be written to Active Directory now; the next sign-in tries again."
+	case provision.CloudRefused:
+		return "Right, but Active Directory refused it (" + strings.ReplaceAll(r.Reason, "_", " ") + "). The person resets their password in the portal."
+	case provision.OnePassword, provision.FromDirectory:
+	}
+	return "Right."
 }
 
 type peopleProbe struct{ onePerson }

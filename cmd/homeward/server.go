@@ -224,6 +224,7 @@ type peopleVerbs struct {
 	Load     peopleLoad     `cmd:"" help:"Make such accounts from a CSV file."`
 	Accounts peopleAccounts `cmd:"" help:"List accounts."`
 	Remove   peopleRemove   `cmd:"" help:"Delete an account that lives in the cloud."`
+	Check    peopleCheck    `cmd:"" name:"check-password" help:"Check a cloud account's own password, read from standard input, as a sign-in does: if it is to become Active Directory's, it does."`
 
 	Reset  peopleReset  `cmd:"" help:"Set somebody's password, read from standard input; they must change it at the next sign-in."`
 	Unlock peopleUnlock `cmd:"" help:"Clear somebody's lockout; the password stays."`

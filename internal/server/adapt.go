@@ -114,6 +114,17 @@ func (s agents) CodeFor(ctx context.Context, hash []byte) (enrol.Code, error) {
 	return c, enrolError(err)
 }
 
+func (s agents) VerifiedDomains(ctx context.Context, tenantID string) ([]string, error) {
+	all, err := s.TenantDomains(ctx, tenantID)
+	var names []string
+	for _, d := range all {
+		if !d.Verified.IsZero() {
+			names = append(names, d.Name)
+		}
+	}
+	return names, err
+}
+
 func (s agents) CreateDevice(ctx context.Context, d enrol.Device) error {
 	return enrolError(s.Store.CreateDevice(ctx, d))
 }

@@ -176,6 +176,9 @@ func (s *Server) watch(e broker.Event) {
 	case broker.Offline:
 		r.Event = int(event.AgentDisconnected)
 		s.fleet.Left(e.Agent)
+		if err := s.accounts.FreeLeases(ctx, e.Agent); err != nil { // another agent may go on at once
+			s.log.Error("an agent's lease couldn't be freed; it ends by itself", "agent", e.Agent, "error", err)
+		}
 	case broker.Duplicate:
 		r.Event = int(event.AgentCloned)
 		s.log.Warn("one agent's identity connected twice", "event", r.Event, "agent", e.Agent, "repeats", e.Repeats)

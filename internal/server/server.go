@@ -17,6 +17,7 @@ import (
 	"homeward/internal/daemon"
 	"homeward/internal/relay"
 	"homeward/internal/server/broker"
+	"homeward/internal/server/cloudpassword"
 	"homeward/internal/server/commandkey"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/fleet"
@@ -51,13 +52,15 @@ type Server struct {
 	tests   *fleet.Tester
 	enrols  *enrol.Service
 	// commands holds the keys that sign what agents are told.
-	commands *commandkey.Ring
-	resets   *reset.Service
-	mails    *notify.Queue
-	uplink   *fleet.Uplink
-	limits   limits
-	site     *portal.Site
-	tls      *certificate
+	commands  *commandkey.Ring
+	resets    *reset.Service
+	accounts  *provision.Engine
+	passwords *cloudpassword.Service
+	mails     *notify.Queue
+	uplink    *fleet.Uplink
+	limits    limits
+	site      *portal.Site
+	tls       *certificate
 }
 
 // Open opens everything. What it opened is closed again when it fails.
@@ -187,7 +190,12 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
 	s.tests = &fleet.Tester{Fleet: s.fleet, Command: s.commands.For, Last: s.store.Tests}
-	s.uplink = &fleet.Uplink{Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.store, s.now), Renewals: s.enrols, Commands: s.commands, TenantOf: s.tenants.ofAccount}
+	s.accounts = Accounts(s.store, s.now)
+	s.passwords = &cloudpassword.Service{Accounts: cloudAccounts{s.accounts, s.store}, Writer: s.resets, Now: s.now, Log: s.log}
+	s.uplink = &fleet.Uplink{
+		Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.accounts), Syncs: syncs{s.accounts},
+		Renewals: s.enrols, Commands: s.commands, TenantOf: s.tenants.ofAccount,
+	}
 	return s.openSite(catalog)
 }
 
@@ -315,6 +323,7 @@ func (s *Server) upkeep(ctx context.Context) error {
 		if _, err := s.store.DropExpiredMail(ctx, s.now()); err != nil && ctx.Err() == nil {
 			s.log.Error("expired mail couldn't be removed", "error", err)
 		}
+		s.sweep(ctx)
 		if _, err := s.store.DropDevices(ctx, s.now().Add(-enrol.DeviceLife)); err != nil && ctx.Err() == nil {
 			s.log.Error("old devices' requests couldn't be removed", "error", err)
 		}

@@ -31,6 +31,7 @@ const (
 	PathReset  = "/v1/people/reset"
 	PathUnlock = "/v1/people/unlock"
 	PathProbe  = "/v1/people/probe"
+	PathSignIn = "/v1/people/sign-in"
 	PathTest   = "/v1/test-write"
 	PathKeys   = "/v1/keys"
 	PathRoll   = "/v1/keys/roll"
@@ -67,6 +68,13 @@ type Person struct {
 }
 
 func (p Person) by() string { return p.Operator }
+
+// SignedIn answers PathSignIn.
+type SignedIn struct {
+	Right  bool   `json:"right"`            // the password is the account's
+	State  string `json:"state,omitempty"`  // a provision.PasswordState
+	Reason string `json:"reason,omitempty"` // why the directory refused it
+}
 
 // Outcome is how a reset or an unlock ended.
 type Outcome struct {

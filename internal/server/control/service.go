@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"homeward/internal/protocol"
+	"homeward/internal/server/cloudpassword"
 	"homeward/internal/server/commandkey"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/fleet"
@@ -36,6 +37,8 @@ type Service struct {
 	People People
 	Tenant func(ctx context.Context, id string) (tenant.Tenant, error)
 	Status func(ctx context.Context, t tenant.Tenant) (status.Report, error)
+	// SignIn checks a cloud password as a sign-in does.
+	SignIn func(ctx context.Context, t tenant.Tenant, operator, name string, password []byte) (cloudpassword.Result, error)
 	// Rolled is told of a new command key.
 	Rolled func(ctx context.Context, operator, key string)
 	Log    *slog.Logger
@@ -51,6 +54,7 @@ func (s *Service) routes() http.Handler {
 	mux.HandleFunc("POST "+PathReset, answer(s.reset))
 	mux.HandleFunc("POST "+PathUnlock, answer(s.unlock))
 	mux.HandleFunc("POST "+PathProbe, answer(s.probe))
+	mux.HandleFunc("POST "+PathSignIn, answer(s.signIn))
 	mux.HandleFunc("POST "+PathTest, answer(s.test))
 	mux.HandleFunc("POST "+PathKeys, answer(s.keys))
 	mux.HandleFunc("POST "+PathRoll, answer(s.roll))
@@ -198,6 +202,19 @@ func (s *Service) probe(ctx context.Context, q Person) (protocol.PersonPolicy, e
 		return protocol.PersonPolicy{}, err
 	}
 	return s.People.Probe(ctx, t, q.Operator, q.Name)
+}
+
+func (s *Service) signIn(ctx context.Context, q Person) (SignedIn, error) {
+	defer clear(q.Password)
+	t, err := s.Tenant(ctx, q.Tenant)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	r, err := s.SignIn(ctx, t, q.Operator, q.Name, q.Password)
+	if errors.Is(err, cloudpassword.ErrWrong) {
+		return SignedIn{}, nil
+	}
+	return SignedIn{Right: err == nil, State: string(r.State), Reason: string(r.Reason)}, err
 }
 
 func (s *Service) test(ctx context.Context, q Trial) (Trials, error) {
