@@ -53,11 +53,13 @@ type Server struct {
 	// commands holds the keys that sign what agents are told.
 	commands *commandkey.Ring
 	resets   *reset.Service
-	mails    *notify.Queue
-	uplink   *fleet.Uplink
-	limits   limits
-	site     *portal.Site
-	tls      *certificate
+	// sync takes in people and groups of directories.
+	sync   *provision.Engine
+	mails  *notify.Queue
+	uplink *fleet.Uplink
+	limits limits
+	site   *portal.Site
+	tls    *certificate
 }
 
 // Open opens everything. What it opened is closed again when it fails.
@@ -181,7 +183,8 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
 	s.tests = &fleet.Tester{Fleet: s.fleet, Command: s.commands.For, Last: s.store.Tests}
-	s.uplink = &fleet.Uplink{Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.store, s.now), Renewals: s.enrols, Commands: s.commands, TenantOf: s.tenants.ofAccount}
+	s.sync = provision.New(provision.Deps{Store: s.store, Now: s.now, Log: s.log})
+	s.uplink = &fleet.Uplink{Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.sync), Renewals: s.enrols, Commands: s.commands, TenantOf: s.tenants.ofAccount}
 	return s.openSite(catalog)
 }
 
