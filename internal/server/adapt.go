@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"homeward/internal/server/commandkey"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/notify"
+	"homeward/internal/server/provision"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
 	"homeward/internal/server/verify"
@@ -163,6 +165,16 @@ type people struct {
 type remembered struct {
 	domains []string
 	at      time.Time
+}
+
+// FindPeople leaves out whom no agent can write for: accounts that live in the cloud only. Of a name that two objects are
+// in conflict over it finds nobody: neither can reset until an operator has decided.
+func (p people) FindPeople(ctx context.Context, tenantID, typed string) ([]provision.Person, error) {
+	found, err := p.Store.FindPeople(ctx, tenantID, typed)
+	if err != nil || slices.ContainsFunc(found, func(f provision.Person) bool { return f.Held != "" }) {
+		return nil, err
+	}
+	return slices.DeleteFunc(found, provision.Person.Cloud), nil
 }
 
 const rememberDomains = time.Minute

@@ -155,7 +155,7 @@ func twins(t *testing.T, b *bench) {
 		{Anchor: strings.Repeat("03", 16), UPN: "one@contoso.com", SAM: "one", Mail: "both@mail.example", DN: "CN=1"},
 		{Anchor: strings.Repeat("04", 16), UPN: "two@contoso.com", SAM: "two", Mail: "both@mail.example", DN: "CN=2"},
 	}}
-	if _, err := provision.NewImporter(b.store, b.clock).Page(t.Context(), "contoso", "UAGENT", page); err != nil {
+	if _, err := provision.NewImporter(b.engine()).Page(t.Context(), "contoso", "UAGENT", page); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -196,7 +196,7 @@ func newBench(t *testing.T, dsn string) *bench {
 		t.Fatal(err)
 	}
 	people := newPeople(b.store, b.clock)
-	importer := provision.NewImporter(b.store, b.clock)
+	importer := provision.NewImporter(b.engine())
 	page := protocol.People{Version: 1, Agent: "UAGENT", Import: "first", Last: true, Domain: "corp.contoso.test", NetBIOS: "CONTOSO", People: []protocol.Person{
 		{Anchor: strings.Repeat("01", 16), UPN: "amara@contoso.com", SAM: "amara", Mail: "amara@mail.example", DN: "CN=A"},
 		{Anchor: strings.Repeat("02", 16), UPN: "nomail@contoso.com", SAM: "nomail", DN: "CN=N"},
@@ -223,6 +223,11 @@ func newBench(t *testing.T, dsn string) *bench {
 	b.Service = reset.New(b.deps)
 	t.Cleanup(b.Close)
 	return b
+}
+
+// engine takes in people, as the server's does.
+func (b *bench) engine() *provision.Engine {
+	return provision.New(provision.Deps{Store: b.store, Now: b.clock, Log: slog.New(slog.DiscardHandler)})
 }
 
 // onBoth runs a test on SQLite and on PostgreSQL.

@@ -52,8 +52,9 @@ type Server struct {
 	tests   *fleet.Tester
 	enrols  *enrol.Service
 	// commands holds the keys that sign what agents are told.
-	commands  *commandkey.Ring
-	resets    *reset.Service
+	commands *commandkey.Ring
+	resets   *reset.Service
+	// accounts takes in people and groups of directories, and keeps the accounts.
 	accounts  *provision.Engine
 	passwords *cloudpassword.Service
 	mails     *notify.Queue

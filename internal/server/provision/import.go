@@ -2,45 +2,33 @@ package provision
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
-	"time"
 
-	"homeward/internal/directory"
 	"homeward/internal/protocol"
 )
 
 // ErrPage reports a page that is out of order or holds something that is not a person.
 var ErrPage = errors.New("import page")
 
-// pageStore keeps people.
-type pageStore interface {
-	ImportPage(ctx context.Context, people []Person) error
-	FinishImport(ctx context.Context, tenant, domain, importID string) (removed int, err error)
-}
-
-// Importer takes the pages of a first import, in order. People of the domain that a complete import no
-// longer names are removed at its end; a broken off import removes nobody.
+// Importer takes the pages that agents of protocol 1 and 2 send, in order, as a full run of the same engine: with a lease
+// of its own, and under the guard against deletions. A broken off import removes nobody.
 type Importer struct {
-	store pageStore
-	now   func() time.Time
+	engine *Engine
 
 	mu   sync.Mutex
 	next map[string]progress // by agent
 }
 
 type progress struct {
-	id   string
-	page int
+	id    string
+	page  int
+	grant protocol.SyncGrant
 }
 
 // NewImporter returns an Importer.
-func NewImporter(store pageStore, now func() time.Time) *Importer {
-	return &Importer{store: store, now: now, next: map[string]progress{}}
-}
+func NewImporter(e *Engine) *Importer { return &Importer{engine: e, next: map[string]progress{}} }
 
 // Page takes one page. done is true after the last one.
 func (i *Importer) Page(ctx context.Context, tenant, agent string, p protocol.People) (done bool, err error) {
@@ -48,62 +36,91 @@ func (i *Importer) Page(ctx context.Context, tenant, agent string, p protocol.Pe
 		len(p.People) > protocol.MaxPeople || p.Domain == "" || len(p.Domain) > 255 || len(p.NetBIOS) > 15 {
 		return false, fmt.Errorf("page %d: %w", p.Page, ErrPage)
 	}
-	if err := i.expect(agent, p); err != nil {
+	have, again, err := i.expect(agent, p)
+	if err != nil || again {
 		return false, err
 	}
-	people := make([]Person, 0, len(p.People))
+	batch := protocol.SyncBatch{Version: protocol.Version, Agent: agent, Domain: p.Domain, NetBIOS: p.NetBIOS, Last: p.Last}
 	for n, m := range p.People {
-		person, err := i.person(tenant, p, m)
-		if err != nil {
+		if err := check(m); err != nil {
 			return false, fmt.Errorf("page %d, person %d: %w", p.Page, n, err)
 		}
-		people = append(people, person)
+		batch.People = append(batch.People, protocol.SyncPerson{
+			Object: m.Anchor, Anchor: m.Anchor, UPN: m.UPN, SAM: m.SAM, Mail: m.Mail, DisplayName: m.DisplayName, DN: m.DN, Disabled: m.Disabled,
+			Protected: m.Protected,
+		})
 	}
-	if err := i.store.ImportPage(ctx, people); err != nil {
-		return false, fmt.Errorf("store page %d: %w", p.Page, err)
+	grant, err := i.lease(ctx, tenant, agent, p, have)
+	if err != nil {
+		return false, err
 	}
-	i.advance(agent, p)
-	if !p.Last {
-		return false, nil
+	batch.Epoch, batch.Seq, batch.Run = grant.Epoch, grant.Seq, grant.Run
+	batch.Read.Objects = len(batch.People)
+	ack := i.engine.apply(ctx, tenant, agent, batch, true)
+	if !ack.OK {
+		return false, fmt.Errorf("page %d isn't taken (%s); begin again: %w", p.Page, ack.Reason, ErrPage)
 	}
-	if _, err := i.store.FinishImport(ctx, tenant, strings.ToLower(p.Domain), p.Import); err != nil {
-		return false, fmt.Errorf("finish import: %w", err)
+	i.advance(agent, p, grant)
+	if p.Last {
+		ask := protocol.SyncAsk{Agent: agent, Domain: p.Domain, NetBIOS: p.NetBIOS, Epoch: grant.Epoch, Release: true}
+		i.engine.Lease(ctx, tenant, Agent{ID: agent}, ask)
 	}
-	return true, nil
+	return p.Last, nil
 }
 
-// expect refuses a gap: after one, people missing from the import would be taken for deleted. The page
-// just taken may come again, when its acknowledgement was lost.
-func (i *Importer) expect(agent string, p protocol.People) error {
+// importScope is the digest of what old agents import. It is another one than any agent of version 3 has, so the first of
+// those begins with a full run.
+const importScope = "pages"
+
+// lease begins a run with the first page and prolongs it with each other one.
+func (i *Importer) lease(ctx context.Context, tenant, agent string, p protocol.People, have progress) (protocol.SyncGrant, error) {
+	ask := protocol.SyncAsk{
+		Version: p.Version, Agent: agent, Domain: p.Domain, NetBIOS: p.NetBIOS, Scope: importScope, Epoch: have.grant.Epoch, Restart: p.Page == 0,
+		At: protocol.MilliOf(i.engine.Now()),
+	}
+	g := i.engine.Lease(ctx, tenant, Agent{ID: agent}, ask)
+	if !g.OK {
+		return g, fmt.Errorf("page %d: %s: %w", p.Page, g.Reason, ErrPage)
+	}
+	if p.Page > 0 && (g.Epoch != have.grant.Epoch || g.Run != have.grant.Run) {
+		return g, fmt.Errorf("page %d: another agent synced meanwhile; begin again: %w", p.Page, ErrPage)
+	}
+	return g, nil
+}
+
+// expect refuses a gap: after one, people missing from the import would be taken for deleted. The page just taken may come
+// again, when its acknowledgement was lost.
+func (i *Importer) expect(agent string, p protocol.People) (have progress, again bool, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	have := i.next[agent]
-	if p.Page == 0 || (p.Import == have.id && (p.Page == have.page || p.Page == have.page-1)) {
-		return nil
+	have = i.next[agent]
+	switch {
+	case p.Import == have.id && p.Page == have.page-1:
+		return have, true, nil
+	case p.Page == 0:
+		return progress{}, false, nil
+	case p.Import == have.id && p.Page == have.page:
+		return have, false, nil
 	}
-	return fmt.Errorf("page %d without the pages before it; begin again: %w", p.Page, ErrPage)
+	return have, false, fmt.Errorf("page %d without the pages before it; begin again: %w", p.Page, ErrPage)
 }
 
-func (i *Importer) advance(agent string, p protocol.People) {
+func (i *Importer) advance(agent string, p protocol.People, g protocol.SyncGrant) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if p.Last {
 		delete(i.next, agent)
 		return
 	}
-	i.next[agent] = progress{p.Import, p.Page + 1}
+	i.next[agent] = progress{p.Import, p.Page + 1, g}
 }
 
-func (i *Importer) person(tenant string, p protocol.People, m protocol.Person) (Person, error) {
-	if _, err := directory.ParseGUIDHex(m.Anchor); err != nil {
-		return Person{}, fmt.Errorf("anchor: %w", ErrPage)
+func check(m protocol.Person) error {
+	if _, ok := guid(m.Anchor); !ok {
+		return fmt.Errorf("anchor: %w", ErrPage)
 	}
-	if m.SAM == "" || len(m.SAM) > 256 || len(m.UPN) > 1024 || len(m.Mail) > 320 || len(m.DisplayName) > 1024 || len(m.DN) > 4096 {
-		return Person{}, fmt.Errorf("name missing or too long: %w", ErrPage)
+	if m.SAM == "" || len(m.SAM) > maxSAM || len(m.UPN) > maxUPN || len(m.Mail) > maxAddress || len(m.DisplayName) > maxName || len(m.DN) > maxDN {
+		return fmt.Errorf("name missing or too long: %w", ErrPage)
 	}
-	return Person{
-		Tenant: tenant, ID: rand.Text(), Anchor: strings.ToLower(m.Anchor), Domain: strings.ToLower(p.Domain), NetBIOS: p.NetBIOS,
-		UPN: m.UPN, SAM: m.SAM, Mail: m.Mail, DisplayName: m.DisplayName, DN: m.DN, Disabled: m.Disabled, Protected: m.Protected,
-		Run: p.Import, Updated: i.now(),
-	}, nil
+	return nil
 }

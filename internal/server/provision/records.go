@@ -33,10 +33,11 @@ type Lease struct {
 	Run        string // full run under way; empty: none
 	RunCursor  []byte // where that run goes on
 	RunScope   string
-	Scope      string // digest of the last full run's scope
-	Full       bool   // a full run is wanted
-	Off        bool   // an operator turned sync off
-	Base       string // the last full run that ended
+	Began      time.Time // of that run
+	Scope      string    // digest of the last full run's scope
+	Full       bool      // a full run is wanted
+	Off        bool      // an operator turned sync off
+	Base       string    // the last full run that ended
 	Mode       string
 	Lagging    time.Time // since when changes wait to be sent
 	Detail     string    // why the agent doesn't go on

@@ -108,9 +108,7 @@ type ProblemTx interface {
 	// AllWaiting returns objects that wait, after one, by object.
 	AllWaiting(ctx context.Context, tenantID, after string, limit int) ([]string, error)
 	PutWaiting(ctx context.Context, w Waiting) error
-	DropWaiting(ctx context.Context, tenantID string, objects []string) error
-	// NameWaiting notes that a run named them.
-	NameWaiting(ctx context.Context, tenantID, run string, objects []string) error
+	DropWaiting(ctx context.Context, k Key, objects []string) error
 	// DropUnnamed drops problems and what waits of a domain that a run didn't name.
 	DropUnnamed(ctx context.Context, k Key, run string) error
 	// SetHeld marks people held as their problems say.
@@ -155,6 +153,7 @@ type ReportTx interface {
 	CountProblems(ctx context.Context, tenantID string) ([]ProblemCount, error)
 	Previews(ctx context.Context, k Key, after string, limit int) ([]Preview, error)
 	CountPreviews(ctx context.Context, k Key) (map[Verdict]int, error)
+	CountPeople(ctx context.Context, tenantID string) (int, error)
 	CountDomain(ctx context.Context, k Key) (people, groups int, err error)
 	GroupsNamed(ctx context.Context, tenantID, folded string, limit int) ([]Group, error)
 	InGroup(ctx context.Context, tenantID, group, object string) (bool, error)

@@ -31,7 +31,7 @@ func (s *Service) command(ctx context.Context, a Attempt, agent string, op proto
 
 // header fixes a request of the attempt's own operation.
 func (s *Service) header(a Attempt, p provision.Person, key seal.KeyID) ([]byte, string, error) {
-	anchor, err := hex.DecodeString(p.Anchor)
+	anchor, err := hex.DecodeString(p.Object)
 	if err != nil {
 		return nil, "", fmt.Errorf("anchor of a person: %w", seal.ErrMalformed)
 	}

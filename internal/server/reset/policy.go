@@ -47,7 +47,7 @@ func (s *Service) keepEarly(ctx context.Context, a Attempt, m protocol.Mark) {
 
 // ask puts a question about a person to one writer after the other until one answers.
 func (s *Service) ask(ctx context.Context, a Attempt, p provision.Person, writers []Writer, op protocol.Operation) (protocol.PersonPolicy, error) {
-	anchor, err := hex.DecodeString(p.Anchor)
+	anchor, err := hex.DecodeString(p.Object)
 	if err != nil {
 		return protocol.PersonPolicy{}, fmt.Errorf("anchor of a person: %w", seal.ErrMalformed)
 	}

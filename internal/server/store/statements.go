@@ -8,7 +8,7 @@ import (
 )
 
 // maxStatements bounds the cache; the texts of this package are fewer.
-const maxStatements = 256
+const maxStatements = 512
 
 // statements keeps prepared statements of one pool by their text. Parsing a statement costs SQLite as much as
 // carrying it out; pgx keeps its own, so PostgreSQL needs none of this.

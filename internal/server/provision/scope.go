@@ -1,0 +1,51 @@
+package provision
+
+import (
+	"context"
+
+	"homeward/internal/server/tenant"
+)
+
+// InScope reports whether somebody may reset their password by the tenant's choice: everybody synced, nobody, or the
+// people of one group and of the groups in it.
+func (e *Engine) InScope(ctx context.Context, t tenant.Tenant, p Person) (bool, error) {
+	switch t.Settings.ResetScope {
+	case tenant.ScopeAll:
+		return true, nil
+	case tenant.ScopeSelected:
+		if p.Object == "" || t.Settings.ResetGroup == "" {
+			return false, nil
+		}
+		return e.Store.InGroup(ctx, t.ID, t.Settings.ResetGroup, p.Object)
+	}
+	return false, nil
+}
+
+// ScopeCount is how many living people a choice covers, of all.
+func (e *Engine) ScopeCount(ctx context.Context, tenantID string, scope tenant.Scope, group string) (in, all int, err error) {
+	if all, err = e.Store.CountPeople(ctx, tenantID); err != nil {
+		return 0, 0, err
+	}
+	switch scope {
+	case tenant.ScopeAll:
+		return all, all, nil
+	case tenant.ScopeSelected:
+		in, err = e.Store.CountIn(ctx, tenantID, group)
+	}
+	return in, all, err
+}
+
+// FindGroups finds living groups by name, sAMAccountName or objectGUID, whatever the case.
+func (e *Engine) FindGroups(ctx context.Context, tenantID, name string) ([]Group, error) {
+	const most = 50
+	folded := Fold(name)
+	if folded == "" {
+		return nil, nil
+	}
+	return e.Store.GroupsNamed(ctx, tenantID, folded, most)
+}
+
+// PeopleOf lists the living people of a group and of the groups in it, by id.
+func (e *Engine) PeopleOf(ctx context.Context, tenantID, group, after string, limit int) ([]Person, error) {
+	return e.Store.PeopleIn(ctx, tenantID, group, after, limit)
+}
