@@ -57,7 +57,9 @@ type Delta struct {
 	DN      string
 	Deleted bool
 	Created bool
-	Moved   bool // renamed or moved
+	// Restored from deletion: groups may have it as a member again, which isn't told of them.
+	Restored bool
+	Moved    bool // renamed or moved
 	// Echo: only the source anchor was written, and it is the object's own id.
 	Echo bool
 	// Control: something changed that makes the object a person who is synced, or none.

@@ -136,7 +136,8 @@ func newDelta(e *ldap.Entry) (Delta, error) {
 		case "instancetype":
 		case "isdeleted":
 			c.Deleted = len(a.Values) == 1 && a.Values[0] == "TRUE"
-			c.Created = c.Created || !c.Deleted // came back
+			c.Restored = !c.Deleted
+			c.Created = c.Created || c.Restored
 		case "objectclass":
 			c.Created = true
 		case "name", "parentguid":

@@ -151,6 +151,24 @@ func (f *Feed) Members(ctx context.Context, group directory.GUID, each func([]di
 	return err
 }
 
+// GroupsOf are the groups that have the object as a member, directly.
+func (f *Feed) GroupsOf(ctx context.Context, id directory.GUID) (groups []directory.GUID, err error) {
+	err = f.with(ctx, &f.small, "read somebody's groups", syncTime, func(c *conn) error {
+		e, err := c.oneWith([]ldap.Control{control{oidExtendedDN, extendedHex}}, id.DN(), []string{"memberOf"})
+		if err != nil {
+			return err
+		}
+		for _, a := range e.Attributes {
+			groups = append(groups, membersOf(a.ByteValues)...)
+		}
+		return nil
+	})
+	if ldap.IsErrorWithCode(err, ldap.LDAPResultNoSuchObject) {
+		return nil, nil
+	}
+	return groups, err
+}
+
 // rangedMembers finds the values a ranged request was answered with; no span: there are none, or no more.
 func rangedMembers(e *ldap.Entry) ([]directory.GUID, *span) {
 	for _, a := range e.Attributes {

@@ -142,7 +142,7 @@ type collecting struct {
 
 func (c *collecting) collect(ctx context.Context, deltas []activedirectory.Delta) error {
 	c.deltas = make(map[directory.GUID]activedirectory.Delta, len(deltas))
-	var read, deleted []directory.GUID
+	var read, deleted, restored []directory.GUID
 	for _, d := range deltas {
 		switch {
 		case d.Echo:
@@ -155,8 +155,23 @@ func (c *collecting) collect(ctx context.Context, deltas []activedirectory.Delta
 			}
 		default:
 			read = append(read, d.ID)
+			if d.Restored {
+				restored = append(restored, d.ID)
+			}
 		}
 		c.deltas[d.ID] = d
+	}
+	for _, id := range restored {
+		groups, err := c.e.Source.GroupsOf(ctx, id)
+		if err != nil {
+			return err
+		}
+		for _, g := range groups {
+			d := c.deltas[g]
+			d.ID, d.Members = g, true // read it whole
+			c.deltas[g] = d
+		}
+		read = append(read, groups...)
 	}
 	affected, err := c.pilot(ctx, deltas, deleted)
 	if err != nil {

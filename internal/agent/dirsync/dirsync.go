@@ -49,6 +49,7 @@ type Objects interface {
 	Read(ctx context.Context, ids []directory.GUID, each func(activedirectory.Object) error) error
 	Below(ctx context.Context, unit directory.GUID, each func(activedirectory.Object) error) error
 	Members(ctx context.Context, group directory.GUID, each func([]directory.GUID) error) error
+	GroupsOf(ctx context.Context, id directory.GUID) ([]directory.GUID, error)
 	ID(ctx context.Context, dn string) (directory.GUID, error)
 	Groups(ctx context.Context, ids []directory.GUID, deleted bool) ([]directory.GUID, error)
 }
