@@ -101,6 +101,7 @@ type Engine struct {
 
 	scope   *scope
 	wake    chan struct{} // something changed in the directory
+	retry   chan struct{} // don't wait any longer
 	anchors anchors
 
 	mu      sync.Mutex
@@ -159,7 +160,7 @@ func New(d Deps) (*Engine, error) {
 	}
 	d.Logger = d.Logger.With("domain", d.Domain)
 	sc.netbios = d.NetBIOS
-	return &Engine{Deps: d, scope: sc, wake: make(chan struct{}, 1), anchors: newAnchors()}, nil
+	return &Engine{Deps: d, scope: sc, wake: make(chan struct{}, 1), retry: make(chan struct{}, 1), anchors: newAnchors()}, nil
 }
 
 // Status tells how sync goes at this moment.
@@ -171,6 +172,9 @@ func (e *Engine) Status() Status {
 	s.Unanchored = e.anchors.refused()
 	return s
 }
+
+// Retry ends a wait after a failure: what failed is back.
+func (e *Engine) Retry() { signal(e.retry) }
 
 func (e *Engine) note(f func(*Status)) {
 	e.mu.Lock()

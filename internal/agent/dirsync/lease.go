@@ -63,10 +63,23 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.Logger.Info("sync waits", "error", err, "for", wait)
 		}
 		e.note(func(s *Status) { s.Phase = "waiting" })
-		if !pause(ctx, wait) {
+		if !e.rest(ctx, wait) {
 			return ctx.Err()
 		}
 	}
+}
+
+// rest waits, until Retry at most.
+func (e *Engine) rest(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+	case <-e.retry:
+	}
+	return true
 }
 
 // backoff doubles, and half of it is jitter.
