@@ -14,9 +14,11 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"homeward/internal/agent/activedirectory"
+	"homeward/internal/agent/dirsync"
 	"homeward/internal/agent/identity"
 	"homeward/internal/agent/journal"
 	"homeward/internal/agent/writeback"
@@ -53,10 +55,12 @@ type Agent struct {
 	connected chan struct{} // a value for each time the link comes up
 	nudge     chan struct{} // the directory's state changed: tell the server now
 	wanted    chan struct{} // the server wants the people
+	server    atomic.Int64  // the protocol version it answered with
 
 	mu     sync.Mutex
 	seen   []sight       // one for each configured directory, in their order
 	offset time.Duration // the server's clock minus ours
+	syncs  []*dirsync.Engine
 }
 
 // sight is what the agent saw of one domain when it last looked.
@@ -71,6 +75,11 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 	id, err := identity.Load(c.State)
 	if err != nil {
 		return nil, err
+	}
+	for i, d := range c.Directories {
+		if err := SyncScope(d).Check(); err != nil && d.Sync.On() {
+			return nil, fmt.Errorf("directories[%d]: %w", i, err)
+		}
 	}
 	machine, err := os.Hostname()
 	if err != nil {
@@ -90,6 +99,7 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 	}
 	a := &Agent{
 		config: c, build: build, machine: machine, id: id, dirs: dirs, journal: j, log: log, seen: make([]sight, len(c.Directories)),
+		syncs:     make([]*dirsync.Engine, len(c.Directories)),
 		connected: make(chan struct{}, 1), nudge: make(chan struct{}, 1), wanted: make(chan struct{}, 1),
 	}
 	a.write, err = writeback.New(writeback.Deps{
@@ -169,6 +179,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		daemon.Part{Name: "heartbeat", Run: a.beat},
 		daemon.Part{Name: "directory", Run: a.watch},
 		daemon.Part{Name: "import", Run: a.imports},
+		daemon.Part{Name: "sync", Run: a.sync},
 		daemon.Part{Name: "credential", Run: a.renew},
 		daemon.Part{Name: "sealing key", Run: a.rollKeys},
 		daemon.Part{Name: "clock", Run: a.clock})
@@ -279,13 +290,15 @@ func (a *Agent) say(ctx context.Context, kind string, message any) {
 		a.log.Error("server doesn't accept this agent", "reason", string(answer.Reason), "message", answer.Message)
 		return
 	}
+	a.server.Store(int64(answer.Version))
 	a.trust(answer.CommandKeys)
 	received := time.Now()
 	a.mu.Lock()
 	if trip := received.Sub(sent); trip <= clearTrip {
 		a.offset = answer.At.Time().Sub(sent.Add(trip / 2))
 	}
-	start := answer.Import && slices.ContainsFunc(a.seen, func(s sight) bool { return s.state.OK })
+	// Servers that know sync aren't sent pages as well.
+	start := answer.Import && answer.Version < syncSince && slices.ContainsFunc(a.seen, func(s sight) bool { return s.state.OK })
 	a.mu.Unlock()
 	if start {
 		signal(a.wanted)
@@ -372,6 +385,9 @@ func (a *Agent) look(ctx context.Context, i int) {
 		return
 	}
 	signal(a.nudge)
+	if err == nil {
+		a.resync(i)
+	}
 	if err != nil {
 		code := event.DirectoryDown
 		if next.Reason == protocol.ReasonAgentState {

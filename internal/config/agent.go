@@ -40,6 +40,7 @@ type Directory struct {
 	PasswordFile string   `koanf:"password_file" about:"file with the service account's password, one line, chmod 600"`
 	Keytab       string   `koanf:"keytab" about:"Kerberos keytab of the service account, instead of password_file"`
 	Units        []string `koanf:"organizational_units" about:"DNs whose people may use the portal"`
+	Sync         Sync     `koanf:"sync"`
 	TestAccount  string   `koanf:"test_account" about:"UPN or DN of an account made for test writes: its password is overwritten; empty: no test writes"`
 }
 
@@ -126,6 +127,7 @@ func (d *Directory) check(at string) []string {
 	if len(d.Units) == 0 {
 		p = append(p, at+"organizational_units is missing: the DNs of the units whose people may use the portal")
 	}
+	p = append(p, d.Sync.check(at+"sync.")...)
 	for _, u := range d.Units {
 		if !strings.Contains(u, "=") {
 			p = append(p, fmt.Sprintf("%sorganizational_units holds %q: name a DN, such as OU=Sales,DC=corp,DC=contoso,DC=com", at, u))

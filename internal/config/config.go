@@ -153,12 +153,29 @@ func unknownInLists(k *koanf.Koanf, t reflect.Type) []string {
 				problems = append(problems, fmt.Sprintf("%s[%d] must hold keys: %s", name, i, strings.Join(known, ", ")))
 				continue
 			}
-			for _, p := range unknown(slices.Sorted(maps.Keys(entry)), known) {
+			for _, p := range unknown(entryKeys(entry, known, ""), known) {
 				problems = append(problems, fmt.Sprintf("%s[%d]: %s", name, i, p))
 			}
 		}
 	}
 	return problems
+}
+
+// entryKeys lists the dotted keys of a list's entry, as deep as keys are known: what lies below is the key's value.
+func entryKeys(entry map[string]any, known []string, prefix string) []string {
+	var out []string
+	for _, key := range slices.Sorted(maps.Keys(entry)) {
+		name := prefix + key
+		inner, ok := entry[key].(map[string]any)
+		if ok && slices.ContainsFunc(known, func(k string) bool { return strings.HasPrefix(k, name+".") }) {
+			out = append(out, entryKeys(inner, known, name+".")...)
+			continue
+		}
+		if entry[key] != nil || slices.Contains(known, name) || !slices.ContainsFunc(known, func(k string) bool { return strings.HasPrefix(k, name+".") }) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // undecodable says which values are of the wrong kind. The library quotes each key at the beginning of a line.

@@ -182,11 +182,21 @@ const (
 	ACEMustChange    = "(OA;CIIO;WP;bf967a0a-0de6-11d0-a285-00aa003049e2;" + userClass + ";$S)"
 	ACESourceAnchor  = "(OA;CIIO;WP;23773dc2-b63a-11d2-90e1-00c04fd91ab1;" + userClass + ";$S)"
 	ACEReadPSOs      = "(A;CI;LCRPLORC;;;$S)" // on the Password Settings Container
+
+	// For sync: Replicating Directory Changes, on the domain, without which DirSync is refused; and seeing what was
+	// deleted, on Deleted Objects.
+	ACEReplicate   = "(OA;;CR;1131f6aa-9c07-11d1-f79f-00c04fc2dcd2;;$S)"
+	ACESeeDeleted  = "(A;;LCRP;;;$S)"
+	deletedObjects = "CN=Deleted Objects,"
 )
 
-// grants are all rights of the service account: four per OU, and reading the PSOs.
+// grants are all rights of the service account: four per OU, reading the PSOs, and two for sync.
 func (d Domain) grants() []grantSpec {
-	all := []grantSpec{{DN: "CN=Password Settings Container,CN=System," + d.BaseDN(), ACEs: []string{ACEReadPSOs}}}
+	all := []grantSpec{
+		{DN: "CN=Password Settings Container,CN=System," + d.BaseDN(), ACEs: []string{ACEReadPSOs}},
+		{DN: d.BaseDN(), ACEs: []string{ACEReplicate}},
+		{DN: deletedObjects + d.BaseDN(), ACEs: []string{ACESeeDeleted}},
+	}
 	for _, ou := range d.organizationalUnits() {
 		all = append(all, grantSpec{DN: ou, ACEs: []string{ACEResetPassword, ACEUnlock, ACEMustChange, ACESourceAnchor}})
 	}

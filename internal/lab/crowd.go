@@ -14,14 +14,38 @@ var crowdScript string
 // beside the running DC, through Samba's own Python API, about 800 a second. They all have one random password,
 // which nobody learns.
 func (d *DC) Crowd(ctx context.Context, n int) error {
-	req, err := json.Marshal(map[string]any{
-		"count": n, "ous": d.OUs(), "upn_suffix": d.UPNSuffix(), "age_days": ordinaryAgeDays, "database": "/lab/dc/private/sam.ldb",
-	})
+	return d.crowd(ctx, crowdRequest{Count: n})
+}
+
+// CrowdGroups adds n groups of the people that Crowd has made: crowd-group-0001 and so on, spread over the OUs, each
+// with so many members. Neighbouring groups overlap by half.
+func (d *DC) CrowdGroups(ctx context.Context, n, members, among int) error {
+	if members > among {
+		return fmt.Errorf("groups of %d members among %d people", members, among)
+	}
+	return d.crowd(ctx, crowdRequest{Groups: n, Members: members, Among: among})
+}
+
+// crowdRequest is what recipe/crowd.py reads.
+type crowdRequest struct {
+	Count     int      `json:"count"`
+	Groups    int      `json:"groups"`
+	Members   int      `json:"members"`
+	Among     int      `json:"among"`
+	OUs       []string `json:"ous"`
+	UPNSuffix string   `json:"upn_suffix"`
+	AgeDays   int      `json:"age_days"`
+	Database  string   `json:"database"`
+}
+
+func (d *DC) crowd(ctx context.Context, want crowdRequest) error {
+	want.OUs, want.UPNSuffix, want.AgeDays, want.Database = d.OUs(), d.UPNSuffix(), ordinaryAgeDays, "/lab/dc/private/sam.ldb"
+	req, err := json.Marshal(want)
 	if err != nil {
 		return err
 	}
 	if _, err := d.inside(ctx, string(req), "python3", "-c", crowdScript); err != nil {
-		return fmt.Errorf("adding %d people: %w", n, err)
+		return fmt.Errorf("adding %d people and %d groups: %w", want.Count, want.Groups, err)
 	}
 	return nil
 }

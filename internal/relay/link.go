@@ -255,6 +255,37 @@ func (l *AgentLink) Result(ctx context.Context, r protocol.Result) error {
 	return nil
 }
 
+// batchWait is how long an answer to a batch is waited for: the server applies it in one transaction.
+const batchWait = 60 * time.Second
+
+// Lease asks for a domain's lease, or prolongs or releases it. Errors are those of Request.
+func (l *AgentLink) Lease(ctx context.Context, ask protocol.SyncAsk) (protocol.SyncGrant, error) {
+	var grant protocol.SyncGrant
+	err := l.request(ctx, protocol.Up(l.cfg.Agent, protocol.UpLease), ask, &grant)
+	return grant, err
+}
+
+// Batch sends one batch, compressed. It waits 60 s at most. Errors are those of Request, and protocol.ErrMalformed for a
+// batch that is too large, which wasn't sent; after ErrLost, ErrTimeout and ErrMalformed it may have been applied.
+func (l *AgentLink) Batch(ctx context.Context, b protocol.SyncBatch) (protocol.SyncAck, error) {
+	var ack protocol.SyncAck
+	if !l.Connected() {
+		return ack, fmt.Errorf("send a batch: %w", ErrUnavailable)
+	}
+	compressed, err := protocol.EncodeBatch(b)
+	if err != nil {
+		return ack, fmt.Errorf("send a batch: %w", err)
+	}
+	reply, err := request(ctx, l.nc, protocol.Up(l.cfg.Agent, protocol.UpBatch), compressed, batchWait, nil)
+	if err != nil {
+		return ack, fmt.Errorf("send a batch: %w", err)
+	}
+	if err := protocol.Decode(reply, &ack); err != nil {
+		return protocol.SyncAck{}, fmt.Errorf("send a batch: %w: %w", ErrMalformed, err)
+	}
+	return ack, nil
+}
+
 func (l *AgentLink) request(ctx context.Context, subject string, v, answer any) error {
 	if !l.Connected() {
 		return fmt.Errorf("send upward: %w", ErrUnavailable)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
@@ -22,6 +23,20 @@ const minBits = 128
 type channel struct {
 	net.Conn
 	bits int
+	read *atomic.Int64 // bytes of LDAP that came from the controller
+}
+
+// meter counts what is read through it.
+type meter struct {
+	net.Conn
+	read *atomic.Int64
+}
+
+// Read counts what the connection gave.
+func (m meter) Read(b []byte) (int, error) {
+	n, err := m.Conn.Read(b)
+	m.read.Add(int64(n))
+	return n, err
 }
 
 // SetLinger sets how long Close waits for unsent bytes, as on a TCP connection.
@@ -89,9 +104,10 @@ func (d *Directory) signIn(ctx context.Context, host, address string, who identi
 	if err != nil {
 		return nil, nil, closing(ctx, tcp, err)
 	}
-	l = ldap.NewConn(secure, true)
+	m := meter{Conn: secure, read: new(atomic.Int64)}
+	l = ldap.NewConn(m, true)
 	l.Start()
-	return l, &channel{Conn: tcp, bits: bits}, nil
+	return l, &channel{Conn: tcp, bits: bits, read: m.read}, nil
 }
 
 // closing closes a connection that came to nothing, and says so when it was for the lack of time.

@@ -8,7 +8,7 @@ import (
 	ber "github.com/go-asn1-ber/asn1-ber"
 )
 
-// control is a critical LDAP control with its value.
+// control is a critical LDAP control with its value; empty: it takes none.
 type control struct{ oid, value string }
 
 // policyHintsValue is SEQUENCE { INTEGER 1 } ([MS-ADTS] 3.1.1.3.4.1.27). Any other value, or none, is
@@ -30,7 +30,9 @@ func (c control) Encode() *ber.Packet {
 	b := ber.Encode(ber.ClassUniversal, ber.TypeConstructed, ber.TagSequence, nil, "Control")
 	b.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, c.oid, "OID"))
 	b.AppendChild(ber.NewLDAPBoolean(ber.ClassUniversal, ber.TypePrimitive, ber.TagBoolean, true, "criticality"))
-	b.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, c.value, "value"))
+	if c.value != "" { // a control that takes none has none, rather than an empty one
+		b.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, c.value, "value"))
+	}
 	return b
 }
 

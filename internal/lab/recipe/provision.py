@@ -98,7 +98,9 @@ def guid_of(db, dn):
 def delegate(db, service, grants):
     sid = sid_of(db, service)
     for grant in grants:
-        sd_utils.SDUtils(db).dacl_prepend_aces(grant["dn"], "".join(grant["aces"]).replace("$S", sid))
+        # Deleted Objects is itself deleted, as far as a search goes.
+        sd_utils.SDUtils(db).dacl_prepend_aces(
+            grant["dn"], "".join(grant["aces"]).replace("$S", sid), ["show_deleted:1", "sd_flags:1:4"])
 
 
 def add_pso(db, pso):

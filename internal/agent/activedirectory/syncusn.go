@@ -1,0 +1,212 @@
+package activedirectory
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"homeward/internal/directory"
+	"homeward/internal/protocol"
+)
+
+// All reads everybody and every group, or goes on with that from the place an earlier call gave. more says that it has to
+// be called again with next; without, next is where changes are read from.
+func (f *Feed) All(ctx context.Context, mode string, from []byte, each func(Object) error) (next []byte, more bool, err error) {
+	if mode == protocol.SyncByDirSync {
+		return f.allByDirSync(ctx, from, each)
+	}
+	err = f.with(ctx, &f.stream, "read everybody", syncTime, func(c *conn) error {
+		usn, err := c.highestUSN()
+		if err != nil {
+			return err
+		}
+		next = usnPlace(c.dc.Invocation, usn)
+		for _, unit := range outermost(f.units) {
+			err := f.search(c, unit, ldap.ScopeWholeSubtree, "(|"+peopleFilter+"(objectClass=group))", append(f.attributes(), "member"), each)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return next, false, err
+}
+
+// Changes reads what changed since the place. It fails with ErrPlace where that can't be told.
+func (f *Feed) Changes(ctx context.Context, mode string, from []byte) (Page, error) {
+	if mode == protocol.SyncByDirSync {
+		return f.changesByDirSync(ctx, from)
+	}
+	invocation, since, err := parseUSNPlace(from)
+	if err != nil {
+		return Page{}, err
+	}
+	var p Page
+	err = f.with(ctx, &f.stream, "read changes", syncTime, func(c *conn) error {
+		if c.dc.Invocation != invocation {
+			return errTaken(fmt.Errorf("%w: %s has another database than the one it was read from", ErrPlace, c.dc.Host))
+		}
+		usn, err := c.highestUSN()
+		if err != nil {
+			return err
+		}
+		p = Page{Next: usnPlace(invocation, usn)}
+		if usn == since {
+			return nil
+		}
+		if usn < since {
+			return errTaken(fmt.Errorf("%w: %s is at %d, before %d", ErrPlace, c.dc.Host, usn, since))
+		}
+		filter := fmt.Sprintf("(&(uSNChanged>=%d)%s)", since+1, changesFilter)
+		return f.search(c, f.dir.base(c), ldap.ScopeWholeSubtree, filter, []string{"objectGUID", "objectClass", "isDeleted"}, func(o Object) error {
+			p.Deltas = append(p.Deltas, Delta{
+				ID: o.ID, DN: o.DN, Deleted: string(o.first("isdeleted")) == "TRUE", Moved: true, Control: true, Other: true,
+				Members: o.Kind == GroupKind,
+			})
+			return nil
+		}, control{oid: oidShowDeleted})
+	})
+	return p, err
+}
+
+// highestUSN is the number of the controller's newest change ([MS-ADTS] 3.1.1.1.9).
+func (c *conn) highestUSN() (int64, error) {
+	e, err := c.one("", "highestCommittedUSN")
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(string(attribute(e, "highestCommittedUSN")), 10, 64)
+	if err != nil || n < 0 {
+		return 0, malformed("the controller's newest change", errors.New("highestCommittedUSN is no number"))
+	}
+	return n, nil
+}
+
+// usnPlaceSize is an invocation id and a number.
+const usnPlaceSize = 24
+
+func usnPlace(invocation directory.GUID, usn int64) []byte {
+	return binary.BigEndian.AppendUint64(slices.Clone(invocation[:]), uint64(usn)) //nolint:gosec // never negative
+}
+
+func parseUSNPlace(b []byte) (directory.GUID, int64, error) {
+	if len(b) != usnPlaceSize {
+		return directory.GUID{}, 0, fmt.Errorf("%w: %d bytes", ErrPlace, len(b))
+	}
+	usn := int64(binary.BigEndian.Uint64(b[16:])) //nolint:gosec // checked below
+	if usn < 0 {
+		return directory.GUID{}, 0, fmt.Errorf("%w: a negative number", ErrPlace)
+	}
+	return directory.GUID(b[:16]), usn, nil
+}
+
+// IDs gives the id and the DN of everybody and every group in the units: all there is to see of who is gone, where what
+// is deleted can't be read.
+func (f *Feed) IDs(ctx context.Context, each func(Object) error) error {
+	return f.with(ctx, &f.stream, "list everybody", syncTime, func(c *conn) error {
+		for _, unit := range outermost(f.units) {
+			err := f.search(c, unit, ldap.ScopeWholeSubtree, "(|"+peopleFilter+"(objectClass=group))", []string{"objectGUID", "objectClass"}, each)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Members reads a group's members, people and groups alike, and hands them on in parts. A group that is gone has none.
+func (f *Feed) Members(ctx context.Context, group directory.GUID, each func([]directory.GUID) error) error {
+	err := f.with(ctx, &f.small, "read a group's members", syncTime, func(c *conn) error {
+		for from := 0; ; {
+			to := "*"
+			if f.step > 0 {
+				to = strconv.Itoa(from + f.step - 1)
+			}
+			e, err := c.oneWith([]ldap.Control{control{oidExtendedDN, extendedHex}}, group.DN(),
+				[]string{"member;range=" + strconv.Itoa(from) + "-" + to})
+			if err != nil {
+				return err
+			}
+			ids, got := rangedMembers(e)
+			if len(ids) > 0 {
+				if err := each(ids); err != nil {
+					return errTaken(err)
+				}
+			}
+			if got == nil || got.last || got.to < from {
+				return nil
+			}
+			from = got.to + 1
+		}
+	})
+	if ldap.IsErrorWithCode(err, ldap.LDAPResultNoSuchObject) {
+		return nil
+	}
+	return err
+}
+
+// GroupsOf are the groups that have the object as a member, directly.
+func (f *Feed) GroupsOf(ctx context.Context, id directory.GUID) (groups []directory.GUID, err error) {
+	err = f.with(ctx, &f.small, "read somebody's groups", syncTime, func(c *conn) error {
+		e, err := c.oneWith([]ldap.Control{control{oidExtendedDN, extendedHex}}, id.DN(), []string{"memberOf"})
+		if err != nil {
+			return err
+		}
+		for _, a := range e.Attributes {
+			groups = append(groups, membersOf(a.ByteValues)...)
+		}
+		return nil
+	})
+	if ldap.IsErrorWithCode(err, ldap.LDAPResultNoSuchObject) {
+		return nil, nil
+	}
+	return groups, err
+}
+
+// rangedMembers finds the values a ranged request was answered with; no span: there are none, or no more.
+func rangedMembers(e *ldap.Entry) ([]directory.GUID, *span) {
+	for _, a := range e.Attributes {
+		base, got := cutRange(strings.ToLower(a.Name))
+		if base == "member" && len(a.ByteValues) > 0 {
+			return membersOf(a.ByteValues), got
+		}
+	}
+	return nil, nil
+}
+
+// ID finds the object of a DN.
+func (f *Feed) ID(ctx context.Context, dn string) (id directory.GUID, err error) {
+	err = f.with(ctx, &f.small, "find "+dn, syncTime, func(c *conn) error {
+		e, err := c.one(dn, "objectGUID")
+		if err != nil {
+			return err
+		}
+		id, err = directory.GUIDFromBytes(attribute(e, "objectGUID"))
+		return err
+	})
+	return id, err
+}
+
+// Groups tells which of the objects are groups; with deleted, which were when they were deleted.
+func (f *Feed) Groups(ctx context.Context, ids []directory.GUID, deleted bool) (groups []directory.GUID, err error) {
+	var more []ldap.Control
+	if deleted {
+		more = []ldap.Control{control{oid: oidShowDeleted}}
+	}
+	for part := range slices.Chunk(ids, syncIDs) {
+		err = f.with(ctx, &f.small, "look for groups", syncTime, func(c *conn) error {
+			return f.search(c, f.dir.base(c), ldap.ScopeWholeSubtree, "(&(objectClass=group)"+byID(part)+")", []string{"objectGUID"},
+				func(o Object) error { groups = append(groups, o.ID); return nil }, more...)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return groups, nil
+}
