@@ -15,7 +15,6 @@ import (
 	"homeward/internal/daemon"
 	"homeward/internal/event"
 	"homeward/internal/server"
-	"homeward/internal/server/enrol"
 	"homeward/internal/server/store"
 	"homeward/internal/server/tenant"
 )

@@ -102,7 +102,7 @@ func tellSync(w io.Writer, d provision.Status, now time.Time) error {
 	fmt.Fprintf(&b, "%s: %s\n", name, syncSentence(d, now))
 	fmt.Fprintf(&b, "  agent        %s, reads by %s\n", orNone(d.Machine), orNone(d.Mode))
 	fmt.Fprintf(&b, "  last change  %s\n", ago(d.Changed, now))
-	fmt.Fprintf(&b, "  last run     %s\n", lastRun(d.Last, now))
+	fmt.Fprintf(&b, "  last run     %s\n", lastRun(d.LastRun, now))
 	fmt.Fprintf(&b, "  people       %d, groups %d\n", d.People, d.Groups)
 	if n := d.Pending.Missing + d.PendingGroups.Missing; n > 0 {
 		fmt.Fprintf(&b, "  waiting      %d to be deleted\n", n)
@@ -404,12 +404,14 @@ func previewTable(out io.Writer, list []provision.Preview) error {
 type syncPasswords struct {
 	ofTenant
 	asJSON
+
+	Limit int `help:"How many." default:"1000"`
 }
 
 // Run implements the verb.
 func (v *syncPasswords) Run(ctx context.Context, s command.Streams) error {
 	return v.withEngine(ctx, s, func(e *provision.Engine, _ *store.Store, id string) error {
-		all, err := e.NotYetOne(ctx, id)
+		all, err := e.NotYetOne(ctx, id, "", v.Limit)
 		if err != nil {
 			return err
 		}
@@ -424,6 +426,9 @@ func (v *syncPasswords) Run(ctx context.Context, s command.Streams) error {
 		_, _ = fmt.Fprintln(w, "WHO\tSIGN-IN NAME\tJOINED\tSTATE")
 		for _, p := range all {
 			state := "the cloud password is written at the next sign-in with it"
+			if p.Password == provision.CloudWriting {
+				state = "is being written"
+			}
 			if p.Password == provision.CloudRefused {
 				state = "Active Directory refused the cloud password (" + strings.ReplaceAll(string(p.PasswordReason), "_", " ") + "): let them reset it in the portal"
 			}

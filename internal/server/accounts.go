@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"homeward/internal/protocol"
@@ -17,12 +18,12 @@ import (
 
 // Accounts is the engine that takes directories in and keeps accounts, on a store. It works beside a running server too.
 func Accounts(s *store.Store, now func() time.Time) *provision.Engine {
-	return provision.New(provision.Deps{Store: s, Now: now, Log: s.Logger()})
+	return provision.New(provision.Deps{Store: s, Now: now, Log: slog.New(slog.DiscardHandler)})
 }
 
 // CloudPasswords stores the own passwords of cloud accounts. It writes none back: that needs a running server.
 func CloudPasswords(s *store.Store, now func() time.Time) *cloudpassword.Service {
-	return &cloudpassword.Service{Accounts: cloudAccounts{Accounts(s, now), s}, Now: now, Log: s.Logger()}
+	return &cloudpassword.Service{Accounts: cloudAccounts{Accounts(s, now), s}, Now: now, Log: slog.New(slog.DiscardHandler)}
 }
 
 // cloudAccounts fits cloudpassword.Accounts.
@@ -83,19 +84,27 @@ func (s *Server) sweep(ctx context.Context) {
 	}
 }
 
+const settlePage = 500
+
 // settle takes over what became of cloud passwords that were sent to a directory.
 func (s *Server) settle(ctx context.Context, tenantID string) error {
-	open, err := s.accounts.NotYetOne(ctx, tenantID)
-	if err != nil {
-		return err
-	}
-	for _, p := range open {
-		if p.Password != provision.CloudWriting {
-			continue
-		}
-		if _, err := s.passwords.Settle(ctx, tenantID, p.ID); err != nil {
+	after := ""
+	for {
+		open, err := s.accounts.NotYetOne(ctx, tenantID, after, settlePage)
+		if err != nil {
 			return err
 		}
+		for _, p := range open {
+			after = p.ID
+			if p.Password != provision.CloudWriting {
+				continue
+			}
+			if _, err := s.passwords.Settle(ctx, tenantID, p.ID); err != nil {
+				return err
+			}
+		}
+		if len(open) < settlePage {
+			return nil
+		}
 	}
-	return nil
 }

@@ -191,7 +191,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
 	s.tests = &fleet.Tester{Fleet: s.fleet, Command: s.commands.For, Last: s.store.Tests}
-	s.accounts = Accounts(s.store, s.now)
+	s.accounts = provision.New(provision.Deps{Store: s.store, Now: s.now, Log: s.log})
 	s.passwords = &cloudpassword.Service{Accounts: cloudAccounts{s.accounts, s.store}, Writer: s.resets, Now: s.now, Log: s.log}
 	s.uplink = &fleet.Uplink{
 		Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.accounts), Syncs: syncs{s.accounts},

@@ -2,8 +2,6 @@ package provision
 
 import (
 	"context"
-
-	"homeward/internal/protocol"
 )
 
 // SetCloudPassword stores the hash of a cloud account's own password, a PHC string that the caller made. A synced account
@@ -38,27 +36,17 @@ func (e *Engine) CloudPasswordOf(ctx context.Context, tenantID, person string) (
 }
 
 // NotYetOne lists joined people whose cloud password and directory password aren't one yet, by id: it is to be written at
-// their next good sign-in, or the directory refused it.
+// their next good sign-in, is being written, or the directory refused it.
 func (e *Engine) NotYetOne(ctx context.Context, tenantID, after string, limit int) ([]Person, error) {
-	return e.Store.ListPeople(ctx, tenantID, Filter{Passwords: []PasswordState{CloudPending, CloudRefused}, After: after, Limit: limit})
+	return e.Store.ListPeople(ctx, tenantID, Filter{Passwords: []PasswordState{CloudPending, CloudWriting, CloudRefused}, After: after, Limit: limit})
 }
 
-// PasswordWritten notes that the directory took a person's cloud password: from now on the two are one. false: nothing
-// was pending, so it was noted before.
-func (e *Engine) PasswordWritten(ctx context.Context, tenantID, person string) (bool, error) {
-	return e.passwordEnds(ctx, tenantID, person, CloudWritten, "")
-}
-
-// PasswordRefused notes that the directory refused it, and why. It isn't tried again; the directory's password stays.
-// false: nothing was pending.
-func (e *Engine) PasswordRefused(ctx context.Context, tenantID, person string, reason protocol.Reason) (bool, error) {
-	return e.passwordEnds(ctx, tenantID, person, CloudRefused, reason)
-}
-
-// passwordEnds is a compare-and-swap: once.
-func (e *Engine) passwordEnds(ctx context.Context, tenantID, person string, to PasswordState, reason protocol.Reason) (moved bool, err error) {
+// MovePassword moves a joined person's password from one state to another, once; note is the attempt that writes it, or why
+// the directory refused it. With CloudWritten the two are one, and the cloud's own hash opens nothing any more. false: it
+// wasn't in that state.
+func (e *Engine) MovePassword(ctx context.Context, tenantID, person string, from, to PasswordState, note string) (moved bool, err error) {
 	err = e.Store.SyncTx(ctx, tenantID, func(tx Tx) error {
-		if moved, err = tx.MovePassword(ctx, tenantID, person, CloudPending, to, string(reason)); err != nil || !moved {
+		if moved, err = tx.MovePassword(ctx, tenantID, person, from, to, note); err != nil || !moved {
 			return err
 		}
 		if to != CloudWritten {

@@ -91,6 +91,7 @@ const (
 	OnePassword   PasswordState = ""              // never joined
 	FromDirectory PasswordState = "directory"     // the directory's stayed
 	CloudPending  PasswordState = "cloud_pending" // the cloud's is to be written at the next good sign-in; not yet one
+	CloudWriting  PasswordState = "cloud_writing" // it is on its way; the reason names the attempt
 	CloudWritten  PasswordState = "cloud_written"
 	CloudRefused  PasswordState = "cloud_refused" // the directory refused it: still two
 )

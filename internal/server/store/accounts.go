@@ -184,3 +184,12 @@ func (s *Store) CountDomain(ctx context.Context, k provision.Key) (people, group
 	}
 	return people, groups, nil
 }
+
+// CloudAccounts counts the living accounts of a tenant that no directory feeds.
+func (s *Store) CloudAccounts(ctx context.Context, tenantID string) (int, error) {
+	var n int
+	if err := s.readRow(ctx, `SELECT COUNT(*) FROM people WHERE tenant = ? AND object = '' AND deleted = 0`, tenantID).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count cloud accounts: %w", err)
+	}
+	return n, nil
+}
