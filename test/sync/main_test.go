@@ -62,7 +62,8 @@ type site struct {
 
 	admin  *dctest.DC
 	engine *provision.Engine
-	units  []string // that are synced
+	units  []string   // that are synced
+	eyes   *ldap.Conn // the service account's: whom it may not see isn't synced, and the doctor says so
 }
 
 func start(t *testing.T, o demo.Options) *site {
@@ -82,7 +83,15 @@ func start(t *testing.T, o demo.Options) *site {
 			t.Errorf("stopping the stack: %v", err)
 		}
 	})
-	return &site{Stack: stack, admin: dctest.Wrap(t, stack.DC), engine: server.Accounts(stack.Store, time.Now), units: stack.DC.OUs()}
+	eyes, err := stack.DC.Dial(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = eyes.Close() })
+	if err := eyes.Bind(stack.DC.ServiceAccount().UPN, stack.DC.ServiceAccount().Password); err != nil {
+		t.Fatal(err)
+	}
+	return &site{Stack: stack, admin: dctest.Wrap(t, stack.DC), engine: server.Accounts(stack.Store, time.Now), units: stack.DC.OUs(), eyes: eyes}
 }
 
 func end(path string) string {
@@ -125,7 +134,7 @@ func (s *site) read(t *testing.T) picture {
 	p := picture{people: map[string]entry{}, groups: map[string][]string{}}
 	byDN, members := map[string]string{}, map[string][]string{}
 	for _, unit := range s.units {
-		for _, e := range s.search(t, unit, "(&(objectCategory=person)(objectClass=user)(sAMAccountType=805306368))",
+		for _, e := range s.search(t, unit, "(&(objectCategory=person)(objectClass=user)(sAMAccountType=805306368)(!(isCriticalSystemObject=TRUE)))",
 			"objectGUID", "sAMAccountName", "userPrincipalName", "mail", "displayName", "proxyAddresses", "userAccountControl", "adminCount") {
 			one := person(e)
 			p.people[one.Object] = one
@@ -189,7 +198,7 @@ func closure(id string, members map[string][]string, byDN map[string]string, peo
 
 func (s *site) search(t *testing.T, base, filter string, attributes ...string) []*ldap.Entry {
 	t.Helper()
-	r, err := s.admin.Admin(t).SearchWithPaging(ldap.NewSearchRequest(base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false, filter, attributes, nil), 1000)
+	r, err := s.eyes.SearchWithPaging(ldap.NewSearchRequest(base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false, filter, attributes, nil), 1000)
 	if err != nil {
 		t.Fatalf("reading %s: %v", base, err)
 	}
