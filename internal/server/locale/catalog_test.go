@@ -186,7 +186,7 @@ func TestEveryLanguageCounts(t *testing.T) {
 		"fr": {0: "Il vous reste 0 essai avec ce code.", 1: "Il vous reste 1 essai avec ce code.", 2: "Il vous reste 2 essais avec ce code."},
 		"es": {1: "Te queda 1 intento con este código.", 3: "Te quedan 3 intentos con este código."},
 		"sv": {1: "Du har 1 försök kvar med den här koden."},
-		"ja": {1: "このコードを試せるのはあと 1 回です。", 3: "このコードを試せるのはあと 3 回です。"},
+		"ja": {1: "このコードを試せるのはあと\u00a01\u00a0回です。", 3: "このコードを試せるのはあと\u00a03\u00a0回です。"},
 		"ar": {
 			1: "بقيت لديك محاولة واحدة بهذا الرمز.", 2: "بقيت لديك محاولتان بهذا الرمز.", 3: "بقيت لديك 3 محاولات بهذا الرمز.",
 			11: "بقيت لديك 11 محاولة بهذا الرمز.", 100: "بقيت لديك 100 محاولة بهذا الرمز.", 103: "بقيت لديك 103 محاولات بهذا الرمز.",

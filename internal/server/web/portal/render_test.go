@@ -140,6 +140,24 @@ func TestBundleIsTheRecordedOne(t *testing.T) {
 	}
 }
 
+// TestStylesheetKnowsNoSides: what is said of start and end holds for Arabic too; left and right do not.
+func TestStylesheetKnowsNoSides(t *testing.T) {
+	css, err := os.ReadFile("static/portal.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sided := regexp.MustCompile(`[{;\s](?:left|right|(?:margin|padding|border)-(?:left|right)[a-z-]*|(?:text-align|float|clear):\s*(?:left|right))\b[^;]*;`)
+	for _, found := range sided.FindAllString(string(css), -1) {
+		t.Errorf("portal.css says %q; use the logical property", found)
+	}
+	four := regexp.MustCompile(`(?:margin|padding|border-width):\s*([^\s;]+) ([^\s;]+) ([^\s;]+) ([^\s;]+);`)
+	for _, m := range four.FindAllStringSubmatch(string(css), -1) {
+		if m[2] != m[4] {
+			t.Errorf("portal.css says %q, which differs on the right and the left", m[0])
+		}
+	}
+}
+
 // TestStaticFiles checks types and caching of what the pages name.
 func TestStaticFiles(t *testing.T) {
 	_, assets, _ := newSite(t)

@@ -80,8 +80,8 @@
     mark("kinds", kinds.length >= 3 ? "ok" : "todo");
     mark("name", some && !nameIn(text) ? "ok" : "todo");
     mark("history", "later");
-    note("length", some ? ` ${count("now", text.length)}` : "");
-    note("kinds", some ? ` ${count("now", kinds.length)}` : "");
+    note("length", some ? count("now", text.length) : "");
+    note("kinds", some ? count("now", kinds.length) : "");
     chips(kinds, some);
     tally(some);
     strength(text);
