@@ -98,6 +98,7 @@ func (a *agent) batch(b protocol.SyncBatch) protocol.SyncBatch {
 // send sends the batch that comes next and goes on when it was taken.
 func (a *agent) send(b protocol.SyncBatch) protocol.SyncAck {
 	a.tb.Helper()
+	a.now = a.now.Add(time.Millisecond)
 	ack := a.Apply(a.tb.Context(), org, a.id, a.batch(b))
 	if ack.OK {
 		a.grant.Seq = ack.Seq
