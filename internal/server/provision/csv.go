@@ -78,7 +78,7 @@ func parse(r io.Reader) (found []numbered, wrong []LineError, err error) {
 		if errors.Is(err, io.EOF) {
 			return found, wrong, nil
 		}
-		line := 1
+		var line int
 		if bad, ok := errors.AsType[*csv.ParseError](err); ok {
 			line = bad.StartLine
 			wrong = append(wrong, LineError{line, "The quotes don't match."})

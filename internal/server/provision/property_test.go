@@ -310,7 +310,8 @@ func uncontested(t *testing.T, y *yard, d *directory) {
 		alone++
 		p := y.one(object)
 		if other := y.problem(object).Other; other != "" { // somebody keeps an old name because they can't have the one they want
-			if blocker := at[provision.Person](t)(y.store.Person(t.Context(), org, other)); y.problem(blocker.Object).Reason == provision.UPNTaken {
+			if blocker := at[provision.Person](t)(y.store.Person(t.Context(), org, other)); blocker.Held != "" && slices.ContainsFunc(at[[]provision.Problem](t)(y.store.ProblemsOf(t.Context(), org, []string{blocker.Object})),
+				func(p provision.Problem) bool { return p.Reason == provision.UPNTaken }) {
 				continue
 			}
 		}

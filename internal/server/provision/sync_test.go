@@ -326,7 +326,8 @@ func TestBadObjectsNeverStopARun(t *testing.T) {
 	ack := a.must(protocol.SyncBatch{
 		Faults: []protocol.SyncFault{
 			{Object: id(2), Name: `CORP\user2`, Attribute: "mail", Reason: protocol.FaultText, Detail: strings.Repeat("d", 9000)},
-			{Object: id(9), Reason: protocol.FaultUnreadable, Left: true}, {Object: "zz", Reason: "something new"},
+			{Object: id(9), Reason: protocol.FaultUnreadable, Left: true},
+			{Object: "zz", Reason: "something new"},
 		},
 		Groups: []protocol.SyncGroup{{Object: "zz"}, {Object: id(50), Name: strings.Repeat("n", 5000), Added: []string{"zz", id(2), id(2)}}},
 		Gone:   []protocol.SyncGone{{Object: "zz"}},

@@ -28,14 +28,14 @@ func whole(tenant string, n int) provision.Person {
 	return p
 }
 
-func cloudPerson(tenant string, n int) provision.Person {
-	return provision.Person{Tenant: tenant, ID: fmt.Sprintf("cloud%03d", n), UPN: fmt.Sprintf("cloud%d@corp.example", n), Updated: noon()}
+func cloudPerson(n int) provision.Person {
+	return provision.Person{Tenant: TenantA, ID: fmt.Sprintf("cloud%03d", n), UPN: fmt.Sprintf("cloud%d@corp.example", n), Updated: noon()}
 }
 
 func syncTests() []test {
 	return []test{
 		{"a person comes back whole", func(t *testing.T, e *env) {
-			want := []provision.Person{whole(TenantA, 1), cloudPerson(TenantA, 2), person(TenantA, 3)}
+			want := []provision.Person{whole(TenantA, 1), cloudPerson(2), person(TenantA, 3)}
 			ok(t, e.InsertPeople(e.ctx, want))
 			for i := range want {
 				got := at[[]provision.Person](t)(e.PeopleByID(e.ctx, TenantA, []string{want[i].ID}))
@@ -129,7 +129,7 @@ func samePersonTwice(t *testing.T, e *env) {
 			t.Errorf("two with one %s: %v", name, err)
 		}
 	}
-	ok(t, e.InsertPeople(e.ctx, []provision.Person{whole(TenantA, 2), whole(TenantB, 1), cloudPerson(TenantA, 3), cloudPerson(TenantA, 4)}))
+	ok(t, e.InsertPeople(e.ctx, []provision.Person{whole(TenantA, 2), whole(TenantB, 1), cloudPerson(3), cloudPerson(4)}))
 	second := whole(TenantA, 2)
 	second.Anchor = first.Anchor
 	if err := e.UpdatePeople(e.ctx, []provision.Person{second}); !errors.Is(err, store.ErrConflict) {
@@ -153,7 +153,7 @@ func samePersonTwice(t *testing.T, e *env) {
 }
 
 func deletedNames(t *testing.T, e *env) {
-	first, second := whole(TenantA, 1), cloudPerson(TenantA, 2)
+	first, second := whole(TenantA, 1), cloudPerson(2)
 	second.UPN = first.UPN
 	ok(t, e.InsertPeople(e.ctx, []provision.Person{first}))
 	ok(t, e.PutClaims(e.ctx, TenantA, []provision.Claim{{Address: "a@b", Person: first.ID}}))
@@ -206,7 +206,7 @@ func claimTests(t *testing.T, e *env) {
 func missingPeople(t *testing.T, e *env) {
 	other := person(TenantA, 5)
 	other.Domain = "lab.example"
-	ok(t, e.InsertPeople(e.ctx, []provision.Person{person(TenantA, 1), person(TenantA, 2), person(TenantA, 3), person(TenantA, 4), other, cloudPerson(TenantA, 6), person(TenantB, 1)}))
+	ok(t, e.InsertPeople(e.ctx, []provision.Person{person(TenantA, 1), person(TenantA, 2), person(TenantA, 3), person(TenantA, 4), other, cloudPerson(6), person(TenantB, 1)}))
 	object := func(n int) string { return person(TenantA, n).Object }
 	count := func(want provision.PendingCount) {
 		t.Helper()
@@ -536,7 +536,7 @@ func runTests(t *testing.T, e *env) {
 func accountTests(t *testing.T, e *env) {
 	p := whole(TenantA, 1)
 	p.Password = provision.CloudPending
-	ok(t, e.InsertPeople(e.ctx, []provision.Person{p, cloudPerson(TenantA, 2)}))
+	ok(t, e.InsertPeople(e.ctx, []provision.Person{p, cloudPerson(2)}))
 	r := provision.Role{Tenant: TenantA, Person: p.ID, Role: "Global Administrator", Name: "n", Operator: "op", At: noon()}
 	ok(t, e.PutRole(e.ctx, r))
 	ok(t, e.PutRole(e.ctx, r))

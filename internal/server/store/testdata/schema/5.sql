@@ -193,7 +193,7 @@ CREATE TABLE addresses (
     is_primary   INTEGER NOT NULL,
     PRIMARY KEY (tenant, address_fold),
     FOREIGN KEY (tenant, person) REFERENCES people (tenant, id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE TABLE groups (
     tenant    TEXT NOT NULL REFERENCES tenants (id),
     object    TEXT NOT NULL,
@@ -218,7 +218,7 @@ CREATE TABLE group_members (
     token        TEXT NOT NULL,
     PRIMARY KEY (tenant, group_object, member),
     FOREIGN KEY (tenant, group_object) REFERENCES groups (tenant, object)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE TABLE sync_state (
     tenant     TEXT NOT NULL REFERENCES tenants (id),
     domain     TEXT NOT NULL,
@@ -393,15 +393,15 @@ CREATE INDEX sync_problems_domain ON sync_problems (tenant, domain);
 CREATE INDEX sync_waiting_domain ON sync_waiting (tenant, domain);
 CREATE INDEX sync_preview_upn ON sync_preview (tenant, upn_fold) WHERE upn_fold <> '';
 CREATE INDEX sync_preview_address ON sync_preview (tenant, address_fold) WHERE address_fold <> '';
-INSERT INTO goose_db_version VALUES (1, 0, 1, '2026-11-28 03:59:32');
-INSERT INTO goose_db_version VALUES (2, 1, 1, '2026-11-28 03:59:32');
-INSERT INTO goose_db_version VALUES (3, 2, 1, '2026-11-28 03:59:32');
-INSERT INTO goose_db_version VALUES (4, 3, 1, '2026-11-28 03:59:33');
-INSERT INTO goose_db_version VALUES (5, 4, 1, '2026-11-28 03:59:33');
-INSERT INTO goose_db_version VALUES (6, 5, 1, '2026-11-28 03:59:33');
-INSERT INTO meta VALUES ('master key check', X'48574D016F7C991E93E3575B6DE94C9562D8281A1B83E855A8EE2384BA2A597653024561D8774E44ABEFFE0EB79ED7BE7A65B4DE733DD627');
+INSERT INTO goose_db_version VALUES (1, 0, 1, '2026-11-28 04:08:01');
+INSERT INTO goose_db_version VALUES (2, 1, 1, '2026-11-28 04:08:01');
+INSERT INTO goose_db_version VALUES (3, 2, 1, '2026-11-28 04:08:01');
+INSERT INTO goose_db_version VALUES (4, 3, 1, '2026-11-28 04:08:01');
+INSERT INTO goose_db_version VALUES (5, 4, 1, '2026-11-28 04:08:01');
+INSERT INTO goose_db_version VALUES (6, 5, 1, '2026-11-28 04:08:01');
+INSERT INTO meta VALUES ('master key check', X'48574D016F7C991E93E3575BF47807DC83CAF3EE16E1D46BDACCD48887D575609FF634A301F19C9C6F13899BE1F65AC11AAFFF0B081E6DEE');
 INSERT INTO tenants VALUES ('contoso', 'Contoso', 'AC', '{"unlock_only":false}', 1795000000000);
-INSERT INTO secrets VALUES ('contoso', 'seed', X'48574D016F7C991E93E3575B7E90161BC3B02E0A571CCB8C362EFE912D343AC22EDFF5C06BE7BFA1929F6500D351266A', 1795838373083);
+INSERT INTO secrets VALUES ('contoso', 'seed', X'48574D016F7C991E93E3575B46E79813F2386439175BE4414D63B95E364BB756101FC571D0B3E76331D2C2B7DAD65E00', 1795838881291);
 INSERT INTO enrol_codes VALUES (X'68', 'contoso', 1795000000000, 1795003600000, '', '');
 INSERT INTO agents VALUES ('U1', 'contoso', 1795000000000, '', '', X'01', '', '', 0, 'approved', 0, 0, '', 0, 0, 0, '', 0, 0, 0, '', '', 0, '', '', '', '', 0);
 INSERT INTO attempts VALUES ('contoso', 'a1', 'HW-1', 1795000000000, 0, 'reset', X'', '', '', '', '', 'submitted', '', '{}', 0, '', 0, '0a', '', X'', 0, '[{"name":"agent","at":1}]', 0, 0, 0, 1795003600000, '{"request":"0a","dc":"dc1.corp.example","invocation":"","version":7,"password_set":0,"at":0}', '', '');
