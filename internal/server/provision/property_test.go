@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -15,7 +16,9 @@ import (
 
 	"homeward/internal/protocol"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/store/storetest"
 	"homeward/internal/server/tenant"
+	"homeward/test/pgtest"
 )
 
 var errCrash = errors.New("the server was killed") //nolint:gochecknoglobals // a sentinel of the tests
@@ -134,20 +137,10 @@ func (d *directory) step() protocol.SyncBatch {
 }
 
 func (d *directory) all() (people []protocol.SyncPerson) {
-	for _, object := range slices.Sorted(keys(d.people)) {
+	for _, object := range slices.Sorted(maps.Keys(d.people)) {
 		people = append(people, d.people[object])
 	}
 	return people
-}
-
-func keys[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 // state is everything that counts, without what is random or a time.
@@ -195,15 +188,21 @@ func TestDisturbedEqualsUndisturbed(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			disturb(t, seed)
+			disturb(t, seed, newYard(t), newYard(t))
 		})
 	}
 }
 
-func disturb(t *testing.T, seed uint64) {
+// TestDisturbedOnPostgreSQL is the same against the other engine.
+func TestDisturbedOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	disturb(t, 100, newYard(t), yardOn(t, storetest.Open(t, pgtest.Start(t))))
+}
+
+func disturb(t *testing.T, seed uint64, calm, storm *yard) {
+	t.Helper()
 	d := &directory{rand.New(rand.NewPCG(seed, 1)), map[string]protocol.SyncPerson{}, map[string][]string{}}
 	chaos := rand.New(rand.NewPCG(seed, 2))
-	calm, storm := newYard(t), newYard(t)
 	m := &mortal{Store: storm.store, writes: -1}
 	storm.Engine = provision.New(provision.Deps{Store: m, Now: func() time.Time { return storm.now }, Log: slog.New(slog.DiscardHandler)})
 	for _, y := range []*yard{calm, storm} {
