@@ -219,6 +219,11 @@ func benchmarkApply(b *testing.B, dsn func(testing.TB) string) {
 		changed.DisplayName = fmt.Sprint("Changed ", b.N)
 		a.change(changed)
 		b.ReportMetric(float64(time.Since(began).Microseconds()), "us/delta")
+		began = time.Now()
+		for i := range 100 {
+			a.find(fmt.Sprintf("user%d@old.example", i*150))
+		}
+		b.ReportMetric(float64(time.Since(began).Microseconds())/100, "us/find")
 	}
 }
 
