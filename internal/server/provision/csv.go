@@ -78,15 +78,19 @@ func parse(r io.Reader) (found []numbered, wrong []LineError, err error) {
 		if errors.Is(err, io.EOF) {
 			return found, wrong, nil
 		}
-		line, _ := c.FieldPos(0)
+		var line int
 		if bad, ok := errors.AsType[*csv.ParseError](err); ok {
-			wrong = append(wrong, LineError{bad.Line, "The quotes don't match."})
+			line = bad.StartLine
+			wrong = append(wrong, LineError{line, "The quotes don't match."})
 		} else if err != nil {
 			return found, wrong, fmt.Errorf("read the accounts: %w", err)
-		} else if a, message := account(heading, record, line, seen); message != "" {
-			wrong = append(wrong, LineError{line, message})
 		} else {
-			found = append(found, numbered{a, line})
+			line, _ = c.FieldPos(0)
+			if a, message := account(heading, record, line, seen); message != "" {
+				wrong = append(wrong, LineError{line, message})
+			} else {
+				found = append(found, numbered{a, line})
+			}
 		}
 		if len(wrong) >= maxWrong || len(found) > maxAccounts {
 			return found, append(wrong, LineError{line, "There is more; mend this first, or use a shorter file."}), nil

@@ -63,11 +63,14 @@ func (b batchOf) take(m protocol.SyncPerson) (incoming, bool) {
 		anchor, ok = object, true
 	}
 	m.Object, m.Anchor = object, anchor
-	for text, most := range map[*string]int{
-		&m.DN: maxDN, &m.SAM: maxSAM, &m.UPN: maxUPN, &m.ADUPN: maxUPN, &m.Mail: maxAddress, &m.DisplayName: maxName, &m.GivenName: maxName,
-		&m.Surname: maxName, &m.Mobile: maxSAM, &m.Language: maxSAM,
+	for _, t := range [...]struct {
+		text *string
+		most int
+	}{
+		{&m.DN, maxDN}, {&m.SAM, maxSAM}, {&m.UPN, maxUPN}, {&m.ADUPN, maxUPN}, {&m.Mail, maxAddress}, {&m.DisplayName, maxName},
+		{&m.GivenName, maxName}, {&m.Surname, maxName}, {&m.Mobile, maxSAM}, {&m.Language, maxSAM},
 	} {
-		*text = clip(*text, most)
+		*t.text = clip(*t.text, t.most)
 	}
 	if len(m.More) > maxMore {
 		m.More = nil

@@ -128,7 +128,7 @@ func (w *world) softMatch(in *incoming, now time.Time, r *result) (stop result, 
 		if !by.on || target == nil || !target.Cloud() || !target.Living() || w.apart(in.Object, target.ID) {
 			continue
 		}
-		reason := protocol.ReasonNone
+		var reason protocol.Reason
 		switch {
 		case w.roles[target.ID]:
 			reason = SoftMatchRole

@@ -8,7 +8,6 @@
 package provision
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -122,15 +121,4 @@ type Group struct {
 // Fold gives names that differ only in case the same text. NFC, as some keyboards send Å as A and a ring.
 func Fold(name string) string {
 	return strings.ToLower(norm.NFC.String(strings.TrimSpace(name)))
-}
-
-// foldAll folds and leaves out what is empty or there twice.
-func foldAll(names []string) []string {
-	var out []string
-	for _, n := range names {
-		if f := Fold(n); f != "" && !slices.Contains(out, f) {
-			out = append(out, f)
-		}
-	}
-	return out
 }

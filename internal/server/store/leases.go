@@ -103,8 +103,8 @@ func (s *Store) Leases(ctx context.Context, tenant string) ([]provision.Lease, e
 func (s *Store) SaveLease(ctx context.Context, l provision.Lease, seq int64) (bool, error) {
 	text := `UPDATE sync_state SET ` + strings.ReplaceAll(leaseTold+", "+leaseRest, ",", " = ?,") + ` = ?
 		WHERE tenant = ? AND domain = ? AND staging = ? AND holder = ? AND epoch = ? AND seq = ?`
-	fields := append(leaseFields(&l)[3:], l.Tenant, l.Domain, l.Staging, l.Holder, l.Epoch, seq)
-	n, err := s.exec(ctx, text, fields...)
+	fields := leaseFields(&l)[3:]
+	n, err := s.exec(ctx, text, append(fields, l.Tenant, l.Domain, l.Staging, l.Holder, l.Epoch, seq)...)
 	if err != nil {
 		return false, fmt.Errorf("store a lease: %w", err)
 	}

@@ -54,8 +54,11 @@ func (s *Store) execIn(ctx context.Context, text string, before []any, values []
 	})
 }
 
-// manyRows is how many rows one statement inserts.
-const manyRows = 32
+// manyRows and someRows are how many rows one statement inserts: few lengths, so that few texts are prepared.
+const (
+	manyRows = 32
+	someRows = 8
+)
 
 // insertMany inserts rows, many with each statement. columns is a list; after follows the values, such as ON CONFLICT.
 func insertMany[T any](ctx context.Context, s *Store, into, columns, after string, rows []T, fields func(*T) []any) error {
@@ -63,8 +66,11 @@ func insertMany[T any](ctx context.Context, s *Store, into, columns, after strin
 	one := "(" + marks(width) + ")"
 	for len(rows) > 0 {
 		n := 1
-		if len(rows) >= manyRows {
+		switch {
+		case len(rows) >= manyRows:
 			n = manyRows
+		case len(rows) >= someRows:
+			n = someRows
 		}
 		args := make([]any, 0, n*width)
 		for i := range n {

@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -111,6 +113,103 @@ func fill(t *testing.T, s *store.Store) {
 	}
 }
 
+// TestDuplicatesOfOldDatabasesMigrate: before schema 5 two people could have one sign-in name.
+func TestDuplicatesOfOldDatabasesMigrate(t *testing.T) {
+	dsn := restore(t, "testdata/schema/4.sql")
+	const twin = `INSERT INTO people (tenant, id, anchor, domain, netbios, upn, sam, mail, display_name, dn, disabled, protected, import, updated,
+		domain_fold, upn_fold, mail_fold, down_fold, sam_fold) SELECT tenant, ?, ?, domain, netbios, upn, ?, '', '', dn, ?, 0, import, updated,
+		domain_fold, upn_fold, '', '', ? FROM people WHERE id = 'p1'`
+	for i, id := range []string{"p0", "p2", "p3"} { // the first of them is turned off
+		if _, err := sqliteFile(t, dsn).ExecContext(t.Context(), twin, id, strings.Repeat("a"+strconv.Itoa(i), 16), id, i == 0, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := storetest.Open(t, dsn)
+	found, err := s.FindPeople(t.Context(), "contoso", "åsa@corp.example")
+	if err != nil || len(found) != 1 || found[0].ID != "p1" {
+		t.Errorf("%+v %v", found, err)
+	}
+	if n, err := s.CountPeople(t.Context(), "contoso"); n != 4 || err != nil {
+		t.Errorf("%d people, %v", n, err)
+	}
+}
+
+// TestFindPeopleUsesIndexes: with 50,000 people a scan takes 45 ms.
+func TestFindPeopleUsesIndexes(t *testing.T) {
+	dsn := storetest.SQLite(t)
+	storetest.Open(t, dsn)
+	for _, where := range []string{
+		`upn_fold = ? AND upn_fold <> '' AND deleted = 0`, `ad_upn_fold = ? AND ad_upn_fold <> ''`, `mail_fold = ? AND mail_fold <> ''`,
+		`down_fold = ?`, `sam_fold = ?`,
+	} {
+		rows, err := sqliteFile(t, dsn).QueryContext(t.Context(), `EXPLAIN QUERY PLAN SELECT id FROM people WHERE tenant = ? AND `+where, "a", "b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			var a, b, c int
+			var plan string
+			if err := rows.Scan(&a, &b, &c, &plan); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(plan, "SEARCH") || !strings.Contains(plan, "tenant=? AND") {
+				t.Errorf("%s: %s", where, plan)
+			}
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// fillSync stores a row in the tables of sync.
+func fillSync(ctx context.Context, s *store.Store, at time.Time) error {
+	k := provision.Key{Tenant: "contoso", Domain: "corp.example"}
+	_, _, err := s.TakeLease(ctx, provision.Lease{Key: k, Holder: "U1", Machine: "host", Expires: at}, 0, at)
+	return errors.Join(
+		err,
+		s.InsertPeople(ctx, []provision.Person{{Tenant: "contoso", ID: "c1", UPN: "anna@corp.example", Mail: "anna@mail.example", Created: at, Updated: at}}),
+		s.PutClaims(ctx, "contoso", []provision.Claim{{Address: "anna@mail.example", Person: "c1", Primary: true}}),
+		s.PutGroups(ctx, []provision.Group{{Tenant: "contoso", Object: "g1", Domain: k.Domain, Name: "Staff", Updated: at}}),
+		s.PutMembers(ctx, "contoso", "g1", "t", []string{strings.Repeat("0f", 16)}),
+		s.PutProblems(ctx, []provision.Problem{{Tenant: "contoso", Object: "o1", Domain: k.Domain, Reason: provision.UPNTaken, Value: "v", Other: "p1", Since: at}}),
+		s.PutWaiting(ctx, provision.Waiting{Tenant: "contoso", Object: "o1", Domain: k.Domain, Since: at, Person: protocol.SyncPerson{Object: "o1", UPN: "v"}}),
+		s.PutDecision(ctx, provision.Decision{Tenant: "contoso", Object: "o2", Choice: provision.ChooseApart, Other: "c1", Operator: "op", At: at}),
+		s.PutRun(ctx, provision.Run{Key: k, ID: "r1", Started: at, Status: provision.RunDone}),
+		s.PutPreviews(ctx, []provision.Preview{{Key: k, Object: "o1", Verdict: provision.WouldCreate}}),
+		s.PutRole(ctx, provision.Role{Tenant: "contoso", Person: "c1", Role: "Global Administrator", At: at}),
+		s.PutDomain(ctx, provision.Domain{Tenant: "contoso", Name: "corp.example", Token: "t", Verified: at}),
+		s.PutCloudPassword(ctx, provision.CloudPassword{Tenant: "contoso", Person: "c1", Hash: "$x", Set: at}),
+	)
+}
+
+// checkSync finds what fillSync stored; older versions stored none of it.
+func checkSync(t *testing.T, s *store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	old, errOld := s.PeopleByObject(ctx, "contoso", []string{strings.Repeat("0f", 16)})
+	roles, errRoles := s.RolesOf(ctx, "contoso", nil)
+	if err := errors.Join(errOld, errRoles); err != nil {
+		t.Fatal(err)
+	}
+	if len(old) != 1 || old[0].Anchor != old[0].Object || !old[0].Living() {
+		t.Errorf("people that were imported before: %+v", old)
+	}
+	if len(roles) == 0 {
+		return // filled before there was sync
+	}
+	in, errIn := s.InGroup(ctx, "contoso", "g1", old[0].Object)
+	waiting, errWaiting := s.WaitingFor(ctx, "contoso", []string{"v"}, nil, 9)
+	found, errFound := s.FindPeople(ctx, "contoso", "anna@mail.example")
+	lease, held, errLease := s.Lease(ctx, provision.Key{Tenant: "contoso", Domain: "corp.example"})
+	if err := errors.Join(errIn, errWaiting, errFound, errLease); err != nil {
+		t.Fatal(err)
+	}
+	if !in || len(waiting) != 1 || len(found) != 1 || !held || lease.Epoch != 1 {
+		t.Errorf("in a group %v, %v wait, %d found, lease %+v", in, waiting, len(found), lease)
+	}
+}
+
 // checkRows finds what fill stored.
 func checkRows(t *testing.T, s *store.Store) {
 	t.Helper()
@@ -128,6 +227,7 @@ func checkRows(t *testing.T, s *store.Store) {
 	if string(secret) != "a secret" || len(people) != 1 || len(attempts) != 1 || len(agents) != 1 {
 		t.Errorf("secret %q, %d people, %d attempts, %d agents", secret, len(people), len(attempts), len(agents))
 	}
+	checkSync(t, s)
 	// What comes next must still work on old rows.
 	if err := s.Append(ctx, "contoso", audit.Record{Hop: "agent"}); err != nil {
 		t.Error(err)

@@ -75,6 +75,7 @@ func Run(t *testing.T, dsn func(t *testing.T) string) {
 		{"tenant", tenantTests()},
 		{"secret", secretTests()},
 		{"people", peopleTests()},
+		{"sync", syncTests()},
 		{"enrol", enrolTests()},
 		{"attempt", attemptTests()},
 		{"code", codeTests()},

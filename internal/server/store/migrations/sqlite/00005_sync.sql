@@ -71,7 +71,7 @@ CREATE TABLE addresses (
     is_primary   INTEGER NOT NULL,
     PRIMARY KEY (tenant, address_fold),
     FOREIGN KEY (tenant, person) REFERENCES people (tenant, id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX addresses_person ON addresses (tenant, person);
 
 CREATE TABLE groups (
@@ -103,7 +103,7 @@ CREATE TABLE group_members (
     token        TEXT NOT NULL,
     PRIMARY KEY (tenant, group_object, member),
     FOREIGN KEY (tenant, group_object) REFERENCES groups (tenant, object)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX group_members_member ON group_members (tenant, member);
 
 CREATE TABLE sync_state (
