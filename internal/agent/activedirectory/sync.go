@@ -231,9 +231,12 @@ func (f *Feed) Look(ctx context.Context) (Reading, error) {
 		if can {
 			r.Mode = protocol.SyncByDirSync
 		}
-		_, err = c.oneWith([]ldap.Control{control{oid: oidShowDeleted}}, "CN=Deleted Objects,"+f.dir.base(c), []string{"objectGUID"})
-		r.Deletions = err == nil
-		return unlessAnswered(err)
+		bin, err := c.oneWith([]ldap.Control{control{oid: oidShowDeleted}}, "CN=Deleted Objects,"+f.dir.base(c), []string{"isDeleted"})
+		if err != nil {
+			return unlessAnswered(err)
+		}
+		r.Deletions = attribute(bin, "isDeleted") != nil // Samba gives an entry without attributes to whoever may not read it
+		return nil
 	})
 	return r, err
 }

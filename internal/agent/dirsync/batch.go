@@ -46,7 +46,7 @@ func (e *Engine) packer(out chan<- parcel) *packer {
 
 func (p *packer) full() bool {
 	b := &p.now
-	return len(b.People) >= batchPeople || len(b.Groups) >= batchPeople || p.members >= batchMembers || len(b.Faults) >= batchFaults ||
+	return len(b.People) >= p.e.people || len(b.Groups) >= batchPeople || p.members >= batchMembers || len(b.Faults) >= batchFaults ||
 		len(b.Gone) >= batchGone || p.size >= batchBytes
 }
 
