@@ -40,7 +40,9 @@ func TestBadData(t *testing.T) {
 			dn, attribute string
 			reason        protocol.Reason
 		}{
-			{noUPN, "userPrincipalName", protocol.FaultNoUPN}, {long, "userPKCS12", protocol.FaultLong}, {text, "userPKCS12", protocol.FaultText},
+			{noUPN, "userPrincipalName", protocol.FaultNoUPN},
+			{long, "userPKCS12", protocol.FaultLong},
+			{text, "userPKCS12", protocol.FaultText},
 			{proxies, "proxyAddresses", protocol.FaultAddress},
 		} {
 			if got := c.reasons(w.id(tt.dn)); got[tt.reason] != tt.attribute || len(got) != 1 {
@@ -203,7 +205,7 @@ func TestBrokenOff(t *testing.T) {
 	}
 	team := w.group("Team", w.ou, people...)
 	c := newCloud(t)
-	random := mathrand.New(mathrand.NewPCG(1, 2)) //nolint:gosec // the same each time
+	random := mathrand.New(mathrand.NewPCG(1, 2))
 	flaky := func(protocol.SyncBatch) error {
 		if random.IntN(3) == 0 {
 			return errNetwork

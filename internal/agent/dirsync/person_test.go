@@ -130,7 +130,8 @@ func FuzzCursor(f *testing.F) {
 
 func TestCursorDamaged(t *testing.T) {
 	for _, c := range []cursor{
-		{mode: protocol.SyncByDirSync, place: []byte("a cookie")}, {mode: protocol.SyncByDirSync, within: true, place: []byte("a cookie")},
+		{mode: protocol.SyncByDirSync, place: []byte("a cookie")},
+		{mode: protocol.SyncByDirSync, within: true, place: []byte("a cookie")},
 		{mode: protocol.SyncByUSN, place: []byte("a number")},
 	} {
 		b := c.encode()
