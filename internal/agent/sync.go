@@ -91,7 +91,7 @@ func OpenSync(c config.Directory, dir *activedirectory.Directory, s Sync) (e *di
 	staging := s.Preview || c.Sync.Mode == config.SyncStaging
 	e, err = dirsync.New(dirsync.Deps{
 		Agent: s.Agent, Domain: s.Domain, NetBIOS: s.NetBIOS, Source: feed, Cloud: s.Cloud, Scope: scope, Staging: staging,
-		Anchors: c.Sync.Anchors() && !staging, Logger: s.Log, Jitter: rand.Float64, Poll: c.Sync.Poll, Sweep: c.Sync.Sweep,
+		Anchors: c.Sync.WritesAnchor() && !staging, Logger: s.Log, Jitter: rand.Float64, Poll: c.Sync.Poll, Sweep: c.Sync.Sweep,
 	})
 	return e, feed.Close, err
 }

@@ -38,8 +38,10 @@ const (
 // On reports whether the domain is synced at all.
 func (s Sync) On() bool { return s.Mode != SyncOff }
 
-// Anchors reports whether empty source anchors are to be written.
-func (s Sync) Anchors() bool { return s.WriteAnchor == nil || *s.WriteAnchor }
+// WritesAnchor reports whether empty source anchors are to be written.
+func (s Sync) WritesAnchor() bool {
+	return s.Mode != SyncOff && s.Mode != SyncStaging && s.SourceAnchor != "objectGUID" && (s.WriteAnchor == nil || *s.WriteAnchor)
+}
 
 // SyncFields are the names of the attribute map's left side.
 func SyncFields() []string {

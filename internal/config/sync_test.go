@@ -13,7 +13,7 @@ func TestSync(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := c.Directories[0].Sync; !s.On() || !s.Anchors() {
+	if s := c.Directories[0].Sync; !s.On() || !s.WritesAnchor() {
 		t.Errorf("without the key: %+v", s)
 	}
 	no := false

@@ -435,6 +435,9 @@ func TestDelegationOfTheSample(t *testing.T) {
 		t.Errorf("%+v", all.Faults)
 	}
 	for _, e := range all.Excess {
+		if e.What == "Replicating Directory Changes" { // which sync needs; this directory isn't told of any
+			continue
+		}
 		t.Errorf("too much: %s at %q for %d: %s", e.What, e.Where, e.Count, e.Why)
 	}
 	_, err = d.Delegation(t.Context(), []string{"OU=Nowhere," + dc.BaseDN()})

@@ -180,15 +180,9 @@ func (f *Feed) connect(ctx context.Context, l *link) (*conn, error) {
 	f.mu.Lock()
 	home := f.home
 	f.mu.Unlock()
-	var c *conn
-	var err error
-	if home != nil {
-		c, err = f.dir.dial(ctx, *home)
-	}
-	if c == nil {
-		if c, err = f.dir.dialAny(ctx); err != nil {
-			return nil, err
-		}
+	c, err := f.reach(ctx, home)
+	if err != nil {
+		return nil, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -196,6 +190,15 @@ func (f *Feed) connect(ctx context.Context, l *link) (*conn, error) {
 	f.open[c] = true
 	l.conn = c
 	return c, nil
+}
+
+func (f *Feed) reach(ctx context.Context, home *target) (*conn, error) {
+	if home != nil {
+		if c, err := f.dir.dial(ctx, *home); err == nil || ctx.Err() != nil {
+			return c, err
+		}
+	}
+	return f.dir.dialAny(ctx)
 }
 
 func (f *Feed) drop(l *link) {
@@ -231,9 +234,12 @@ func (f *Feed) Look(ctx context.Context) (Reading, error) {
 		if can {
 			r.Mode = protocol.SyncByDirSync
 		}
-		_, err = c.oneWith([]ldap.Control{control{oid: oidShowDeleted}}, "CN=Deleted Objects,"+f.dir.base(c), []string{"objectGUID"})
-		r.Deletions = err == nil
-		return unlessAnswered(err)
+		bin, err := c.oneWith([]ldap.Control{control{oid: oidShowDeleted}}, "CN=Deleted Objects,"+f.dir.base(c), []string{"isDeleted"})
+		if err != nil {
+			return unlessAnswered(err)
+		}
+		r.Deletions = attribute(bin, "isDeleted") != nil // Samba gives an entry without attributes to whoever may not read it
+		return nil
 	})
 	return r, err
 }
@@ -242,7 +248,7 @@ func (f *Feed) Look(ctx context.Context) (Reading, error) {
 func (f *Feed) Read(ctx context.Context, ids []directory.GUID, each func(Object) error) error {
 	for part := range slices.Chunk(ids, syncIDs) {
 		err := f.with(ctx, &f.small, "read changed objects", syncTime, func(c *conn) error {
-			return f.search(c, f.dir.base(c), ldap.ScopeWholeSubtree, byID(part), f.wholeAttributes(), each)
+			return f.search(c, f.dir.base(c), byID(part), f.wholeAttributes(), each)
 		})
 		if err != nil {
 			return err
@@ -268,7 +274,7 @@ func byID(ids []directory.GUID) string {
 // Below gives everything below a unit, the unit too, as it is now, without members. A unit that is gone has nothing.
 func (f *Feed) Below(ctx context.Context, unit directory.GUID, each func(Object) error) error {
 	err := f.with(ctx, &f.small, "read a unit", syncTime, func(c *conn) error {
-		return f.search(c, unit.DN(), ldap.ScopeWholeSubtree, "(|"+peopleFilter+"(objectClass=group))", f.wholeAttributes(), each)
+		return f.search(c, unit.DN(), "(|"+peopleFilter+"(objectClass=group))", f.wholeAttributes(), each)
 	})
 	if ldap.IsErrorWithCode(err, ldap.LDAPResultNoSuchObject) {
 		return nil
@@ -277,10 +283,10 @@ func (f *Feed) Below(ctx context.Context, unit directory.GUID, each func(Object)
 }
 
 // search is a paged search. Its callback must not take the same link.
-func (f *Feed) search(c *conn, base string, scope int, filter string, attributes []string, each func(Object) error, more ...ldap.Control) error {
+func (f *Feed) search(c *conn, base, filter string, attributes []string, each func(Object) error, more ...ldap.Control) error {
 	paging := ldap.NewControlPaging(syncPage)
 	for {
-		r, err := c.ldap.Search(ldap.NewSearchRequest(base, scope, ldap.NeverDerefAliases, 0, 0, false, filter, attributes,
+		r, err := c.ldap.Search(ldap.NewSearchRequest(base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false, filter, attributes,
 			append([]ldap.Control{paging, control{oidExtendedDN, extendedHex}}, more...)))
 		if err != nil {
 			return err

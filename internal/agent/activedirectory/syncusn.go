@@ -28,7 +28,7 @@ func (f *Feed) All(ctx context.Context, mode string, from []byte, each func(Obje
 		}
 		next = usnPlace(c.dc.Invocation, usn)
 		for _, unit := range outermost(f.units) {
-			err := f.search(c, unit, ldap.ScopeWholeSubtree, "(|"+peopleFilter+"(objectClass=group))", append(f.attributes(), "member"), each)
+			err := f.search(c, unit, "(|"+peopleFilter+"(objectClass=group))", append(f.attributes(), "member"), each)
 			if err != nil {
 				return err
 			}
@@ -64,7 +64,7 @@ func (f *Feed) Changes(ctx context.Context, mode string, from []byte) (Page, err
 			return errTaken(fmt.Errorf("%w: %s is at %d, before %d", ErrPlace, c.dc.Host, usn, since))
 		}
 		filter := fmt.Sprintf("(&(uSNChanged>=%d)%s)", since+1, changesFilter)
-		return f.search(c, f.dir.base(c), ldap.ScopeWholeSubtree, filter, []string{"objectGUID", "objectClass", "isDeleted"}, func(o Object) error {
+		return f.search(c, f.dir.base(c), filter, []string{"objectGUID", "objectClass", "isDeleted"}, func(o Object) error {
 			p.Deltas = append(p.Deltas, Delta{
 				ID: o.ID, DN: o.DN, Deleted: string(o.first("isdeleted")) == "TRUE", Moved: true, Control: true, Other: true,
 				Members: o.Kind == GroupKind,
@@ -111,7 +111,7 @@ func parseUSNPlace(b []byte) (directory.GUID, int64, error) {
 func (f *Feed) IDs(ctx context.Context, each func(Object) error) error {
 	return f.with(ctx, &f.stream, "list everybody", syncTime, func(c *conn) error {
 		for _, unit := range outermost(f.units) {
-			err := f.search(c, unit, ldap.ScopeWholeSubtree, "(|"+peopleFilter+"(objectClass=group))", []string{"objectGUID", "objectClass"}, each)
+			err := f.search(c, unit, "(|"+peopleFilter+"(objectClass=group))", []string{"objectGUID", "objectClass"}, each)
 			if err != nil {
 				return err
 			}
@@ -201,7 +201,7 @@ func (f *Feed) Groups(ctx context.Context, ids []directory.GUID, deleted bool) (
 	}
 	for part := range slices.Chunk(ids, syncIDs) {
 		err = f.with(ctx, &f.small, "look for groups", syncTime, func(c *conn) error {
-			return f.search(c, f.dir.base(c), ldap.ScopeWholeSubtree, "(&(objectClass=group)"+byID(part)+")", []string{"objectGUID"},
+			return f.search(c, f.dir.base(c), "(&(objectClass=group)"+byID(part)+")", []string{"objectGUID"},
 				func(o Object) error { groups = append(groups, o.ID); return nil }, more...)
 		})
 		if err != nil {

@@ -46,7 +46,7 @@ func (e *Engine) packer(out chan<- parcel) *packer {
 
 func (p *packer) full() bool {
 	b := &p.now
-	return len(b.People) >= batchPeople || len(b.Groups) >= batchPeople || p.members >= batchMembers || len(b.Faults) >= batchFaults ||
+	return len(b.People) >= p.e.people || len(b.Groups) >= batchPeople || p.members >= batchMembers || len(b.Faults) >= batchFaults ||
 		len(b.Gone) >= batchGone || p.size >= batchBytes
 }
 
@@ -100,8 +100,8 @@ func (p *packer) person(ctx context.Context, s protocol.SyncPerson, faults []pro
 func (p *packer) group(ctx context.Context, g protocol.SyncGroup, faults []protocol.SyncFault, added, removed []directory.GUID) error {
 	for first := true; first || len(added)+len(removed) > 0; first = false {
 		part := g
-		part.Added, added = p.take(added)
-		part.Removed, removed = p.take(removed)
+		part.Added, added = hexes(added, batchMembers)
+		part.Removed, removed = hexes(removed, batchMembers-len(part.Added))
 		if err := p.groupPart(ctx, part, faults); err != nil {
 			return err
 		}
@@ -110,44 +110,52 @@ func (p *packer) group(ctx context.Context, g protocol.SyncGroup, faults []proto
 	return nil
 }
 
-// take gives as many as there is room for.
-func (p *packer) take(ids []directory.GUID) ([]string, []directory.GUID) {
-	n := min(len(ids), batchMembers-p.members)
-	if n <= 0 {
+// hexes gives n ids at most, and the rest.
+func hexes(ids []directory.GUID, n int) ([]string, []directory.GUID) {
+	n = min(len(ids), n)
+	if n == 0 {
 		return nil, ids
 	}
 	out := make([]string, n)
 	for i, id := range ids[:n] {
 		out[i] = id.Hex()
 	}
-	p.members += n
 	return out, ids[n:]
 }
 
 func (p *packer) groupPart(ctx context.Context, g protocol.SyncGroup, faults []protocol.SyncFault) error {
+	refs := len(g.Added) + len(g.Removed)
+	if p.members > 0 && p.members+refs > batchMembers {
+		if err := p.flush(ctx, nil, false); err != nil {
+			return err
+		}
+	}
+	p.members += refs
 	p.now.Groups = append(p.now.Groups, g)
-	return p.added(ctx, 200+len(g.DN)+len(g.Name)+memberBytes*(len(g.Added)+len(g.Removed)), faults)
+	return p.added(ctx, 200+len(g.DN)+len(g.Name)+memberBytes*refs, faults)
 }
 
-// whole adds a group with everybody in it; each calls back with the members in parts.
+// whole adds a group with everybody in it, whom each gives in parts. The last part says that it is.
 func (p *packer) whole(ctx context.Context, g protocol.SyncGroup, faults []protocol.SyncFault, each func(func([]directory.GUID) error) error) error {
 	g.Token = rand.Text()
+	held := g
 	err := each(func(members []directory.GUID) error {
 		for len(members) > 0 {
-			part := g
-			part.Added, members = p.take(members)
-			if err := p.groupPart(ctx, part, faults); err != nil {
-				return err
+			if held.Added != nil {
+				if err := p.groupPart(ctx, held, faults); err != nil {
+					return err
+				}
+				held, faults = g, nil
 			}
-			faults = nil
+			held.Added, members = hexes(members, batchMembers)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	g.Complete = true
-	return p.groupPart(ctx, g, faults)
+	held.Complete = true
+	return p.groupPart(ctx, held, faults)
 }
 
 func (p *packer) gone(ctx context.Context, id directory.GUID, why string) error {

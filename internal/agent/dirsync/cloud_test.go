@@ -40,6 +40,8 @@ type cloud struct {
 	// before and after are asked around each batch; an error is the network's.
 	before, after func(protocol.SyncBatch) error
 	refuse        protocol.Reason
+	stopped       bool // too many deletions
+	tries         int  // meanwhile
 }
 
 type group struct {
@@ -98,6 +100,10 @@ func (c *cloud) Batch(_ context.Context, b protocol.SyncBatch) (protocol.SyncAck
 		if err := c.before(b); err != nil {
 			return protocol.SyncAck{}, err
 		}
+	}
+	if c.stopped {
+		c.tries++
+		return protocol.SyncAck{Reason: protocol.ReasonSyncStopped, Seq: c.seq, Pending: 700}, nil
 	}
 	c.bytes += int64(len(compressed))
 	ack := c.take(b)

@@ -100,6 +100,7 @@ type Engine struct {
 	Deps
 
 	scope   *scope
+	people  int           // in one batch
 	wake    chan struct{} // something changed in the directory
 	retry   chan struct{} // don't wait any longer
 	anchors anchors
@@ -117,6 +118,7 @@ type Status struct {
 	Mode       string
 	Phase      string // waiting, full, changes
 	DC         string
+	Deletions  bool      // what is deleted shows
 	Run        string    // of the full run that is under way
 	Ran        time.Time // when the last full run was complete
 	Sent       time.Time // when the last batch was taken
@@ -160,7 +162,7 @@ func New(d Deps) (*Engine, error) {
 	}
 	d.Logger = d.Logger.With("domain", d.Domain)
 	sc.netbios = d.NetBIOS
-	return &Engine{Deps: d, scope: sc, wake: make(chan struct{}, 1), retry: make(chan struct{}, 1), anchors: newAnchors()}, nil
+	return &Engine{Deps: d, scope: sc, people: batchPeople, wake: make(chan struct{}, 1), retry: make(chan struct{}, 1), anchors: newAnchors()}, nil
 }
 
 // Status tells how sync goes at this moment.

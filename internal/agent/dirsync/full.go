@@ -13,7 +13,7 @@ import (
 func (e *Engine) look(ctx context.Context) (activedirectory.Reading, error) {
 	r, err := e.Source.Look(ctx)
 	if err == nil {
-		e.note(func(s *Status) { s.Mode, s.DC = r.Mode, r.DC })
+		e.note(func(s *Status) { s.Mode, s.DC, s.Deletions = r.Mode, r.DC, r.Deletions })
 	}
 	return r, err
 }

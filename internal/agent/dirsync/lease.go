@@ -106,6 +106,9 @@ func (e *Engine) term(ctx context.Context, restart bool) error {
 		return e.denied(grant)
 	}
 	t := &term{epoch: grant.Epoch, run: grant.Run, seq: grant.Seq, from: grant.Cursor}
+	if restart && t.run != "" {
+		t.from = nil // a place within the run may be the one that can't be used
+	}
 	e.stuck("")
 	e.Logger.Info("sync has the lease", "epoch", grant.Epoch, "run", grant.Run, "seq", grant.Seq)
 	working, cancel := context.WithCancelCause(ctx)
