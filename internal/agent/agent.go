@@ -116,6 +116,13 @@ func OpenDirectories(c config.Agent, log *slog.Logger) (*activedirectory.Domains
 	return activedirectory.NewDomains(list...)
 }
 
+// uses is what a directory's configuration uses the service account for.
+func uses(c config.Directory) activedirectory.Uses {
+	return activedirectory.Uses{
+		NoWriteback: !c.Features.Writes(), NoUnlock: !c.Features.Unlocks(), Sync: c.Sync.On(), Anchor: c.Sync.WritesAnchor(),
+	}
+}
+
 func openDirectory(c config.Directory, log *slog.Logger) (*activedirectory.Directory, error) {
 	if c.Keytab == "" {
 		if _, err := config.Secret(c.PasswordFile); err != nil {
@@ -124,7 +131,7 @@ func openDirectory(c config.Directory, log *slog.Logger) (*activedirectory.Direc
 	}
 	d := activedirectory.Config{
 		Domain: c.Domain, URLs: c.URLs, Site: c.Site, Resolver: c.DNS, Security: activedirectory.Security(c.Security), Keytab: c.Keytab,
-		BaseDN: c.BaseDN, User: c.User, Logger: log,
+		BaseDN: c.BaseDN, User: c.User, Logger: log, Uses: uses(c),
 		Password: func(context.Context) ([]byte, error) {
 			s, err := config.Secret(c.PasswordFile)
 			return []byte(s.Reveal()), err

@@ -40,8 +40,40 @@ type Directory struct {
 	PasswordFile string   `koanf:"password_file" about:"file with the service account's password, one line, chmod 600"`
 	Keytab       string   `koanf:"keytab" about:"Kerberos keytab of the service account, instead of password_file"`
 	Units        []string `koanf:"organizational_units" about:"DNs whose people may use the portal"`
+	Sync         Sync     `koanf:"sync"`
+	Features     Features `koanf:"features"`
 	TestAccount  string   `koanf:"test_account" about:"UPN or DN of an account made for test writes: its password is overwritten; empty: no test writes"`
 }
+
+// Sync says how people and groups of a domain are kept in step with the cloud directory.
+type Sync struct {
+	Mode         string   `koanf:"mode" about:"on, staging (read and preview, write nothing) or off; empty: off"`
+	PilotGroup   string   `koanf:"pilot_group" about:"DN of the one group whose members, nested ones too, are in scope; empty: everybody in the OUs"`
+	Exclude      []string `koanf:"exclude" about:"DNs of OUs that are left out"`
+	SignInName   string   `koanf:"sign_in_name" about:"userPrincipalName or mail; empty: userPrincipalName"`
+	SourceAnchor string   `koanf:"source_anchor" about:"ms-DS-ConsistencyGuid or objectGUID; empty: ms-DS-ConsistencyGuid"`
+	WriteAnchor  *bool    `koanf:"write_anchor" about:"write objectGUID into an empty ms-DS-ConsistencyGuid; empty: true"`
+}
+
+// On reports whether anything is synchronised, staging included.
+func (s Sync) On() bool { return s.Mode == "on" || s.Mode == "staging" }
+
+// WritesAnchor reports whether the source anchor is written back.
+func (s Sync) WritesAnchor() bool {
+	return s.Mode == "on" && s.SourceAnchor != "objectGUID" && (s.WriteAnchor == nil || *s.WriteAnchor)
+}
+
+// Features are what an agent does in a domain. What is off is refused, whatever the server asks.
+type Features struct {
+	Writeback *bool `koanf:"writeback" about:"resets and changes of passwords; empty: true"`
+	Unlock    *bool `koanf:"unlock" about:"unlock without a reset; empty: true"`
+}
+
+// Writes reports whether passwords are written.
+func (f Features) Writes() bool { return f.Writeback == nil || *f.Writeback }
+
+// Unlocks reports whether accounts are unlocked without a reset.
+func (f Features) Unlocks() bool { return f.Unlock == nil || *f.Unlock }
 
 func (a *Agent) defaults() {
 	a.State, a.KeyLife = "/var/lib/homeward-agent", 180*24*time.Hour
@@ -125,6 +157,9 @@ func (d *Directory) check(at string) []string {
 	}
 	if len(d.Units) == 0 {
 		p = append(p, at+"organizational_units is missing: the DNs of the units whose people may use the portal")
+	}
+	if m := d.Sync.Mode; m != "" && m != "on" && m != "staging" && m != "off" {
+		p = append(p, fmt.Sprintf("%ssync.mode is %q: it must be on, staging or off", at, m))
 	}
 	for _, u := range d.Units {
 		if !strings.Contains(u, "=") {

@@ -153,12 +153,25 @@ func unknownInLists(k *koanf.Koanf, t reflect.Type) []string {
 				problems = append(problems, fmt.Sprintf("%s[%d] must hold keys: %s", name, i, strings.Join(known, ", ")))
 				continue
 			}
-			for _, p := range unknown(slices.Sorted(maps.Keys(entry)), known) {
+			for _, p := range unknown(slices.Sorted(maps.Keys(dotted(entry, ""))), known) {
 				problems = append(problems, fmt.Sprintf("%s[%d]: %s", name, i, p))
 			}
 		}
 	}
 	return problems
+}
+
+// dotted gives what is nested in an entry its dotted keys.
+func dotted(entry map[string]any, prefix string) map[string]bool {
+	out := map[string]bool{}
+	for key, value := range entry {
+		if inner, ok := value.(map[string]any); ok {
+			maps.Copy(out, dotted(inner, prefix+key+"."))
+			continue
+		}
+		out[prefix+key] = true
+	}
+	return out
 }
 
 // undecodable says which values are of the wrong kind. The library quotes each key at the beginning of a line.
