@@ -3,12 +3,14 @@ package activedirectory
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/go-ldap/ldap/v3"
 
 	"homeward/internal/directory"
+	"homeward/internal/protocol"
 )
 
 // Unit is an OU, or a container that holds people.
@@ -166,4 +168,32 @@ func (t *tree) sorted(base string) []Unit {
 		out[i] = p.unit
 	}
 	return out
+}
+
+// FindGroup returns the DN of the one group with this DN, sAMAccountName or DOMAIN\name.
+func (d *Directory) FindGroup(ctx context.Context, name string) (string, error) {
+	var dn string
+	err := d.read(ctx, func(c *conn) error {
+		if err := d.ours(c, name); err != nil {
+			return err
+		}
+		bare := name
+		if _, after, ok := strings.Cut(name, `\`); ok {
+			bare = after
+		}
+		base, scope, filter := d.base(c), ldap.ScopeWholeSubtree, "(&(objectClass=group)(sAMAccountName="+ldap.EscapeFilter(bare)+"))"
+		if strings.Contains(name, "=") {
+			base, scope, filter = name, ldap.ScopeBaseObject, "(objectClass=group)"
+		}
+		r, err := c.ldap.Search(ldap.NewSearchRequest(base, scope, ldap.NeverDerefAliases, 1, 0, false, filter, []string{"cn"}, nil))
+		if err != nil && (lost(err) || !ldap.IsErrorWithCode(err, ldap.LDAPResultNoSuchObject)) {
+			return err
+		}
+		if err != nil || len(r.Entries) != 1 {
+			return &Error{Reason: protocol.ReasonNotFound, doing: fmt.Sprintf("there is no group %q", name)}
+		}
+		dn = r.Entries[0].DN
+		return nil
+	})
+	return dn, wrap("find the group", err)
 }

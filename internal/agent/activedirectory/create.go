@@ -173,18 +173,40 @@ func (d *Directory) Self(ctx context.Context) (Self, error) {
 
 // PlanFor is PlanGrant for another account, seen as administrator: what CreateAccount has just made, or an existing one.
 func (d *Directory) PlanFor(ctx context.Context, account string, units []string) (Plan, error) {
+	return d.planOf(ctx, account, units, false)
+}
+
+// PlanRevokeFor is PlanRevoke for another account.
+func (d *Directory) PlanRevokeFor(ctx context.Context, account string, units []string) (Plan, error) {
+	return d.planOf(ctx, account, units, true)
+}
+
+// PlanAhead is PlanFor for an account that isn't there yet. It can be shown, but not applied.
+func (d *Directory) PlanAhead(ctx context.Context, account string, units []string) (Plan, error) {
 	var p Plan
 	err := d.read(ctx, func(c *conn) error {
 		s := newSurvey(d, c, units)
 		if err := s.identify(); err != nil {
 			return err
 		}
-		_, name, ok := strings.Cut(account, `\`)
-		if !ok {
-			name = account
+		p = Plan{Domain: s.out.Domain, Account: account, Steps: d.config.Uses.needed(units, s.out.BaseDN, "")}
+		return nil
+	})
+	return p, wrap("plan the service account's rights", err)
+}
+
+func (d *Directory) planOf(ctx context.Context, account string, units []string, remove bool) (Plan, error) {
+	var p Plan
+	err := d.read(ctx, func(c *conn) error {
+		if err := d.ours(c, account); err != nil {
+			return err
+		}
+		s := newSurvey(d, c, units)
+		if err := s.identify(); err != nil {
+			return err
 		}
 		r, err := c.ldap.Search(ldap.NewSearchRequest(s.out.BaseDN, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 1, 0, false,
-			"(sAMAccountName="+ldap.EscapeFilter(name)+")", []string{"objectSid"}, nil))
+			nameFilter(account), []string{"objectSid", "sAMAccountName"}, nil))
 		if err != nil {
 			return err
 		}
@@ -195,14 +217,15 @@ func (d *Directory) PlanFor(ctx context.Context, account string, units []string)
 		if err != nil {
 			return malformed("the service account's SID", err)
 		}
-		p, err = d.planFor(s, account, sid.String(), units)
+		netbios, _, _ := strings.Cut(s.out.Account, `\`)
+		p, err = d.planFor(s, netbios+`\`+string(attribute(r.Entries[0], "sAMAccountName")), sid.String(), units, remove)
 		return err
 	})
 	return p, wrap("plan the service account's rights", err)
 }
 
-func (d *Directory) planFor(s *survey, account, sid string, units []string) (Plan, error) {
-	p := Plan{Domain: s.out.Domain, Account: account}
+func (d *Directory) planFor(s *survey, account, sid string, units []string, remove bool) (Plan, error) {
+	p := Plan{Domain: s.out.Domain, Account: account, Remove: remove}
 	for _, unit := range units {
 		if err := s.c.exists(unit); err != nil {
 			return p, err
@@ -214,7 +237,7 @@ func (d *Directory) planFor(s *survey, account, sid string, units []string) (Pla
 			return p, err
 		}
 		if step.Unknown = !place.readable; !step.Unknown {
-			step.Settled = settled(place.desc, step, map[string]bool{sid: true}, false)
+			step.Settled = settled(place.desc, step, map[string]bool{sid: true}, remove)
 		}
 		p.Steps = append(p.Steps, step)
 	}

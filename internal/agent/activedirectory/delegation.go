@@ -35,10 +35,10 @@ type Delegation struct {
 	Deleted  bool             // CN=Deleted Objects can be read
 	// Replicate is Replicating Directory Changes at the domain head.
 	Replicate security.Outcome
-	Uses      Uses    // what was looked for
-	Rights    []Right // those needed on everybody
+	Uses      Uses     // what was looked for
+	Rights    []Right  // those needed on everybody
 	Fix       []Remedy // for what is missing outside the units
-	Took     time.Duration
+	Took      time.Duration
 }
 
 // maxNamed bounds how many people a fault names; all are counted.

@@ -33,10 +33,13 @@ func (p Plan) Commands() []Remedy {
 			sddl.WriteString(s.ACE.SDDL())
 		}
 		r.What = strings.Join(what, ", ") + " on " + dn
-		if isDeletedContainer(dn) {
+		switch {
+		case sddl.Len() == 0 || !strings.Contains(sddl.String(), "S-1-"):
+			r.What += " (on Samba, once the account is there: homeward-agent grant)"
+		case isDeletedContainer(dn):
 			r.Samba = nil // samba-tool dsacl doesn't find the container; homeward-agent grant does
 			r.What += " (on Samba: homeward-agent grant)"
-		} else {
+		default:
 			r.Samba = []string{sambaSet(dn, sddl.String())}
 		}
 		out = append(out, r)

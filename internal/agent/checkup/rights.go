@@ -87,7 +87,7 @@ func faultFinding(f activedirectory.Fault) doctor.Finding {
 	}
 	out := doctor.Finding{Name: "rights", Status: status, Text: text, Count: f.Count, Affected: f.People}
 	for _, r := range f.Fix {
-		out.Remedies = append(out.Remedies, remedy(r))
+		out.Remedies = append(out.Remedies, Remedy(r))
 	}
 	return out
 }
@@ -104,7 +104,8 @@ func where(f activedirectory.Fault) string {
 	}
 }
 
-func remedy(r activedirectory.Remedy) doctor.Remedy {
+// Remedy is a directory's remedy as the doctor tells it.
+func Remedy(r activedirectory.Remedy) doctor.Remedy {
 	out := doctor.Remedy{What: r.What}
 	for _, line := range r.Windows {
 		out.Commands = append(out.Commands, doctor.Command{Where: "Windows, Command Prompt on a domain controller", Line: line})
@@ -152,7 +153,7 @@ func remediesFor(r activedirectory.Delegation, right activedirectory.Right) []do
 	var out []doctor.Remedy
 	for _, f := range r.Fix {
 		if strings.Contains(f.What, string(right)) {
-			out = append(out, remedy(f))
+			out = append(out, Remedy(f))
 		}
 	}
 	return out
