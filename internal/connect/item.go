@@ -183,10 +183,12 @@ func indent(by string, lines []string) []string {
 func wrap(text string, width int) []string {
 	var out []string
 	for paragraph := range strings.SplitSeq(text, "\n") {
-		line := ""
+		if utf8.RuneCountInString(paragraph) <= width { // as it is, tables included
+			out = append(out, strings.TrimRight(clean(paragraph), " "))
+			continue
+		}
 		lead := paragraph[:len(paragraph)-len(strings.TrimLeft(paragraph, " "))]
-		line = lead
-		empty := true
+		line, empty := lead, true
 		for word := range strings.FieldsSeq(clean(paragraph)) {
 			for utf8.RuneCountInString(word) > width-len(lead) {
 				if !empty {

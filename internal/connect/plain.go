@@ -37,7 +37,7 @@ func (l Lines) run(ctx context.Context, world World, s session) error {
 	if w.s.answers.Task != SetUp || l.Unattended {
 		w.pages = pagesOf(w.s.answers.Task)
 	}
-	l.finish(ctx, world, w, w.look(), true)
+	l.finish(ctx, world, w, w.look())
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -74,7 +74,7 @@ func (l Lines) page(ctx context.Context, world World, w *wizard) error {
 		if l.Unattended && w.stuck {
 			return ErrStopped
 		}
-		l.finish(ctx, world, w, w.next(), false)
+		l.finish(ctx, world, w, w.next())
 		for w.at == here && !blocks(w.findings) {
 			l.findings(w.findings)
 			for _, name := range open(w.findings, w.s.answers.Accepted) {
@@ -87,7 +87,7 @@ func (l Lines) page(ctx context.Context, world World, w *wizard) error {
 					return cmp.Or(err, ErrStopped)
 				}
 			}
-			l.finish(ctx, world, w, w.next(), false)
+			l.finish(ctx, world, w, w.next())
 		}
 		if w.at != here {
 			return nil
@@ -104,9 +104,8 @@ func (l Lines) page(ctx context.Context, world World, w *wizard) error {
 }
 
 // finish does work, and what follows from it.
-func (l Lines) finish(ctx context.Context, world World, w *wizard, do work, entering bool) {
+func (l Lines) finish(ctx context.Context, world World, w *wizard, do work) {
 	for do != nil {
-		at := w.at
 		configuring := w.page().step == stepConfigure
 		o := do(ctx, world, w.s, func(p progress) {
 			w.tell(p)
@@ -119,8 +118,7 @@ func (l Lines) finish(ctx context.Context, world World, w *wizard, do work, ente
 				l.printf("... %s\n", p.line)
 			}
 		})
-		do = w.done(o, entering)
-		entering = w.at != at || entering
+		do = w.done(o)
 	}
 }
 

@@ -74,17 +74,17 @@ func (w *wizard) loop(ctx context.Context, world World, c Screen) error {
 	defer cancel()
 	input, events := make(chan []byte), make(chan func() work)
 	go read(ctx, c.In, input)
-	start := func(do work, entering bool) {
+	start := func(do work) {
 		if do == nil {
 			return
 		}
 		snapshot := w.s
 		go func() {
 			o := do(ctx, world, snapshot, func(p progress) { send(ctx, events, func() work { w.tell(p); return nil }) })
-			send(ctx, events, func() work { return w.done(o, entering) })
+			send(ctx, events, func() work { return w.done(o) })
 		}()
 	}
-	start(w.look(), true)
+	start(w.look())
 	var rest []byte
 	for {
 		w.draw(c.Out)
@@ -97,7 +97,7 @@ func (w *wizard) loop(ctx context.Context, world World, c Screen) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case event := <-events:
-			start(event(), true)
+			start(event())
 			continue
 		case b, ok := <-input:
 			if !ok {
@@ -109,8 +109,7 @@ func (w *wizard) loop(ctx context.Context, world World, c Screen) error {
 			keys, rest = keysOf(rest, true)
 		}
 		for _, k := range keys {
-			at := w.at
-			start(w.press(k), w.at != at)
+			start(w.press(k))
 			if w.over {
 				return nil
 			}

@@ -52,8 +52,8 @@ func (w *wizard) list() []string {
 	var names []string
 	for i, p := range w.pages {
 		name := p.title
-		if p.step != "" {
-			name = p.step
+		if p.step == stepConfigure { // its progress belongs to the step before
+			name = names[len(names)-1]
 		}
 		if len(names) == 0 || names[len(names)-1] != name {
 			names = append(names, name)

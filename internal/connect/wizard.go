@@ -103,6 +103,7 @@ type wizard struct {
 	focus int
 
 	busy     string // what is being done
+	entering bool   // it is what the page does when it opens
 	findings []doctor.Finding
 	checked  bool // the findings are of the answers as they are now
 	stuck    bool // what the page looks at first didn't work
@@ -150,7 +151,7 @@ func (w *wizard) all() []item {
 func (w *wizard) reset() {
 	w.findings, w.checked, w.notice = nil, false, ""
 	all := w.all()
-	w.focus = max(0, slices.IndexFunc(all, item.stops))
+	w.focus = first(all)
 	// A page of radios begins with the one that is chosen.
 	for i, it := range all {
 		if it.kind == radio && *it.value == it.choice && it.stops() && all[w.focus].kind == radio {
@@ -158,6 +159,15 @@ func (w *wizard) reset() {
 			break
 		}
 	}
+}
+
+// first is the first thing to answer, or the last button where there is none.
+func first(all []item) int {
+	i := slices.IndexFunc(all, func(it item) bool { return it.stops() && it.kind != button })
+	if i < 0 {
+		return len(all) - 1
+	}
+	return i
 }
 
 // move puts the focus on the next item that takes it.
@@ -351,7 +361,9 @@ func (w *wizard) look() work {
 	if w.page().enter == nil {
 		return nil
 	}
-	return w.begin("looking", w.page().enter)
+	w.entering = true
+	w.busy = "looking"
+	return w.page().enter
 }
 
 func (w *wizard) back() work {
@@ -362,7 +374,7 @@ func (w *wizard) back() work {
 }
 
 func (w *wizard) begin(what string, do work) work {
-	w.busy = what
+	w.busy, w.entering = what, false
 	return do
 }
 
@@ -379,18 +391,18 @@ func (w *wizard) tell(p progress) {
 }
 
 // done takes over what work found, and returns what is to be done next.
-func (w *wizard) done(o outcome, entering bool) work {
+func (w *wizard) done(o outcome) work {
 	w.busy = ""
 	if o.learned != nil {
 		o.learned(&w.s)
 	}
 	w.findings = o.findings
-	if entering {
+	if w.entering {
 		if w.page().step == stepConfigure {
 			return w.turn(1)
 		}
 		all := w.all()
-		w.focus = max(0, slices.IndexFunc(all, item.stops))
+		w.focus = first(all)
 		if w.stuck = blocks(o.findings); w.stuck {
 			w.focus = len(all) - 1
 		}
