@@ -25,6 +25,7 @@ const (
 type item struct {
 	kind    kind
 	text    string // words, or the label
+	lead    string // before the first line of words; the others stand below its end
 	value   *string
 	secret  *[]byte
 	choice  string // the value a radio stands for
@@ -77,7 +78,18 @@ func (i item) lines(focus bool, labels int, t *tree) []string {
 	}
 	switch i.kind {
 	case words:
-		return indent(" ", wrap(i.text, paneWidth-1))
+		out := wrap(i.text, paneWidth-2-len(i.lead))
+		if i.lead == "" {
+			return indent(" ", wrap(i.text, paneWidth-1))
+		}
+		for n := range out {
+			if n == 0 {
+				out[n] = " " + i.lead + out[n]
+			} else {
+				out[n] = strings.Repeat(" ", 1+len(i.lead)) + out[n]
+			}
+		}
+		return out
 	case finding:
 		return findingLines(i.finding)
 	case field:

@@ -16,6 +16,7 @@ import (
 const (
 	titleTasks    = "Additional tasks"
 	titleCloud    = "Connect to cloud"
+	titleReady    = "Ready to configure"
 	stepConfigure = "Configure"
 )
 

@@ -178,13 +178,19 @@ func filtering() page {
 			}
 			units, people := s.tree.units()
 			learned := func(s *session) { s.answers.Units, s.facts.people = units, people }
-			switch missing := absent(s.answers.Units, s.tree); {
+			missing := absent(s.answers.Units, s.tree)
+			switch {
 			case len(units) == 0 && len(missing) > 0:
 				return fail("units", "there is no "+strings.Join(missing, " and no "), "")
 			case len(units) == 0:
 				return fail("units", "no OU is chosen", "Move to one with Tab and choose it with Space.")
 			}
-			return outcome{findings: unverified(s.tree.suffixes(), s.facts.setup.Domains), learned: learned}
+			out := outcome{learned: learned}
+			for _, dn := range missing {
+				out.findings = append(out.findings, doctor.Finding{Name: "unit " + dn, Status: doctor.Warn, Text: "there is no " + dn + " any more: it is left out"})
+			}
+			out.findings = append(out.findings, unverified(s.tree.suffixes(), s.facts.setup.Domains)...)
+			return out
 		},
 	}
 }

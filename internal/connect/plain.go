@@ -118,7 +118,10 @@ func (l Lines) finish(ctx context.Context, world World, w *wizard, do work) {
 				l.printf("... %s\n", p.line)
 			}
 		})
-		do = w.done(o)
+		at := w.at
+		if do = w.done(o); w.at != at && !configuring { // it went on at once
+			l.findings(o.findings)
+		}
 	}
 }
 
@@ -130,7 +133,7 @@ func (l Lines) questions(w *wizard) error {
 		switch it.kind {
 		case words:
 			if it.text != "" {
-				l.printf("%s\n", clean2(it.text))
+				l.printf("%s%s\n", it.lead, clean2(it.text))
 			}
 		case finding:
 			l.findings([]doctor.Finding{it.finding})
@@ -179,7 +182,7 @@ func (l Lines) questions(w *wizard) error {
 			}
 		}
 	}
-	if w.page().title == "Ready to configure" {
+	if w.page().title == titleReady {
 		yes, err := l.yes("Configure now?", false)
 		if err == nil && !yes {
 			err = ErrStopped
@@ -319,7 +322,7 @@ func (l Lines) show(w *wizard) error {
 		switch it.kind {
 		case words:
 			if it.text != "" {
-				l.printf("%s\n", clean2(it.text))
+				l.printf("%s%s\n", it.lead, clean2(it.text))
 			}
 		case finding:
 			if w.page().title != "Configuration complete" || !slices.ContainsFunc(w.s.facts.results, func(f doctor.Finding) bool { return f.Text == it.finding.Text && f.Name == it.finding.Name }) {

@@ -70,17 +70,11 @@ func (s *session) previous() (on, known bool) {
 
 func ready() page {
 	return page{
-		title: "Ready to configure", next: "Configure",
+		title: titleReady, next: "Configure",
 		items: func(s *session) []item {
 			out := []item{say("When you choose Configure, this wizard will"), blank()}
 			for i, step := range s.facts.plan {
-				for n, line := range wrap(step.Words, paneWidth-8) {
-					if n == 0 {
-						out = append(out, say(fmt.Sprintf("  %d. %s", i+1, line)))
-					} else {
-						out = append(out, say("     "+line))
-					}
-				}
+				out = append(out, item{kind: words, text: step.Words, lead: fmt.Sprintf("  %d. ", i+1)})
 			}
 			if t := s.answers.Task; t != Remove && t != Repair {
 				out = append(out, blank(), tick("Start the agent and the first sync afterwards", &s.answers.Start, "", ""))

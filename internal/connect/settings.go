@@ -82,7 +82,9 @@ func (e entry) put(a Answers) {
 	}
 	put(e.Node, "organizational_units", texts(a.Units))
 	sync := within(e.Node, "sync")
-	put(sync, "mode", text(a.mode()))
+	mode := text(a.mode())
+	mode.Style = yaml.DoubleQuotedStyle // elsewhere than here, on means true
+	put(sync, "mode", mode)
 	put(sync, "pilot_group", text(a.Features.PilotGroup))
 	put(sync, "sign_in_name", text(a.Features.SignInName))
 	features := within(e.Node, "features")

@@ -90,7 +90,8 @@ func (w *wizard) pane() []string {
 	from := 0
 	if len(lines) > bodyRows {
 		switch {
-		case w.focus >= len(body) && (len(w.findings) > 0 || w.page().final): // what a check found comes last
+		case w.unread:
+		case w.focus >= len(body) && (w.page().title == titleReady || len(w.findings) > 0 || w.page().final): // what a check found comes last
 			from = len(lines) - bodyRows
 		case at >= bodyRows-2:
 			from = min(at-bodyRows/2, len(lines)-bodyRows)

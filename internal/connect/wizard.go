@@ -106,6 +106,7 @@ type wizard struct {
 	entering bool   // it is what the page does when it opens
 	findings []doctor.Finding
 	checked  bool // the findings are of the answers as they are now
+	unread   bool // the page is longer than the screen, and nobody has moved down yet
 	stuck    bool // what the page looks at first didn't work
 	help     bool
 	over     bool // Finish, or Ctrl+C
@@ -212,6 +213,11 @@ func (w *wizard) press(k key) work {
 		return nil
 	}
 	it := w.all()[min(w.focus, len(w.all())-1)]
+	if w.unread && k.name != "f1" && k.name != "esc" {
+		// The plan is longer than the screen: the first key shows the rest of it.
+		w.unread, w.focus = false, len(w.all())-1
+		return nil
+	}
 	switch k.name {
 	case "f1":
 		w.help = true
@@ -351,7 +357,7 @@ func (w *wizard) turn(by int) work {
 		w.pages = slices.Insert(w.pages, w.at+1, cloud())
 	}
 	w.at = min(max(w.at+by, 0), len(w.pages)-1)
-	w.stuck = false
+	w.stuck, w.unread = false, false
 	w.reset()
 	return w.look()
 }
@@ -406,6 +412,9 @@ func (w *wizard) done(o outcome) work {
 		if w.stuck = blocks(o.findings); w.stuck {
 			w.focus = len(all) - 1
 		}
+		body, _ := w.items()
+		lines, _ := w.lines(body)
+		w.unread = !w.stuck && w.page().title == titleReady && len(lines) > bodyRows
 		return nil
 	}
 	w.focus = len(w.all()) - 1

@@ -53,7 +53,7 @@ func TestHappyPath(t *testing.T) {
 	d.press(cloudKeys).want("3-cloud-filled.txt").press("<enter>").want("3-cloud-checked.txt").press("<enter>").want("4-directories.txt")
 	d.press(domainKeys + adminKeys).want("4-directories-filled.txt").press("<enter>").want("4-directories-checked.txt")
 	d.press("<enter>").want("5-filtering.txt").press(chooseUnits).want("5-filtering-chosen.txt")
-	d.press("<enter>").want("6-features.txt").press("<enter>").want("7-ready.txt")
+	d.press("<enter>").want("6-features.txt").press("<enter>").want("7-ready.txt").press("<tab>").want("7-ready-end.txt")
 	if len(f.did) != 0 {
 		t.Fatalf("changed before Configure: %v", f.did)
 	}
@@ -190,7 +190,7 @@ func TestBreaksOffAndGoesOn(t *testing.T) {
 	t.Parallel()
 	f := newFake()
 	f.enrolErr = errors.New("https://password.contoso.com/enrol: connection reset")
-	d := to(t, f, "Ready to configure").press("<enter>").want("broken-off.txt")
+	d := to(t, f, titleReady).configure().want("broken-off.txt")
 	d.noSecrets()
 	if !d.w.s.facts.failed || slices.Contains(f.did, "start") {
 		t.Errorf("%v", f.did)
@@ -203,7 +203,7 @@ func TestBreaksOffAndGoesOn(t *testing.T) {
 	}
 	again.press("<tab><tab><tab><tab>" + oneTimeCode + "<enter><enter>") // cloud
 	again.press(strings.Repeat("<tab>", 10) + adminKeys + "<enter><enter>")
-	again.press("<enter><enter><enter>")
+	again.press("<enter><enter>").configure()
 	want := []string{`grant svc-homeward@corp.contoso.test remove=false`, "enrol https://password.contoso.com corp.contoso.test anew=false", "start", "doctor"}
 	if !slices.Equal(f.did, want) {
 		t.Errorf("%q on %s\n%s", f.did, again.w.page().title, strings.Join(again.w.view(), "\n"))
@@ -215,7 +215,7 @@ func TestBreaksOffAndGoesOn(t *testing.T) {
 func TestAdditionalTasks(t *testing.T) {
 	t.Parallel()
 	f := newFake()
-	first := to(t, f, "Ready to configure").press("<enter>")
+	first := to(t, f, titleReady).configure()
 	pick := func(task int) *desk {
 		f.did = nil
 		return newDesk(t, f, first.dir).press("<enter>" + strings.Repeat("<tab>", task) + "<enter>")
@@ -255,7 +255,7 @@ func TestAdditionalTasks(t *testing.T) {
 func TestWritebackOffAndOn(t *testing.T) {
 	t.Parallel()
 	f := newFake()
-	first := to(t, f, "Ready to configure").press("<enter>")
+	first := to(t, f, titleReady).configure()
 	customize := func() *desk {
 		f.did = nil
 		return newDesk(t, f, first.dir).press("<enter><tab><tab><enter>" + strings.Repeat("<tab>", 10) + adminKeys + "<enter><enter><enter>")
@@ -264,7 +264,7 @@ func TestWritebackOffAndOn(t *testing.T) {
 	if d.w.page().title != "Optional features" {
 		t.Fatalf("on %s\n%s", d.w.page().title, strings.Join(d.w.view(), "\n"))
 	}
-	d.press(" <enter><enter>")
+	d.press(" <enter>").configure()
 	c, err := config.LoadAgent(filepath.Join(first.dir, "agent.yaml"), nil)
 	if err != nil || c.Directories[0].Features.Writes() || !strings.Contains(f.log.String(), "event=31041") || strings.Contains(strings.Join(f.did, ";"), "enrol") {
 		t.Fatalf("%v, %v, %s", err, f.did, d.w.page().title)
@@ -273,7 +273,7 @@ func TestWritebackOffAndOn(t *testing.T) {
 	if d.w.page().title != titleCloud {
 		t.Fatalf("turning it on again asks for no code: %s", d.w.page().title)
 	}
-	d.press("<tab><tab><tab><tab>" + oneTimeCode + "<enter><enter><enter>")
+	d.press("<tab><tab><tab><tab>" + oneTimeCode + "<enter><enter>").configure()
 	if !slices.Contains(f.did, "enrol https://password.contoso.com corp.contoso.test anew=true") || !strings.Contains(f.log.String(), "event=31040") ||
 		!strings.Contains(f.log.String(), "event=31042") {
 		t.Errorf("%v on %s", f.did, d.w.page().title)
@@ -310,17 +310,17 @@ func TestHelpAndBack(t *testing.T) {
 func TestReadyThatFailsDoesNotConfigure(t *testing.T) {
 	t.Parallel()
 	f := newFake()
-	d := to(t, f, "Ready to configure")
+	d := to(t, f, titleReady)
 	d.w.entering = true
 	d.w.done(outcome{findings: []doctor.Finding{{Name: "rights", Status: doctor.Fail, Text: "no answer"}}})
-	if d.press("<enter>"); len(f.did) != 0 || d.w.page().title != "Ready to configure" {
+	if d.press("<enter>"); len(f.did) != 0 || d.w.page().title != titleReady {
 		t.Errorf("%v on %s", f.did, d.w.page().title)
 	}
 }
 
 func TestScript(t *testing.T) {
 	t.Parallel()
-	d := to(t, newFake(), "Ready to configure").press("<tab><enter>").want("7-ready-script.txt")
+	d := to(t, newFake(), titleReady).press("<tab><backtab><enter>").want("7-ready-script.txt")
 	golden(t, "rights.txt", d.file("homeward-rights.txt"))
 	if len(d.f.did) != 0 {
 		t.Errorf("%v", d.f.did)

@@ -254,6 +254,18 @@ func (d *desk) press(typed string) *desk {
 	return d
 }
 
+// configure reads the plan to its end and chooses Configure.
+func (d *desk) configure() *desk {
+	d.t.Helper()
+	if d.w.page().title != titleReady {
+		d.t.Fatalf("on page %q", d.w.page().title)
+	}
+	if d.w.unread {
+		d.press("<tab>")
+	}
+	return d.press("<enter>")
+}
+
 // look keeps every view there ever was, and checks what holds for all of them.
 func (d *desk) look() {
 	rows := d.w.view()
