@@ -147,7 +147,7 @@ func OpenDirectoryAs(c config.Directory, user string, password func(context.Cont
 // open opens the directory that c describes as whoever d names.
 func open(c config.Directory, log *slog.Logger, d activedirectory.Config) (*activedirectory.Directory, error) {
 	d.Domain, d.URLs, d.Site, d.Resolver, d.BaseDN = c.Domain, c.URLs, c.Site, c.DNS, c.BaseDN
-	d.Security, d.Logger, d.Uses = activedirectory.Security(c.Security), log, uses(c)
+	d.Security, d.Logger, d.Uses, d.HideRules = activedirectory.Security(c.Security), log, uses(c), !c.Features.ShowsRules()
 	if c.CAFile != "" {
 		pool, err := certPool(c.CAFile)
 		if err != nil {

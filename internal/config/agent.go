@@ -67,10 +67,15 @@ func (s Sync) WritesAnchor() bool {
 type Features struct {
 	Writeback *bool `koanf:"writeback" about:"resets and changes of passwords; empty: true"`
 	Unlock    *bool `koanf:"unlock" about:"unlock without a reset; empty: true"`
+	Rules     *bool `koanf:"rules" about:"tell people in the portal the password rules that hold for them; empty: true"`
+	Phones    bool  `koanf:"phones" about:"sync the attribute mobile, for codes by text message"`
 }
 
 // Writes reports whether passwords are written.
 func (f Features) Writes() bool { return f.Writeback == nil || *f.Writeback }
+
+// ShowsRules reports whether people are told their password rules.
+func (f Features) ShowsRules() bool { return f.Rules == nil || *f.Rules }
 
 // Unlocks reports whether accounts are unlocked without a reset.
 func (f Features) Unlocks() bool { return f.Unlock == nil || *f.Unlock }

@@ -83,6 +83,8 @@ type DirectoryAnswers struct {
 type FeatureAnswers struct {
 	Writeback  bool   `yaml:"password_writeback"`
 	Unlock     bool   `yaml:"unlock"`
+	Rules      bool   `yaml:"show_password_rules"`
+	Phones     bool   `yaml:"phone_numbers"`
 	Sync       bool   `yaml:"sync"`
 	Staging    bool   `yaml:"staging"`
 	PilotGroup string `yaml:"pilot_group,omitempty"`
@@ -102,7 +104,7 @@ func Defaults(configFile string) Answers {
 		Directory: DirectoryAnswers{
 			Security: "ldaps", Account: NewAccount, Name: "svc-homeward", PasswordFile: filepath.Join(filepath.Dir(configFile), "service-account.password"),
 		},
-		Features: FeatureAnswers{Writeback: true, Unlock: true, Sync: true},
+		Features: FeatureAnswers{Writeback: true, Unlock: true, Rules: true, Sync: true},
 		Start:    true,
 	}
 }

@@ -67,8 +67,8 @@ func (l Lines) page(ctx context.Context, world World, w *wizard) error {
 			if err := l.questions(w); err != nil {
 				return err
 			}
-		} else if err := l.show(w); err != nil {
-			return err
+		} else {
+			l.show(w)
 		}
 		here := w.at
 		if l.Unattended && w.stuck {
@@ -317,7 +317,7 @@ func (l Lines) line() (string, error) {
 }
 
 // show prints a page that asks nothing.
-func (l Lines) show(w *wizard) error {
+func (l Lines) show(w *wizard) {
 	for _, it := range w.page().items(&w.s) {
 		switch it.kind {
 		case words:
@@ -331,7 +331,6 @@ func (l Lines) show(w *wizard) error {
 		}
 	}
 	l.findings(w.findings)
-	return nil
 }
 
 func (l Lines) findings(all []doctor.Finding) {

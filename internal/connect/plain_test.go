@@ -37,7 +37,7 @@ const plainKeys = "1\n" + // task
 	"https://password.contoso.com\n\n1\n" + // portal, CA, with a code
 	"corp.contoso.test\ndc01, dc02\n\n1\n1\n\nCORP\\admin\n" + // directory, controllers, CA, LDAPS, new, name, admin
 	"3 4\n\n" + // OUs
-	"\n\n\n\n\n\n" + // features, pilot group, sign-in name
+	"\n\n\n\n\n\n\n\n" + // features, pilot group, sign-in name
 	"\n\ny\n" // start, no script, Configure
 
 func TestPlain(t *testing.T) {

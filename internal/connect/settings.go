@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -90,6 +91,8 @@ func (e entry) put(a Answers) {
 	features := within(e.Node, "features")
 	put(features, "writeback", boolean(a.Features.Writeback))
 	put(features, "unlock", boolean(a.Features.Unlock))
+	put(features, "rules", boolean(a.Features.Rules))
+	put(features, "phones", boolean(a.Features.Phones))
 }
 
 func (a Answers) mode() string {
@@ -163,7 +166,7 @@ func texts(all []string) *yaml.Node {
 }
 
 func boolean(b bool) *yaml.Node {
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: fmt.Sprint(b)}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: strconv.FormatBool(b)}
 }
 
 // existing reads the configuration that is there; nothing when there is none.
@@ -197,7 +200,7 @@ func adopt(a Answers, c config.Agent) Answers {
 		a.Directory.Account = ManagedAccount
 	}
 	a.Features = FeatureAnswers{
-		Writeback: d.Features.Writes(), Unlock: d.Features.Unlocks(), Sync: d.Sync.On(), Staging: d.Sync.Mode == "staging",
+		Writeback: d.Features.Writes(), Unlock: d.Features.Unlocks(), Rules: d.Features.ShowsRules(), Phones: d.Features.Phones, Sync: d.Sync.On(), Staging: d.Sync.Mode == "staging",
 		PilotGroup: d.Sync.PilotGroup, SignInName: d.Sync.SignInName,
 	}
 	return a

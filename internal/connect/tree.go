@@ -13,7 +13,6 @@ import (
 // tree is the OUs of a domain and which of them are chosen. An OU that is chosen stands for everything below it.
 type tree struct {
 	nodes []node
-	all   bool // the domain itself is chosen
 }
 
 type node struct {

@@ -338,9 +338,7 @@ func (w *wizard) next() work {
 		return w.look()
 	}
 	if p.check == nil || (w.checked && !blocks(w.findings)) {
-		for _, name := range open(w.findings, w.s.answers.Accepted) {
-			w.s.answers.Accepted = append(w.s.answers.Accepted, name)
-		}
+		w.s.answers.Accepted = append(w.s.answers.Accepted, open(w.findings, w.s.answers.Accepted)...)
 		return w.turn(1)
 	}
 	w.findings, w.notice = nil, ""

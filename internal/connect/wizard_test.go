@@ -28,8 +28,12 @@ func to(t *testing.T, f *fake, title string) *desk {
 	t.Helper()
 	d := newDesk(t, f, "")
 	for _, leg := range []struct{ title, keys string }{
-		{"Welcome", "<enter>"}, {titleTasks, "<enter>"}, {titleCloud, cloudKeys + "<enter><enter>"},
-		{"Connect directories", domainKeys + adminKeys + "<enter><enter>"}, {"Domain/OU filtering", chooseUnits + "<enter>"}, {"Optional features", "<enter>"},
+		{"Welcome", "<enter>"},
+		{titleTasks, "<enter>"},
+		{titleCloud, cloudKeys + "<enter><enter>"},
+		{"Connect directories", domainKeys + adminKeys + "<enter><enter>"},
+		{"Domain/OU filtering", chooseUnits + "<enter>"},
+		{"Optional features", "<enter>"},
 	} {
 		if d.w.page().title == title {
 			return d
@@ -115,8 +119,8 @@ func TestStops(t *testing.T) {
 		{"dc-clock", "Connect directories", domainKeys + adminKeys, func(f *fake) { f.domain.Offset = 6 * time.Minute }, []string{"Kerberos allows 5 minutes"}},
 		{"no-unit", "Domain/OU filtering", "", nil, []string{"no OU is chosen"}},
 		{"protected-unit", "Domain/OU filtering", "<tab><tab><tab><tab> ", nil, []string{"no OU is chosen", "[!] Tier0"}},
-		{"no-group", "Optional features", "<tab><tab><tab><tab>Nobody", nil, []string{`there is no group "Nobody"`}},
-		{"nothing-chosen", "Optional features", " <tab> <tab> ", nil, []string{"nothing is chosen"}},
+		{"no-group", "Optional features", "<tab><tab><tab><tab><tab><tab>Nobody", nil, []string{`there is no group "Nobody"`}},
+		{"nothing-chosen", "Optional features", " <tab> <tab><tab><tab> ", nil, []string{"nothing is chosen"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -232,7 +236,7 @@ func TestAdditionalTasks(t *testing.T) {
 	if !slices.Contains(f.did, "enrol https://password.contoso.com corp.contoso.test anew=true") || !strings.Contains(f.log.String(), "event=31040") {
 		t.Errorf("%v on %s", f.did, d.w.page().title)
 	}
-	d = pick(3).press("<enter>").want("task-schema.txt")
+	pick(3).press("<enter>").want("task-schema.txt")
 	if !slices.Contains(f.did, "start") {
 		t.Errorf("%v", f.did)
 	}

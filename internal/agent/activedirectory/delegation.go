@@ -126,8 +126,10 @@ func newSurvey(d *Directory, c *conn, units []string) *survey {
 	return &survey{
 		dir: d, c: c, begin: d.config.Clock(), judged: map[listKey]*judgement{}, groups: map[groupKey]*group{}, excess: map[string]int{},
 		lists: map[string]*listed{}, names: map[string]string{},
-		out: Delegation{DC: c.dc.Host, BaseDN: d.base(c), SID: c.self, Units: slices.Clone(units),
-			Uses: d.config.Uses, Rights: d.config.Uses.peopleRights()},
+		out: Delegation{
+			DC: c.dc.Host, BaseDN: d.base(c), SID: c.self, Units: slices.Clone(units),
+			Uses: d.config.Uses, Rights: d.config.Uses.peopleRights(),
+		},
 	}
 }
 

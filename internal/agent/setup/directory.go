@@ -129,7 +129,7 @@ func (Directory) Needed(ctx context.Context, a connect.Access, account string) (
 		}
 		for _, s := range plan.Steps {
 			out.List = append(out.List, connect.Right{DN: s.DN, Words: s.Words(), Present: s.Settled})
-			if !s.Settled && !(s.Unknown && a.Password == nil) {
+			if !s.Settled && (!s.Unknown || a.Password != nil) {
 				out.Missing++
 			}
 		}
