@@ -168,6 +168,16 @@ func (a Answers) Bytes() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// absolute makes every path independent of where the wizard runs: a service runs elsewhere.
+func (a *Answers) absolute() {
+	d := &a.Directory
+	for _, path := range []*string{&a.Cloud.CAFile, &a.Cloud.State, &d.CAFile, &d.Keytab, &d.PasswordFile} {
+		if full, err := filepath.Abs(*path); *path != "" && err == nil {
+			*path = full
+		}
+	}
+}
+
 // urls are the controllers as the configuration names them.
 func (d DirectoryAnswers) urls() []string {
 	var out []string

@@ -214,7 +214,10 @@ func checkCloud(ctx context.Context, w World, s session, tell func(progress)) ou
 	}
 	p, err := w.Cloud.Look(ctx, s.answers.agent())
 	out := outcome{findings: portalFindings(a.Portal, p, err, w.Now()), stay: true}
-	learn := func(s *session) { s.facts.portal = p }
+	learn := func(s *session) {
+		s.answers.absolute()
+		s.facts.portal = p
+	}
 	out.learned = learn
 	if blocks(out.findings) {
 		return out

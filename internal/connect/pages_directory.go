@@ -131,7 +131,10 @@ func directoryFindings(d Domain, err error, who string) outcome {
 		})
 	}
 	out.findings = append(out.findings, doctor.Finding{Name: "sign-in", Status: doctor.OK, Text: "signed in as " + d.Account})
-	out.learned = func(s *session) { s.facts.domain = d }
+	out.learned = func(s *session) {
+		s.answers.absolute()
+		s.facts.domain = d
+	}
 	return out
 }
 
@@ -170,7 +173,7 @@ func filtering() page {
 			if len(chosen) == 0 && s.tree != nil {
 				chosen, _ = s.tree.units()
 			}
-			return outcome{learned: func(s *session) { s.tree = newTree(census.Units, chosen) }}
+			return outcome{learned: func(s *session) { s.tree = newTree(census.Units, chosen); s.tree.forest = census.Forest }}
 		},
 		check: func(ctx context.Context, w World, s session, _ func(progress)) outcome {
 			if s.tree == nil {
@@ -189,7 +192,7 @@ func filtering() page {
 			for _, dn := range missing {
 				out.findings = append(out.findings, doctor.Finding{Name: "unit " + dn, Status: doctor.Warn, Text: "there is no " + dn + " any more: it is left out"})
 			}
-			out.findings = append(out.findings, unverified(s.tree.suffixes(), s.facts.setup.Domains)...)
+			out.findings = append(out.findings, unverified(s.tree.suffixes(), s.tree.forest, s.facts.setup.Domains)...)
 			return out
 		},
 	}

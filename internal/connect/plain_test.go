@@ -179,6 +179,25 @@ func TestSettingsKeepTheRest(t *testing.T) {
 	}
 }
 
+// An entry of before, which names its controllers and no domain, is the same domain.
+func TestSettingsFindAnEntryByItsControllers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	o := options(dir)
+	before := "server: https://password.contoso.com\nstate: " + dir + "\ndirectories:\n  - {urls: [\"ldaps://dc1\"], user: svc@corp.contoso.test, password_file: pw, organizational_units: [\"OU=Sales,DC=corp,DC=contoso,DC=test\"], test_account: t@x}\n"
+	if err := os.WriteFile(o.Config, []byte(before), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, _, err := begin(o)
+	if err != nil || s.answers.Directory.Domain != "corp.contoso.test" {
+		t.Fatalf("%+v, %v", s.answers.Directory, err)
+	}
+	got, err := Settings(s.was, s.answers)
+	if err != nil || strings.Count(string(got), "user:") != 1 || !strings.Contains(string(got), "test_account: t@x") {
+		t.Errorf("%v: %s", err, got)
+	}
+}
+
 func TestExportAndImport(t *testing.T) {
 	t.Parallel()
 	f := newFake()

@@ -61,7 +61,7 @@ func (s *session) renews() bool {
 // previous is whether writeback is on in the configuration that is there.
 func (s *session) previous() (on, known bool) {
 	for _, d := range s.before.Directories {
-		if strings.EqualFold(d.Domain, s.answers.Directory.Domain) {
+		if strings.EqualFold(domainOf(d), s.answers.Directory.Domain) {
 			return d.Features.Writes(), true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,7 +34,7 @@ func Settings(before []byte, a Answers) ([]byte, error) {
 	put(root, "ca_file", text(a.Cloud.CAFile))
 	put(root, "state", text(a.Cloud.State))
 	if a.Directory.Domain != "" {
-		entryOf(root, a.Directory.Domain).put(a)
+		entryOf(root, a.Directory).put(a)
 	}
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
@@ -47,16 +48,19 @@ func Settings(before []byte, a Answers) ([]byte, error) {
 // entry is one domain's part of the configuration.
 type entry struct{ *yaml.Node }
 
-// entryOf finds a domain's entry, or adds one.
-func entryOf(root *yaml.Node, domain string) entry {
+// entryOf finds a domain's entry, or adds one. An entry that names no domain is known by its controllers.
+func entryOf(root *yaml.Node, d DirectoryAnswers) entry {
 	list := get(root, "directories")
 	if list == nil || list.Kind != yaml.SequenceNode {
 		list = &yaml.Node{Kind: yaml.SequenceNode}
 		put(root, "directories", list)
 	}
 	for _, n := range list.Content {
-		d := get(n, "domain")
-		if d != nil && strings.EqualFold(d.Value, domain) {
+		name, urls := get(n, "domain"), get(n, "urls")
+		switch {
+		case name != nil && strings.EqualFold(name.Value, d.Domain):
+			return entry{n}
+		case name == nil && urls != nil && slices.ContainsFunc(urls.Content, func(u *yaml.Node) bool { return slices.Contains(d.urls(), u.Value) }):
 			return entry{n}
 		}
 	}
@@ -190,7 +194,7 @@ func adopt(a Answers, c config.Agent) Answers {
 	}
 	d := c.Directories[0]
 	a.Units = d.Units
-	a.Directory.Domain, a.Directory.Site, a.Directory.DNS, a.Directory.CAFile = d.Domain, d.Site, d.DNS, d.CAFile
+	a.Directory.Domain, a.Directory.Site, a.Directory.DNS, a.Directory.CAFile = domainOf(d), d.Site, d.DNS, d.CAFile
 	if d.Security != "" {
 		a.Directory.Security = d.Security
 	}
@@ -204,6 +208,20 @@ func adopt(a Answers, c config.Agent) Answers {
 		PilotGroup: d.Sync.PilotGroup, SignInName: d.Sync.SignInName,
 	}
 	return a
+}
+
+// domainOf is the domain an entry is about, by its OUs where it doesn't say so.
+func domainOf(d config.Directory) string {
+	if d.Domain != "" || len(d.Units) == 0 {
+		return d.Domain
+	}
+	var labels []string
+	for part := range strings.SplitSeq(d.Units[0], ",") {
+		if name, ok := strings.CutPrefix(strings.ToUpper(strings.TrimSpace(part)), "DC="); ok {
+			labels = append(labels, strings.ToLower(name))
+		}
+	}
+	return strings.Join(labels, ".")
 }
 
 // directory is the configuration of the domain that the answers are about.

@@ -12,7 +12,8 @@ import (
 
 // tree is the OUs of a domain and which of them are chosen. An OU that is chosen stands for everything below it.
 type tree struct {
-	nodes []node
+	nodes  []node
+	forest []string // UPN suffixes the forest offers
 }
 
 type node struct {
@@ -188,14 +189,22 @@ func (t *tree) suffixes() map[string]int {
 }
 
 // unverified warns of suffixes that the cloud doesn't know.
-func unverified(suffixes map[string]int, verified []string) []doctor.Finding {
+func unverified(suffixes map[string]int, forest, verified []string) []doctor.Finding {
 	if len(verified) == 0 {
 		return nil
 	}
-	var names []string
+	unknown := func(s string) bool {
+		return s != "" && !slices.ContainsFunc(verified, func(v string) bool { return strings.EqualFold(v, s) })
+	}
+	var names, unused []string
 	for s := range suffixes {
-		if s != "" && !slices.ContainsFunc(verified, func(v string) bool { return strings.EqualFold(v, s) }) {
+		if unknown(s) {
 			names = append(names, s)
+		}
+	}
+	for _, s := range forest {
+		if unknown(s) && suffixes[s] == 0 {
+			unused = append(unused, s)
 		}
 	}
 	slices.SortFunc(names, func(a, b string) int { return suffixes[b] - suffixes[a] })
@@ -205,6 +214,9 @@ func unverified(suffixes map[string]int, verified []string) []doctor.Finding {
 			Name: "suffix " + s, Status: doctor.Warn, Count: suffixes[s],
 			Text: fmt.Sprintf("%s: %s, but the domain isn’t verified: they are synced, and can’t sign in by that name. Verify it: Admin > Domains.", s, peopleOf(suffixes[s])),
 		})
+	}
+	if len(unused) > 0 {
+		out = append(out, doctor.Finding{Name: "suffixes", Status: doctor.Note, Text: "the forest offers " + strings.Join(unused, ", ") + " too: not verified, and nobody here has it"})
 	}
 	if n := suffixes[""]; n > 0 {
 		out = append(out, doctor.Finding{Name: "no userPrincipalName", Status: doctor.Note, Count: n, Text: peopleOf(n) + " without a userPrincipalName"})

@@ -206,7 +206,7 @@ func (d *Directory) planOf(ctx context.Context, account string, units []string, 
 			return err
 		}
 		r, err := c.ldap.Search(ldap.NewSearchRequest(s.out.BaseDN, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 1, 0, false,
-			nameFilter(account), []string{"objectSid", "sAMAccountName"}, nil))
+			accountFilter(account, s.out.Domain), []string{"objectSid", "sAMAccountName"}, nil))
 		if err != nil {
 			return err
 		}
@@ -222,6 +222,16 @@ func (d *Directory) planOf(ctx context.Context, account string, units []string, 
 		return err
 	})
 	return p, wrap("plan the service account's rights", err)
+}
+
+// accountFilter finds an account by name; name@domain is also what everybody is called who has no userPrincipalName
+// ([MS-ADTS] 5.1.1.1.1).
+func accountFilter(account, domain string) string {
+	name, suffix, ok := strings.Cut(account, "@")
+	if !ok || !strings.EqualFold(suffix, domain) {
+		return nameFilter(account)
+	}
+	return "(&(objectClass=user)(|(userPrincipalName=" + ldap.EscapeFilter(account) + ")(sAMAccountName=" + ldap.EscapeFilter(name) + ")))"
 }
 
 func (d *Directory) planFor(s *survey, account, sid string, units []string, remove bool) (Plan, error) {
