@@ -12,23 +12,24 @@ import (
 )
 
 type verbs struct {
-	Server  serverVerb   `cmd:"" help:"Run the server: portal and relay on one HTTPS port."`
-	Agent   agentVerbs   `cmd:"" help:"Agents: run one here, or make a one-time code for one."`
-	Tenant  tenantVerbs  `cmd:"" help:"Organisations whose people this server serves."`
-	People  peopleVerbs  `cmd:"" help:"People: those synced from a directory, and accounts that live in the cloud."`
-	Sync    syncVerbs    `cmd:"" help:"How people and groups come in from directories."`
-	Role    roleVerbs    `cmd:"" help:"Roles that protect an account from being taken over."`
-	Group   groupVerbs   `cmd:"" help:"Synced groups, and who may reset their password."`
-	Domain  domainVerbs  `cmd:"" help:"Domain names that people may sign in under."`
-	Licence licenceVerbs `cmd:"" help:"Licences, for a tenant that needs them."`
-	Status  statusVerb   `cmd:"" help:"Say whether writeback works, and if not, why. Exit code 1: it doesn't."`
-	Test    testVerb     `cmd:"" name:"test-write" help:"Write a random password to the test accounts that the agents' own configuration names, now or on schedule."`
-	Keys    keysVerbs    `cmd:"" help:"The keys that sign what agents are told."`
-	Audit   auditVerbs   `cmd:"" help:"The audit log."`
-	Config  configVerbs  `cmd:"" help:"The configuration file."`
-	Events  eventsVerb   `cmd:"" help:"Print every event code, what it means and what to do."`
-	Demo    demoVerb     `cmd:"" help:"Run everything here on sample people: a real domain controller, server, agent and mailbox."`
-	Version cli.Version  `cmd:"" help:"Print the version."`
+	Server  serverVerb      `cmd:"" help:"Run the server: portal and relay on one HTTPS port."`
+	Connect command.Connect `cmd:"" help:"Set up an agent on this server with the wizard, or change how it is set up."`
+	Agent   agentVerbs      `cmd:"" help:"Agents: run one here, or make a one-time code for one."`
+	Tenant  tenantVerbs     `cmd:"" help:"Organisations whose people this server serves."`
+	People  peopleVerbs     `cmd:"" help:"People: those synced from a directory, and accounts that live in the cloud."`
+	Sync    syncVerbs       `cmd:"" help:"How people and groups come in from directories."`
+	Role    roleVerbs       `cmd:"" help:"Roles that protect an account from being taken over."`
+	Group   groupVerbs      `cmd:"" help:"Synced groups, and who may reset their password."`
+	Domain  domainVerbs     `cmd:"" help:"Domain names that people may sign in under."`
+	Licence licenceVerbs    `cmd:"" help:"Licences, for a tenant that needs them."`
+	Status  statusVerb      `cmd:"" help:"Say whether writeback works, and if not, why. Exit code 1: it doesn't."`
+	Test    testVerb        `cmd:"" name:"test-write" help:"Write a random password to the test accounts that the agents' own configuration names, now or on schedule."`
+	Keys    keysVerbs       `cmd:"" help:"The keys that sign what agents are told."`
+	Audit   auditVerbs      `cmd:"" help:"The audit log."`
+	Config  configVerbs     `cmd:"" help:"The configuration file."`
+	Events  eventsVerb      `cmd:"" help:"Print every event code, what it means and what to do."`
+	Demo    demoVerb        `cmd:"" help:"Run everything here on sample people: a real domain controller, server, agent and mailbox."`
+	Version cli.Version     `cmd:"" help:"Print the version."`
 }
 
 func main() {

@@ -117,7 +117,7 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 func OpenDirectories(c config.Agent, log *slog.Logger) (*activedirectory.Domains, error) {
 	list := make([]*activedirectory.Directory, 0, len(c.Directories))
 	for i, conf := range c.Directories {
-		d, err := openDirectory(conf, log)
+		d, err := OpenDirectory(conf, log)
 		if err != nil {
 			return nil, fmt.Errorf("directories[%d]: %w", i, err)
 		}
@@ -126,20 +126,38 @@ func OpenDirectories(c config.Agent, log *slog.Logger) (*activedirectory.Domains
 	return activedirectory.NewDomains(list...)
 }
 
-func openDirectory(c config.Directory, log *slog.Logger) (*activedirectory.Directory, error) {
+// uses is what a directory's configuration uses the service account for.
+func uses(c config.Directory) activedirectory.Uses {
+	return activedirectory.Uses{
+		NoWriteback: !c.Features.Writes(), NoUnlock: !c.Features.Unlocks(), Sync: c.Sync.On(), Anchor: c.Sync.WritesAnchor(),
+	}
+}
+
+// OpenDirectory opens one directory as its service account.
+func OpenDirectory(c config.Directory, log *slog.Logger) (*activedirectory.Directory, error) {
 	if c.Keytab == "" {
 		if _, err := config.Secret(c.PasswordFile); err != nil {
 			return nil, fmt.Errorf("service account: %w", err)
 		}
 	}
-	d := activedirectory.Config{
-		Domain: c.Domain, URLs: c.URLs, Site: c.Site, Resolver: c.DNS, Security: activedirectory.Security(c.Security), Keytab: c.Keytab,
-		BaseDN: c.BaseDN, User: c.User, Logger: log,
+	return open(c, log, activedirectory.Config{
+		Keytab: c.Keytab, User: c.User,
 		Password: func(context.Context) ([]byte, error) {
 			s, err := config.Secret(c.PasswordFile)
 			return []byte(s.Reveal()), err
 		},
-	}
+	})
+}
+
+// OpenDirectoryAs opens one directory as somebody else.
+func OpenDirectoryAs(c config.Directory, user string, password func(context.Context) ([]byte, error), log *slog.Logger) (*activedirectory.Directory, error) {
+	return open(c, log, activedirectory.Config{User: user, Password: password, Conns: 1})
+}
+
+// open opens the directory that c describes as whoever d names.
+func open(c config.Directory, log *slog.Logger, d activedirectory.Config) (*activedirectory.Directory, error) {
+	d.Domain, d.URLs, d.Site, d.Resolver, d.BaseDN = c.Domain, c.URLs, c.Site, c.DNS, c.BaseDN
+	d.Security, d.Logger, d.Uses, d.HideRules = activedirectory.Security(c.Security), log, uses(c), !c.Features.ShowsRules()
 	if c.CAFile != "" {
 		pool, err := certPool(c.CAFile)
 		if err != nil {

@@ -31,26 +31,37 @@ func Enrol(ctx context.Context, c config.Agent, code, domain, machine, build str
 		}
 		return nil, err
 	}
-	if err := os.MkdirAll(c.State, 0o700); err != nil {
-		return nil, fmt.Errorf("state folder: %w", err)
-	}
-	server := strings.TrimRight(c.Server, "/")
-	id, err := identity.New(c.State, server)
+	id, err := Prepare(c)
 	if err != nil {
 		return nil, err
 	}
+	return id, EnrolAs(ctx, c, id, code, domain, machine, build)
+}
+
+// Prepare makes the keys of an agent that is about to enrol. Nothing is stored.
+func Prepare(c config.Agent) (*identity.Identity, error) {
+	return identity.New(c.State, strings.TrimRight(c.Server, "/"))
+}
+
+// EnrolAs enrols with keys that Prepare made, and stores them in the place of what was there. Until the server has
+// accepted them everything stays as it is.
+func EnrolAs(ctx context.Context, c config.Agent, id *identity.Identity, code, domain, machine, build string) error {
+	if err := os.MkdirAll(c.State, 0o700); err != nil {
+		return fmt.Errorf("state folder: %w", err)
+	}
+	var err error
 	r := protocol.EnrolRequest{
 		Version: protocol.Version, Code: code, Agent: id.Agent(), SealKey: id.PublicSealKey().Bytes(),
 		Machine: machine, Build: build, Domain: domain,
 	}
 	if r.Signature, err = id.Sign(protocol.EnrolProof(r.Code, r.Agent, r.SealKey)); err != nil {
-		return nil, fmt.Errorf("sign enrolment: %w", err)
+		return fmt.Errorf("sign enrolment: %w", err)
 	}
-	answer, err := postEnrol(ctx, c, server, r)
+	answer, err := postEnrol(ctx, c, id.Server(), r)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return id, id.Enrolled(answer)
+	return id.Enrolled(answer)
 }
 
 func postEnrol(ctx context.Context, c config.Agent, server string, r protocol.EnrolRequest) (protocol.EnrolAnswer, error) {

@@ -41,8 +41,26 @@ type Directory struct {
 	Keytab       string   `koanf:"keytab" about:"Kerberos keytab of the service account, instead of password_file"`
 	Units        []string `koanf:"organizational_units" about:"DNs whose people may use the portal"`
 	Sync         Sync     `koanf:"sync"`
+	Features     Features `koanf:"features"`
 	TestAccount  string   `koanf:"test_account" about:"UPN or DN of an account made for test writes: its password is overwritten; empty: no test writes"`
 }
+
+// Features are what an agent does in a domain. What is off is refused, whatever the server asks.
+type Features struct {
+	Writeback *bool `koanf:"writeback" about:"resets and changes of passwords; empty: true"`
+	Unlock    *bool `koanf:"unlock" about:"unlock without a reset; empty: true"`
+	Rules     *bool `koanf:"rules" about:"tell people in the portal the password rules that hold for them; empty: true"`
+	Phones    bool  `koanf:"phones" about:"sync the attribute mobile, for codes by text message"`
+}
+
+// Writes reports whether passwords are written.
+func (f Features) Writes() bool { return f.Writeback == nil || *f.Writeback }
+
+// ShowsRules reports whether people are told their password rules.
+func (f Features) ShowsRules() bool { return f.Rules == nil || *f.Rules }
+
+// Unlocks reports whether accounts are unlocked without a reset.
+func (f Features) Unlocks() bool { return f.Unlock == nil || *f.Unlock }
 
 func (a *Agent) defaults() {
 	a.State, a.KeyLife = "/var/lib/homeward-agent", 180*24*time.Hour

@@ -51,6 +51,9 @@ const (
 	AgentDraining     Code = 31037
 	AgentResumed      Code = 31038
 	AgentMoved        Code = 31039
+	KeysRenewed       Code = 31040
+	WritebackOff      Code = 31041
+	WritebackOn       Code = 31042
 
 	RelayError      Code = 32002
 	InputError      Code = 32003
@@ -141,6 +144,9 @@ func agentEvents() []Event {
 		{AgentDraining, "AgentDraining", "An agent takes no new requests; it finishes those it has.", "After the upgrade: homeward agent resume."},
 		{AgentResumed, "AgentResumed", "A drained agent takes requests again.", ""},
 		{AgentMoved, "AgentMoved", "An operator approved that an agent serves from another machine. The one before can't return with this identity.", ""},
+		{KeysRenewed, "EnrolmentRenewed", "The agent made new keys and enrolled anew. What was sealed to the keys before it can't be opened any more.", ""},
+		{WritebackOff, "WriteBackTurnedOff", "Password writeback was turned off in Connect: the agent refuses resets and changes in this domain.", "To turn it on again: homeward connect, Customize."},
+		{WritebackOn, "WriteBackTurnedOn", "Password writeback was turned on again in Connect, with new keys and a new enrolment.", ""},
 		{AgentStarted, "WriteBackServiceStarted", "The agent is running.", ""},
 		{AgentStopped, "WriteBackServiceStopped", "The agent stopped; requests can't reach this directory through it.", "Start the agent."},
 		{KeyPairCreated, "KeyPairCreationSuccess", "The agent made its identity and sealing keys.", ""},

@@ -117,6 +117,8 @@ const (
 	// Accounts that cannot be written.
 	ReasonDisabled  Reason = "disabled"
 	ReasonProtected Reason = "protected" // adminCount=1
+	// ReasonTurnedOff: the agent's own configuration switches this operation off for the domain, whatever is asked.
+	ReasonTurnedOff Reason = "turned_off"
 	ReasonNotFound  Reason = "not_found"
 
 	ReasonAccountExpired Reason = "account_expired"

@@ -33,7 +33,12 @@ type Delegation struct {
 	Unexpire security.Outcome // Unexpire Password at the domain head
 	Policies bool             // fine-grained policies can be read
 	Deleted  bool             // CN=Deleted Objects can be read
-	Took     time.Duration
+	// Replicate is Replicating Directory Changes at the domain head.
+	Replicate security.Outcome
+	Uses      Uses     // what was looked for
+	Rights    []Right  // those needed on everybody
+	Fix       []Remedy // for what is missing outside the units
+	Took      time.Duration
 }
 
 // maxNamed bounds how many people a fault names; all are counted.
@@ -121,7 +126,10 @@ func newSurvey(d *Directory, c *conn, units []string) *survey {
 	return &survey{
 		dir: d, c: c, begin: d.config.Clock(), judged: map[listKey]*judgement{}, groups: map[groupKey]*group{}, excess: map[string]int{},
 		lists: map[string]*listed{}, names: map[string]string{},
-		out: Delegation{DC: c.dc.Host, BaseDN: d.base(c), SID: c.self, Units: slices.Clone(units)},
+		out: Delegation{
+			DC: c.dc.Host, BaseDN: d.base(c), SID: c.self, Units: slices.Clone(units),
+			Uses: d.config.Uses, Rights: d.config.Uses.peopleRights(),
+		},
 	}
 }
 
@@ -264,7 +272,7 @@ func (s *survey) judgeNew(e *ldap.Entry, raw []byte, key listKey) (*judgement, e
 		token = token.And(more...)
 	}
 	j := &judgement{cutOff: desc.Protected}
-	for _, r := range peopleRights() {
+	for _, r := range s.out.Rights {
 		v := s.dir.schema.judge(desc, token, r, class)
 		switch {
 		case v.Outcome != security.Granted:
@@ -383,13 +391,17 @@ func (s *survey) elsewhere() error {
 		return err
 	}
 	s.out.Unexpire = head.desc.Check(s.c.token, extended(unexpirePasswordRight)).Outcome
+	s.out.Replicate = head.desc.Check(s.c.token, extended(replicateRight)).Outcome
 	policies, err := s.place(policyContainer(s.out.BaseDN))
 	if err != nil {
 		return err
 	}
 	s.out.Policies = policies.readable && canList(policies.desc, s.c.token)
-	s.out.Deleted, err = s.deletedObjects()
-	return err
+	if s.out.Deleted, err = s.deletedObjects(); err != nil {
+		return err
+	}
+	s.out.Fix = s.fixElsewhere()
+	return nil
 }
 
 func policyContainer(base string) string { return "CN=Password Settings Container,CN=System," + base }
@@ -403,10 +415,18 @@ func canList(d security.Descriptor, t security.Token) bool {
 	return true
 }
 
-// deletedObjects reports whether what was deleted can be seen: nothing needs it yet.
+// deletedObjects reports whether what was deleted can be seen. The container's list may not be readable where its
+// contents are: then whether it lists anything tells.
 func (s *survey) deletedObjects() (bool, error) {
-	p, err := s.c.place("CN=Deleted Objects,"+s.out.BaseDN, ldap.NewControlMicrosoftShowDeleted())
-	return err == nil && p.readable && canList(p.desc, s.c.token), err
+	dn := deletedContainer(s.out.BaseDN)
+	p, err := s.c.place(dn)
+	if err != nil {
+		return false, err
+	}
+	if p.readable {
+		return canList(p.desc, s.c.token), nil
+	}
+	return s.c.seesDeleted(dn)
 }
 
 // listed is a container or another object whose list matters.
@@ -428,9 +448,9 @@ func (s *survey) place(dn string) (*listed, error) {
 	return p, err
 }
 
-func (c *conn) place(dn string, more ...ldap.Control) (*listed, error) {
+func (c *conn) place(dn string) (*listed, error) {
 	p := &listed{dn: dn}
-	e, err := c.oneWith(append(more, control{oidSDFlags, ownerAndDACL}), dn, []string{"nTSecurityDescriptor"})
+	e, err := c.oneWith(append(seeing(dn), control{oidSDFlags, ownerAndDACL}), dn, []string{"nTSecurityDescriptor"})
 	if err != nil && lost(err) {
 		return nil, err
 	}

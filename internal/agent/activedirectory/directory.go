@@ -56,6 +56,10 @@ type Config struct {
 	Logger     *slog.Logger
 	// Clock gives the time; nil is time.Now.
 	Clock func() time.Time
+	// Uses is what the service account is used for: which rights are planned, granted and looked for.
+	Uses Uses
+	// HideRules says that nobody outside is told the password rules; they hold all the same.
+	HideRules bool
 	// Conns is how many resets are sent side by side, and how many reads: 1 or 2. A controller
 	// serialises resets, so more would only queue there. Zero is 2.
 	Conns int

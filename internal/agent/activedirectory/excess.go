@@ -35,6 +35,7 @@ const (
 	whyEscalate = "Whoever takes over the agent's machine could do all of that. Reset Password, write lockoutTime and write pwdLastSet are enough."
 	whyTiers    = "An agent that may reset administrators turns the portal into a way to take over the domain (CVE-2017-8613, Microsoft advisory 4033453). Homeward refuses protected accounts itself, but the right isn't needed."
 	whyOwn      = "Whoever resets the service account's password can act with all its rights (Microsoft advisory 4056318)."
+	whyChanges  = "Sync is off for this domain, so nothing uses it: take it back."
 	whySync     = "Replication rights read every password hash of the domain. Nothing here uses them yet: take them back."
 	whyMember   = "A member of this group may do far more than reset passwords. The service account should be an ordinary user, member of nothing."
 )
@@ -152,13 +153,16 @@ func (s *survey) atHead() error {
 	if err := s.onPlace(s.out.BaseDN); err != nil {
 		return err
 	}
-	for _, r := range []struct{ guid, name string }{
-		{replicateRight, "Replicating Directory Changes"},
-		{replicateAllRight, "Replicating Directory Changes All"},
-		{replicateFilterRight, "Replicating Directory Changes In Filtered Set"},
+	for _, r := range []struct {
+		guid, name, why string
+		used            bool
+	}{
+		{replicateRight, string(ReplicateChanges), whyChanges, s.out.Uses.Sync},
+		{replicateAllRight, "Replicating Directory Changes All", whySync, false},
+		{replicateFilterRight, "Replicating Directory Changes In Filtered Set", whySync, false},
 	} {
-		if head.desc.Check(s.c.token, extended(r.guid)).Outcome == security.Granted {
-			s.out.Excess = append(s.out.Excess, Excess{What: r.name, Where: head.dn, Why: whySync})
+		if !r.used && head.desc.Check(s.c.token, extended(r.guid)).Outcome == security.Granted {
+			s.out.Excess = append(s.out.Excess, Excess{What: r.name, Where: head.dn, Why: r.why})
 		}
 	}
 	if gives, _ := s.gives(head, ResetPassword, userClass()); gives {

@@ -31,6 +31,10 @@ func (s Step) Words() string {
 		return string(s.Right) + ", on the domain head itself"
 	case ReadPolicies:
 		return string(s.Right) + ", on this container and below"
+	case ReplicateChanges:
+		return string(s.Right) + ", on the domain head itself (no password is among what it reads)"
+	case ReadDeleted:
+		return string(s.Right) + ", on this container itself"
 	default:
 		return string(s.Right) + ", on users below"
 	}
@@ -74,7 +78,7 @@ func (d *Directory) plan(ctx context.Context, units []string, remove bool) (Plan
 			}
 		}
 		p = Plan{Domain: s.out.Domain, Account: s.out.Account, Remove: remove}
-		for _, step := range needed(units, s.out.BaseDN, s.out.SID) {
+		for _, step := range d.config.Uses.needed(units, s.out.BaseDN, s.out.SID) {
 			place, err := s.place(step.DN)
 			if err != nil {
 				return err
@@ -90,23 +94,35 @@ func (d *Directory) plan(ctx context.Context, units []string, remove bool) (Plan
 }
 
 // needed are all entries of the service account.
-func needed(units []string, base, sid string) []Step {
+func (u Uses) needed(units []string, base, sid string) []Step {
 	var out []Step
 	for _, unit := range units {
-		for _, r := range []Right{ResetPassword, WriteLockoutTime, WritePwdLastSet} {
+		for _, r := range u.peopleRights() {
+			if r == ReadAccount { // everybody who signs in has it, unless it was taken away
+				continue
+			}
 			for _, a := range aces(r, sid, userClass()) {
 				out = append(out, Step{DN: unit, Right: r, ACE: a})
 			}
 		}
 	}
-	return append(out,
-		Step{DN: policyContainer(base), Right: ReadPolicies, ACE: security.ACE{
+	head := func(r Right, guid string) Step {
+		return Step{DN: base, Right: r, ACE: security.ACE{
+			Kind: security.AllowObject, Mask: security.ControlAccess, HasObject: true, Object: mustGUID(guid), SID: sid,
+		}}
+	}
+	if !u.NoWriteback {
+		out = append(out, Step{DN: policyContainer(base), Right: ReadPolicies, ACE: security.ACE{
 			Kind: security.Allow, Flags: security.ContainerInherit, SID: sid,
 			Mask: security.ListContents | security.ReadProperty | security.ListObject | security.ReadControl,
-		}},
-		Step{DN: base, Right: UnexpirePassword, ACE: security.ACE{
-			Kind: security.AllowObject, Mask: security.ControlAccess, HasObject: true, Object: mustGUID(unexpirePasswordRight), SID: sid,
+		}}, head(UnexpirePassword, unexpirePasswordRight))
+	}
+	if u.Sync {
+		out = append(out, head(ReplicateChanges, replicateRight), Step{DN: deletedContainer(base), Right: ReadDeleted, ACE: security.ACE{
+			Kind: security.Allow, SID: sid, Mask: security.ListContents | security.ReadProperty,
 		}})
+	}
+	return out
 }
 
 // settled reports whether a list needs no change. What a group or a unit above already gives isn't given again;
@@ -179,6 +195,9 @@ func (c *conn) changeable(dns []string) (map[string]*listed, error) {
 	var refused []string
 	for _, dn := range dns {
 		p, err := c.place(dn)
+		if err == nil && !p.readable && isDeletedContainer(dn) && refused == nil { // it comes last
+			p, err = c.takeOver(dn)
+		}
 		if err != nil {
 			return nil, wrap("read the permissions of "+dn, err)
 		}
@@ -242,7 +261,7 @@ func (c *conn) setList(dn string, next security.Descriptor, changed []security.A
 	if err != nil {
 		return &Error{Reason: protocol.ReasonDirectoryError, doing: "write the permissions of " + dn, err: err}
 	}
-	m := ldap.NewModifyRequest(dn, []ldap.Control{control{oidSDFlags, onlyDACL}})
+	m := ldap.NewModifyRequest(dn, append(seeing(dn), control{oidSDFlags, onlyDACL}))
 	m.Replace("nTSecurityDescriptor", []string{string(raw)})
 	if err := c.ldap.Modify(m); err != nil {
 		if lost(err) {

@@ -19,6 +19,8 @@ func (a Account) Refusal(op protocol.Operation) error {
 		return &Error{Reason: reason, doing: why}
 	}
 	switch change := op == protocol.Change; {
+	case a.TurnedOff(op):
+		return refuse(protocol.ReasonTurnedOff, "this agent's configuration switches it off for the domain (features)")
 	case a.Own:
 		return refuse(protocol.ReasonProtected, "this is the agent's own service account")
 	case a.Critical:
@@ -38,6 +40,20 @@ func (a Account) Refusal(op protocol.Operation) error {
 	}
 	return nil
 }
+
+// TurnedOff reports whether the agent's own configuration switches the operation off where the account is.
+func (a Account) TurnedOff(op protocol.Operation) bool {
+	if a.home == nil {
+		return false
+	}
+	if op == protocol.Unlock {
+		return a.home.config.Uses.NoUnlock
+	}
+	return a.home.config.Uses.NoWriteback
+}
+
+// RulesHidden reports whether the portal isn't told the password rules.
+func (a Account) RulesHidden() bool { return a.home != nil && a.home.config.HideRules }
 
 // now is the controller's clock when the account was read.
 func (a Account) now() time.Time { return a.At.Add(a.DC.Offset) }

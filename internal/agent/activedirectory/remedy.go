@@ -106,6 +106,8 @@ func permission(right Right) string {
 		return "WP;lockoutTime"
 	case WritePwdLastSet:
 		return "WP;pwdLastSet"
+	case WriteAnchor:
+		return "WP;mS-DS-ConsistencyGuid"
 	default:
 		return "RP;"
 	}
@@ -166,6 +168,8 @@ func aces(right Right, sid string, class directory.GUID) []security.ACE {
 		a.Mask, a.HasObject, a.Object = security.WriteProperty, true, mustGUID(lockoutTimeGUID)
 	case WritePwdLastSet:
 		a.Mask, a.HasObject, a.Object = security.WriteProperty, true, mustGUID(pwdLastSetGUID)
+	case WriteAnchor:
+		a.Mask, a.HasObject, a.Object = security.WriteProperty, true, mustGUID(anchorGUID)
 	case ReadAccount:
 		a.Mask = security.ReadProperty
 	default:

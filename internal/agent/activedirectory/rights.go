@@ -19,12 +19,15 @@ const (
 	WritePwdLastSet  Right = "Write pwdLastSet" //nolint:gosec // G101: the name of a right, no credential
 	ReadAccount      Right = "Read the account"
 	ReadBadPwdCount  Right = "Read badPwdCount" //nolint:gosec // G101: the name of a right, no credential
+	WriteAnchor      Right = "Write mS-DS-ConsistencyGuid"
 )
 
 // Rights elsewhere.
 const (
 	UnexpirePassword Right = "Unexpire Password"
 	ReadPolicies     Right = "Read fine-grained policies"
+	ReplicateChanges Right = "Replicating Directory Changes"
+	ReadDeleted      Right = "Read deleted objects"
 )
 
 // GUIDs in object entries ([MS-ADTS] 5.1.3.2.1, [MS-ADA1], [MS-ADSC]).
@@ -35,14 +38,44 @@ const (
 	replicateAllRight     = "1131f6ad-9c07-11d1-f79f-00c04fc2dcd2"
 	replicateFilterRight  = "89e95b76-444d-4c62-991a-0facbeda640c"
 	lockoutTimeGUID       = "28630ebf-41d5-11d1-a9c1-0000f80367c1"
+	anchorGUID            = "23773dc2-b63a-11d2-90e1-00c04fd91ab1"
 	pwdLastSetGUID        = "bf967a0a-0de6-11d0-a285-00aa003049e2" //nolint:gosec // G101: the GUID of an attribute, no credential
 	userClassGUID         = "bf967aba-0de6-11d0-a285-00aa003049e2"
 )
 
-// peopleRights are those the service account needs on everybody, in the order they are told.
-func peopleRights() []Right {
-	return []Right{ResetPassword, WriteLockoutTime, WritePwdLastSet, ReadAccount}
+// Uses says what the service account is used for in a domain, which decides what rights it needs. The zero value is
+// password writeback with unlock, and nothing else.
+type Uses struct {
+	NoWriteback bool // no resets and no changes
+	NoUnlock    bool // no unlock without a reset
+	Sync        bool // changes are read by DirSync, and deletions
+	Anchor      bool // mS-DS-ConsistencyGuid is written where it is empty
 }
+
+// Everything is every use there is: what an agent that is removed may have been given.
+func Everything() Uses { return Uses{Sync: true, Anchor: true} }
+
+// peopleRights are those the service account needs on everybody, in the order they are told. A reset clears the
+// lockout, so it needs the right to unlock as well.
+func (u Uses) peopleRights() []Right {
+	var out []Right
+	if !u.NoWriteback {
+		out = append(out, ResetPassword)
+	}
+	if !u.NoWriteback || !u.NoUnlock {
+		out = append(out, WriteLockoutTime)
+	}
+	if !u.NoWriteback {
+		out = append(out, WritePwdLastSet)
+	}
+	if u.Anchor {
+		out = append(out, WriteAnchor)
+	}
+	return append(out, ReadAccount)
+}
+
+// peopleRights are those of password writeback.
+func peopleRights() []Right { return Uses{}.peopleRights() }
 
 // bits are what a right on a person of a class is made of.
 func (s *schema) bits(r Right, class directory.GUID) []security.Right {
@@ -53,6 +86,8 @@ func (s *schema) bits(r Right, class directory.GUID) []security.Right {
 		return []security.Right{s.property(security.WriteProperty, "lockoutTime", class)}
 	case WritePwdLastSet:
 		return []security.Right{s.property(security.WriteProperty, "pwdLastSet", class)}
+	case WriteAnchor:
+		return []security.Right{s.property(security.WriteProperty, "mS-DS-ConsistencyGuid", class)}
 	case ReadBadPwdCount:
 		return []security.Right{s.property(security.ReadProperty, "badPwdCount", class)}
 	case ReadAccount:
@@ -126,6 +161,3 @@ func (d *Directory) evaluate(c *conn, sd []byte) grants {
 	}
 	return g
 }
-
-// PeopleRights are the rights the service account needs on everybody.
-func PeopleRights() []Right { return peopleRights() }

@@ -55,7 +55,7 @@ func (d *Directory) Standing(ctx context.Context, guid directory.GUID) (Standing
 			return err
 		}
 		token := security.Token(c.token).And(s.own(e, raw)...)
-		for _, r := range peopleRights() {
+		for _, r := range d.config.Uses.peopleRights() {
 			v := d.schema.judge(desc, token, r, class)
 			eff := Effective{Right: r, Outcome: v.Outcome}
 			if v.By != nil {

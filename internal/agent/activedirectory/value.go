@@ -53,3 +53,17 @@ func quotedUTF16(password []byte) []byte {
 	}
 	return binary.LittleEndian.AppendUint16(out, '"')
 }
+
+// GetControlType returns the OID.
+func (showDeleted) GetControlType() string { return "1.2.840.113556.1.4.417" }
+
+// String names the control.
+func (showDeleted) String() string { return "control show-deleted" }
+
+// Encode writes it as critical: without it the answer would be a wrong one.
+func (s showDeleted) Encode() *ber.Packet {
+	b := ber.Encode(ber.ClassUniversal, ber.TypeConstructed, ber.TagSequence, nil, "Control")
+	b.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, s.GetControlType(), "OID"))
+	b.AppendChild(ber.NewLDAPBoolean(ber.ClassUniversal, ber.TypePrimitive, ber.TagBoolean, true, "criticality"))
+	return b
+}

@@ -55,7 +55,7 @@ func units(n int) string {
 // complete names the rights that everybody gives.
 func complete(r activedirectory.Delegation) []doctor.Finding {
 	var all []string
-	for _, right := range activedirectory.PeopleRights() {
+	for _, right := range r.Rights {
 		if !slices.ContainsFunc(r.Faults, func(f activedirectory.Fault) bool { return slices.Contains(f.Rights, right) }) {
 			all = append(all, string(right))
 		}
@@ -72,8 +72,11 @@ func faultFinding(f activedirectory.Fault) doctor.Finding {
 		names[i] = string(r)
 	}
 	status, verb := doctor.Fail, "missing"
-	if f.Cause == activedirectory.Conditional || f.Cause == activedirectory.Unreadable {
+	switch {
+	case f.Cause == activedirectory.Conditional || f.Cause == activedirectory.Unreadable:
 		status, verb = doctor.Warn, "unclear"
+	case slices.Equal(f.Rights, []activedirectory.Right{activedirectory.WriteAnchor}):
+		status = doctor.Warn // sync goes on with objectGUID
 	}
 	text := fmt.Sprintf("%s %s for %s: %s", strings.Join(names, ", "), verb, people(f.Count), where(f))
 	if f.Class != "user" {
@@ -84,7 +87,7 @@ func faultFinding(f activedirectory.Fault) doctor.Finding {
 	}
 	out := doctor.Finding{Name: "rights", Status: status, Text: text, Count: f.Count, Affected: f.People}
 	for _, r := range f.Fix {
-		out.Remedies = append(out.Remedies, remedy(r))
+		out.Remedies = append(out.Remedies, Remedy(r))
 	}
 	return out
 }
@@ -101,7 +104,8 @@ func where(f activedirectory.Fault) string {
 	}
 }
 
-func remedy(r activedirectory.Remedy) doctor.Remedy {
+// Remedy is a directory's remedy as the doctor tells it.
+func Remedy(r activedirectory.Remedy) doctor.Remedy {
 	out := doctor.Remedy{What: r.What}
 	for _, line := range r.Windows {
 		out.Commands = append(out.Commands, doctor.Command{Where: "Windows, Command Prompt on a domain controller", Line: line})
@@ -114,6 +118,48 @@ func remedy(r activedirectory.Remedy) doctor.Remedy {
 
 // elsewhere tells the rights outside the OUs.
 func elsewhere(r activedirectory.Delegation) []doctor.Finding {
+	var out []doctor.Finding
+	if !r.Uses.NoWriteback {
+		out = forWriteback(r)
+	}
+	return append(out, forSync(r)...)
+}
+
+// forSync tells the rights that sync needs. Without them it goes on, only slower.
+func forSync(r activedirectory.Delegation) []doctor.Finding {
+	if !r.Uses.Sync {
+		if r.Deleted {
+			return []doctor.Finding{{Name: "deleted objects", Status: doctor.Note, Text: "can be read; nothing needs it yet"}}
+		}
+		return nil
+	}
+	changes := doctor.Finding{Name: "changes", Status: doctor.OK, Text: "Replicating Directory Changes is granted on the domain head"}
+	if r.Replicate != security.Granted {
+		changes.Status = doctor.Warn
+		changes.Text = "Replicating Directory Changes is " + r.Replicate.String() + " on the domain head: sync finds changes by uSNChanged instead, which is slower; homeward-agent grant gives it"
+		changes.Remedies = remediesFor(r, activedirectory.ReplicateChanges)
+	}
+	deleted := doctor.Finding{Name: "deleted objects", Status: doctor.OK, Text: "can be read"}
+	if !r.Deleted {
+		deleted.Status = doctor.Warn
+		deleted.Text = "CN=Deleted Objects can't be read: sync notices deletions only at its next full look; homeward-agent grant gives the right"
+		deleted.Remedies = remediesFor(r, activedirectory.ReadDeleted)
+	}
+	return []doctor.Finding{changes, deleted}
+}
+
+// remediesFor are those of what is missing outside the OUs that speak of one right.
+func remediesFor(r activedirectory.Delegation, right activedirectory.Right) []doctor.Remedy {
+	var out []doctor.Remedy
+	for _, f := range r.Fix {
+		if strings.Contains(f.What, string(right)) {
+			out = append(out, Remedy(f))
+		}
+	}
+	return out
+}
+
+func forWriteback(r activedirectory.Delegation) []doctor.Finding {
 	out := []doctor.Finding{{Name: "Unexpire Password", Status: doctor.OK, Text: "granted on the domain head"}}
 	if r.Unexpire != security.Granted {
 		out[0].Status, out[0].Text = doctor.Warn, r.Unexpire.String()+" on the domain head: \"must change at next sign-in\" can't be taken back; homeward-agent grant gives it"
@@ -122,11 +168,7 @@ func elsewhere(r activedirectory.Delegation) []doctor.Finding {
 	if !r.Policies {
 		policies.Status, policies.Text = doctor.Warn, "fine-grained policies can't be read: people they hold for aren't told their rules; homeward-agent grant gives the right"
 	}
-	out = append(out, policies)
-	if r.Deleted {
-		out = append(out, doctor.Finding{Name: "deleted objects", Status: doctor.Note, Text: "can be read; nothing needs it yet"})
-	}
-	return out
+	return append(out, policies)
 }
 
 func excessFinding(e activedirectory.Excess) doctor.Finding {

@@ -31,9 +31,10 @@ var ErrTold = errors.New("it has been told")
 
 // Verbs are the agent's.
 type Verbs struct {
-	Run   Run   `cmd:"" help:"Run the agent until it is told to stop."`
-	Enrol Enrol `cmd:"" help:"Trade a one-time code for this agent's identity. The code is read from standard input."`
-	Check Check `cmd:"" help:"Check that the configuration is right and the directory can be written."`
+	Run     Run     `cmd:"" help:"Run the agent until it is told to stop."`
+	Enrol   Enrol   `cmd:"" help:"Trade a one-time code for this agent's identity. The code is read from standard input."`
+	Connect Connect `cmd:"" help:"Set up this server's agent with the wizard, or change how it is set up."`
+	Check   Check   `cmd:"" help:"Check that the configuration is right and the directory can be written."`
 
 	Doctor Doctor `cmd:"" help:"Check everything an agent needs, and the service account's rights over everybody. Exit code 1: something to mend."`
 	Grant  Grant  `cmd:"" help:"Give the service account exactly the rights it needs, as a domain admin whose password is read from standard input."`

@@ -279,3 +279,50 @@ func TestReadLine(t *testing.T) {
 		t.Errorf("%d, %v", len(got), err)
 	}
 }
+
+// What sync lacks is a warning with its remedy, for the agent goes on without it; grant gives it and revoke takes it back.
+func TestSyncRightsAreWarnings(t *testing.T) {
+	d, unit := withUnit(t)
+	p := d.dc.NewPerson(t, dctest.In(unit))
+	text, err := os.ReadFile(d.file.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = bytes.Replace(text, []byte("organizational_units:"), []byte("sync: {mode: on}, organizational_units:"), 1)
+	if err := os.WriteFile(d.file.Config, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status := func() map[string]doctor.Status {
+		out := map[string]doctor.Status{}
+		for _, f := range d.doctor(t, "", "Rights") {
+			out[f.Name] = f.Status
+			if (f.Name == "changes" || f.Name == "deleted objects") && f.Status == doctor.Warn && len(f.Remedies) != 1 {
+				t.Errorf("%s has %d remedies", f.Name, len(f.Remedies))
+			}
+		}
+		return out
+	}
+	if s := status(); s["changes"] != doctor.Warn || s["deleted objects"] != doctor.Warn || s["rights"] != doctor.Fail {
+		t.Errorf("before: %v", s)
+	}
+	if out, err := d.run(t, &Grant{change{File: d.file}}, d.admin()); err != nil || !strings.Contains(out, "Replicating Directory Changes") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if s := status(); s["changes"] != doctor.OK || s["deleted objects"] != doctor.OK || s["rights"] == doctor.Fail || s["too much"] != "" {
+		t.Errorf("after: %v", s)
+	}
+	// Without the right to write the source anchor alone: a warning too.
+	d.dc.Revoke(t, unit, lab.ACESourceAnchor)
+	if s := status(); s["rights"] != doctor.Warn {
+		t.Errorf("without the source anchor: %v", s)
+	}
+	if err := d.dc.ResetAs(d.dc.ServiceAccount(), p.DN, lab.RandomPassword()); err != nil {
+		t.Error(err)
+	}
+	if out, err := d.run(t, &Revoke{change{File: d.file}}, d.admin()); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if s := status(); s["changes"] != doctor.Warn || s["rights"] != doctor.Fail {
+		t.Errorf("after revoke: %v", s)
+	}
+}

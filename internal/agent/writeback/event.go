@@ -79,6 +79,7 @@ func directoryReasons() map[protocol.Reason]meaning {
 		protocol.ReasonReferral:       {event.ReferralRefused, false},
 		protocol.ReasonReplication:    {event.ReplicationLag, false},
 		protocol.ReasonServiceAccount: {event.DirectoryConfig, false},
+		protocol.ReasonTurnedOff:      {event.WritebackOff, false},
 	}
 }
 

@@ -79,15 +79,21 @@ func (w *Writeback) personPolicy(ctx context.Context, r *request) protocol.Perso
 	if err != nil {
 		w.withReason(ctx, r, &out, err)
 	} else {
-		out.MinLength, out.Complexity, out.History, out.Source = p.MinLength, p.Complexity, p.History, p.Source
-		out.MinAge, out.MaxAge = p.MinAge.Milliseconds(), p.MaxAge.Milliseconds()
+		if !a.RulesHidden() {
+			out.MinLength, out.Complexity, out.History, out.Source = p.MinLength, p.Complexity, p.History, p.Source
+			out.MinAge, out.MaxAge = p.MinAge.Milliseconds(), p.MaxAge.Milliseconds()
+		}
 		out.ChangeableAt = protocol.MilliOf(a.Changeable(p))
 		if left, limited := a.TriesLeft(p); limited {
 			out.TriesLeft = &left
 		}
 	}
 	// Why this person is not written matters more than that the policy could not be read.
-	if err := cmp.Or(a.Refusal(protocol.Reset), a.Missing()); err != nil {
+	refusal := cmp.Or(a.Refusal(protocol.Reset), a.Missing())
+	if a.TurnedOff(protocol.Reset) && !a.TurnedOff(protocol.Unlock) { // what is left to ask about
+		refusal = cmp.Or(a.Refusal(protocol.Unlock), a.MissingUnlock())
+	}
+	if err := refusal; err != nil {
 		w.withReason(ctx, r, &out, err)
 	}
 	return out

@@ -102,3 +102,17 @@ func (d Descriptor) Without(less ...ACE) Descriptor {
 	})
 	return d
 }
+
+// Owned returns a self-relative descriptor that holds an owner only: what is written with the control that limits a
+// write to it.
+func Owned(sid string) ([]byte, error) {
+	owner, err := sidBytes(sid)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]byte, sdHeader, sdHeader+len(owner))
+	out[0] = 1
+	binary.LittleEndian.PutUint16(out[sdControl:], selfRelative)
+	binary.LittleEndian.PutUint32(out[sdOwner:], sdHeader)
+	return append(out, owner...), nil
+}

@@ -1,0 +1,36 @@
+package activedirectory
+
+import (
+	"testing"
+
+	"homeward/internal/lab"
+	"homeward/internal/protocol"
+	"homeward/test/dctest"
+)
+
+// What the configuration switches off is refused before the controller hears of it, whatever the rights are.
+func TestTurnedOffIsRefused(t *testing.T) {
+	dc := dctest.Start(t)
+	p := dc.NewPerson(t)
+	with := func(u Uses) (*Directory, Account) {
+		c := configFor(t, dc)
+		c.Uses = u
+		d := open(t, c)
+		return d, account(t, d, p)
+	}
+	d, a := with(Uses{NoWriteback: true})
+	wantReason(t, d.Reset(t.Context(), a, []byte(lab.RandomPassword())), protocol.ReasonTurnedOff)
+	wantReason(t, d.Change(t.Context(), a, []byte(p.Password), []byte(lab.RandomPassword())), protocol.ReasonTurnedOff)
+	if err := d.Unlock(t.Context(), a); err != nil {
+		t.Error("unlock is on:", err)
+	}
+	if err := d.Sample(t.Context(), dc.OUs()); err != nil {
+		t.Error(err)
+	}
+	d, a = with(Uses{NoUnlock: true})
+	wantReason(t, d.Unlock(t.Context(), a), protocol.ReasonTurnedOff)
+	wantUntouched(t, d, p, a)
+	if err := d.Reset(t.Context(), a, []byte(lab.RandomPassword())); err != nil {
+		t.Error("resets are on:", err)
+	}
+}

@@ -1,0 +1,285 @@
+package connect
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"homeward/internal/doctor"
+)
+
+func directories() page {
+	return page{
+		title: "Connect directories", next: "Next",
+		items: func(s *session) []item {
+			d := &s.answers.Directory
+			out := []item{ask("Directory", &d.Domain), ask("Controllers", &d.Controllers), ask("CA file", &d.CAFile)}
+			out = append(out, oneOf("LDAPS, port 636", &d.Security, "ldaps", ""), oneOf("StartTLS, port 389", &d.Security, "starttls", ""),
+				oneOf("Kerberos, sign and seal, port 389", &d.Security, "kerberos", ""))
+			if s.answers.Task != Remove && s.answers.Task != Repair {
+				out = append(out, say("The agent will run as"), oneOf("a new account", &d.Account, NewAccount, ""), oneOf("an existing account", &d.Account, ExistingAccount, ""),
+					oneOf("a managed account (gMSA), by its keytab", &d.Account, ManagedAccount, ""))
+				switch d.Account {
+				case NewAccount:
+					out = append(out, ask("Name", &d.Name))
+				case ExistingAccount:
+					out = append(out, ask("Account", &d.User), hidden("Its password", &s.secrets.account))
+				case ManagedAccount:
+					out = append(out, ask("Account", &d.User), ask("Keytab", &d.Keytab))
+				}
+			}
+			return append(out, say("Domain admin, used now and never stored:"), ask("User", &d.Admin), hidden("Password", &s.secrets.admin))
+		},
+		check: checkDirectory,
+	}
+}
+
+// admin is the administrator's access.
+func (s *session) admin() Access {
+	return Access{Directory: s.answers.directory(), User: s.answers.Directory.Admin, Password: s.secrets.admin}
+}
+
+// service is the service account's access: by the password that was typed, or by what is kept.
+func (s *session) service() Access {
+	a := Access{Directory: s.answers.directory()}
+	if s.answers.Directory.Account == ExistingAccount && len(s.secrets.account) > 0 {
+		a.User, a.Password = s.answers.Directory.User, s.secrets.account
+	}
+	return a
+}
+
+// reader is who reads the directory before Configure.
+func (s *session) reader() Access {
+	if s.answers.Directory.Admin != "" && len(s.secrets.admin) > 0 {
+		return s.admin()
+	}
+	return s.service()
+}
+
+// withAdmin reports whether there is an administrator to do things.
+func (s *session) withAdmin() bool {
+	return s.answers.Directory.Admin != "" && len(s.secrets.admin) > 0
+}
+
+// clockKerberos is what Kerberos forgives ([MS-KILE] 3.1.1.2).
+const clockKerberos = 5 * time.Minute
+
+func checkDirectory(ctx context.Context, w World, s session, tell func(progress)) outcome {
+	d := s.answers.Directory
+	switch {
+	case d.Domain == "":
+		return fail("directory", "the domain’s DNS name is missing, such as corp.example.com", "")
+	case d.Account == NewAccount && !s.withAdmin():
+		return fail("admin", "a domain admin and the password are needed to make the account", "If somebody else makes it: choose “an existing account”.")
+	case d.Account == ManagedAccount && (d.Keytab == "" || d.User == ""):
+		return fail("keytab", "a managed account needs its name and a keytab file", "Make one: ktutil, or samba-tool domain exportkeytab --principal=NAME$ FILE")
+	case d.Account != NewAccount && !strings.ContainsAny(d.User, `@\`):
+		return fail("account", "the account’s name is written svc@domain or DOMAIN\\svc", "")
+	}
+	var out outcome
+	tell(progress{line: "looking for domain controllers"})
+	if s.withAdmin() {
+		domain, err := w.Directory.Connect(ctx, s.admin())
+		out = directoryFindings(domain, err, "the domain admin")
+		if err != nil {
+			return out
+		}
+	}
+	if d.Account != NewAccount && (s.answers.Task == SetUp || s.answers.Task == Customize || !s.withAdmin()) {
+		domain, err := w.Directory.Connect(ctx, s.service())
+		own := directoryFindings(domain, err, "the service account")
+		if err != nil {
+			return own
+		}
+		if out.learned == nil {
+			out = own
+		}
+		if len(domain.Privileged) > 0 {
+			out.findings = append(out.findings, doctor.Finding{
+				Name: "account", Status: doctor.Fail, Text: domain.Account + " is a member of " + strings.Join(domain.Privileged, ", ") + ": whoever takes over this machine would own the domain",
+				Remedies: []doctor.Remedy{{What: "Take an ordinary user, member of nothing, or let the wizard make one: it gets exactly the rights it needs."}},
+			})
+		}
+	}
+	return out
+}
+
+// directoryFindings say how each controller answered.
+func directoryFindings(d Domain, err error, who string) outcome {
+	out := outcome{stay: true}
+	for _, c := range d.Controllers {
+		f := doctor.Finding{Name: c.Host, Status: doctor.OK, Text: fmt.Sprintf("%s  %d ms", c.Host, max(1, c.Latency.Milliseconds()))}
+		if !c.OK {
+			f.Status, f.Text = doctor.Note, c.Host+" doesn’t work: "+c.Problem
+		}
+		out.findings = append(out.findings, f)
+	}
+	if err != nil {
+		out.findings = append(out.findings, doctor.Finding{
+			Name: "directory", Status: doctor.Fail, Text: err.Error(),
+			Remedies: []doctor.Remedy{{What: remedyFor(err.Error(), who)}},
+		})
+		return out
+	}
+	if d.Offset.Abs() > clockKerberos {
+		out.findings = append(out.findings, doctor.Finding{
+			Name: "clock", Status: doctor.Fail, Text: "clock " + seconds(d.Offset) + " from " + d.DC + ": Kerberos allows 5 minutes",
+			Remedies: []doctor.Remedy{{What: "Set this machine’s clock by the domain’s."}},
+		})
+	}
+	out.findings = append(out.findings, doctor.Finding{Name: "sign-in", Status: doctor.OK, Text: "signed in as " + d.Account})
+	out.learned = func(s *session) {
+		s.answers.absolute()
+		s.facts.domain = d
+	}
+	return out
+}
+
+// remedyFor says what to do about a directory that can't be used.
+func remedyFor(text, who string) string {
+	switch {
+	case strings.Contains(text, "password is wrong"), strings.Contains(text, "52e"):
+		return "Type the name and the password of " + who + " again. Each wrong try counts towards the lockout."
+	case strings.Contains(text, "certificate"):
+		return "Name the root certificate of the controllers (PEM) as CA file."
+	}
+	return "Check the names of the controllers, DNS, and TCP 636 (LDAPS) or 389 from this machine."
+}
+
+func filtering() page {
+	return page{
+		title: "Domain/OU filtering", next: "Next",
+		items: func(s *session) []item {
+			out := []item{say("Who should be able to reset their password?"), blank()}
+			if s.tree == nil {
+				return append(out, say("The tree of OUs is being read."))
+			}
+			for _, i := range s.tree.visible() {
+				it := item{kind: row, node: i}
+				out = append(out, it)
+			}
+			units, people := s.tree.units()
+			return append(out, blank(), say(fmt.Sprintf("%d of %d OUs, %s. Users and groups are read from them; passwords are not.", len(units), max(len(s.tree.nodes)-1, 0), peopleOf(people))))
+		},
+		enter: func(ctx context.Context, w World, s session, tell func(progress)) outcome {
+			census, err := w.Directory.Census(ctx, s.reader(), func(n int) { tell(progress{line: "counting people, " + thousands(n) + " so far"}) })
+			if err != nil {
+				return fail("directory", err.Error(), remedyFor(err.Error(), "the account"))
+			}
+			chosen := s.answers.Units
+			if len(chosen) == 0 && s.tree != nil {
+				chosen, _ = s.tree.units()
+			}
+			return outcome{learned: func(s *session) { s.tree = newTree(census.Units, chosen); s.tree.forest = census.Forest }}
+		},
+		check: func(ctx context.Context, w World, s session, _ func(progress)) outcome {
+			if s.tree == nil {
+				return fail("directory", "the tree of OUs couldn’t be read", "Go back with Esc, and forth again.")
+			}
+			units, people := s.tree.units()
+			learned := func(s *session) { s.answers.Units, s.facts.people = units, people }
+			missing := absent(s.answers.Units, s.tree)
+			switch {
+			case len(units) == 0 && len(missing) > 0:
+				return fail("units", "there is no "+strings.Join(missing, " and no "), "")
+			case len(units) == 0:
+				return fail("units", "no OU is chosen", "Move to one with Tab and choose it with Space.")
+			}
+			out := outcome{learned: learned}
+			for _, dn := range missing {
+				out.findings = append(out.findings, doctor.Finding{Name: "unit " + dn, Status: doctor.Warn, Text: "there is no " + dn + " any more: it is left out"})
+			}
+			out.findings = append(out.findings, unverified(s.tree.suffixes(), s.tree.forest, s.facts.setup.Domains)...)
+			return out
+		},
+	}
+}
+
+// absent are the units that the tree doesn't have.
+func absent(units []string, t *tree) []string {
+	var out []string
+	for _, u := range units {
+		if !slices.ContainsFunc(t.nodes, func(n node) bool { return strings.EqualFold(n.DN, u) }) {
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+func features() page {
+	return page{
+		title: "Optional features", next: "Next",
+		items: func(s *session) []item {
+			f := &s.answers.Features
+			never := false
+			return []item{
+				tick("Password writeback", &f.Writeback, "Resets and changes go to Active Directory.", ""),
+				tick("Unlock without a reset", &f.Unlock, "Needs the right to write lockoutTime.", ""),
+				tick("Password hash sync", &never, "", "coming"),
+				tick("Show password rules in the portal", &f.Rules, "Length, kinds, history and age, per person.", ""),
+				tick("Start from phone numbers in “mobile”", &f.Phones, "People still confirm them with a code.", ""),
+				tick("Sync people and groups", &f.Sync, "Changes are in the cloud within seconds.", ""),
+				tick("Staging mode", &f.Staging, "Read and preview; write nothing.", ""),
+				blank(),
+				ask("Pilot group", &f.PilotGroup), say("  empty: everybody in the OUs"),
+				ask("Sign-in name", &f.SignInName), say("  userPrincipalName, or mail"),
+			}
+		},
+		check: checkFeatures,
+	}
+}
+
+func checkFeatures(ctx context.Context, w World, s session, _ func(progress)) outcome {
+	f := s.answers.Features
+	if !f.Writeback && !f.Unlock && !f.Sync {
+		return fail("features", "nothing is chosen: the agent would have nothing to do", "")
+	}
+	if f.SignInName != "" && f.SignInName != "userPrincipalName" && f.SignInName != "mail" {
+		return fail("sign-in name", "the sign-in name is userPrincipalName or mail", "")
+	}
+	group := f.PilotGroup
+	if group != "" {
+		dn, err := w.Directory.GroupExists(ctx, s.reader(), group)
+		if err != nil {
+			return fail("pilot group", err.Error(), "Name the group as Active Directory Users and Computers shows it, or by its DN.")
+		}
+		group = dn
+	}
+	out := outcome{learned: func(s *session) { s.answers.Features.PilotGroup = group }}
+	if s.answers.Directory.Account == NewAccount {
+		return out
+	}
+	rights, err := w.Administration.Needed(ctx, s.reader(), s.facts.domain.Account)
+	if s.withAdmin() {
+		rights, err = w.Administration.Needed(ctx, s.admin(), s.answers.Directory.User)
+	}
+	if err != nil {
+		return fail("rights", err.Error(), "")
+	}
+	if rights.Missing > 0 && !s.withAdmin() {
+		out.findings = []doctor.Finding{{
+			Name: "rights", Status: doctor.Fail, Text: fmt.Sprintf("%d of %d rights are missing, and no domain admin was named: %s", rights.Missing, len(rights.List), missingWords(rights)),
+			Remedies: append([]doctor.Remedy{{What: "Go back and name a domain admin, or have somebody run:"}}, rights.Script...),
+		}}
+	}
+	learn := out.learned
+	out.learned = func(s *session) { learn(s); s.facts.rights = rights }
+	return out
+}
+
+func missingWords(r Rights) string {
+	var out []string
+	for _, x := range r.List {
+		if !x.Present {
+			out = append(out, x.Words+" ("+x.DN+")")
+		}
+	}
+	const most = 3
+	if len(out) > most {
+		out = append(out[:most], fmt.Sprintf("and %d more", len(out)-most))
+	}
+	return cmp.Or(strings.Join(out, "; "), "none")
+}

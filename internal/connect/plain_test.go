@@ -1,0 +1,292 @@
+package connect
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"homeward/internal/config"
+)
+
+// spoken runs the wizard line by line with what is typed, and returns everything it said.
+func spoken(t *testing.T, f *fake, o Options, typed string, secrets ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	err := RunLines(t.Context(), o, f.world(), Lines{In: strings.NewReader(typed), Out: &out, Secret: func() ([]byte, error) {
+		if len(secrets) == 0 {
+			return nil, errors.New("nothing more is typed")
+		}
+		s := secrets[0]
+		secrets = secrets[1:]
+		return []byte(s), nil
+	}})
+	texts := map[string]string{"output": out.String(), "log": f.log.String()}
+	if err != nil {
+		texts["error"] = err.Error()
+	}
+	hunt(t, texts, string(f.createdWith))
+	return out.String(), err
+}
+
+// plainKeys answers every question of the set-up.
+const plainKeys = "1\n" + // task
+	"https://password.contoso.com\n\n1\n" + // portal, CA, with a code
+	"corp.contoso.test\ndc01, dc02\n\n1\n1\n\nCORP\\admin\n" + // directory, controllers, CA, LDAPS, new, name, admin
+	"3 4\n\n" + // OUs
+	"\n\n\n\n\n\n\n\n" + // features, pilot group, sign-in name
+	"\n\ny\n" // start, no script, Configure
+
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	dir := t.TempDir()
+	o := options(dir)
+	out, err := spoken(t, f, o, plainKeys, oneTimeCode, adminPassword)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	golden(t, "plain.txt", strings.ReplaceAll(out, dir, "/etc/homeward"))
+	c, err := config.LoadAgent(o.Config, nil)
+	if err != nil || !slices.Equal(c.Directories[0].Units, []string{"OU=Design,DC=corp,DC=contoso,DC=test", "OU=Sales,DC=corp,DC=contoso,DC=test"}) {
+		t.Errorf("%+v, %v", c.Directories, err)
+	}
+	if strings.Contains(out, "\x1b") {
+		t.Error("escape sequences for a screen reader")
+	}
+}
+
+func TestPlainStopsAndAsksAgain(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	out, err := spoken(t, f, options(t.TempDir()), "1\nhttps://password.contoso.com\n\n1\nn\n", "WRONG")
+	if !errors.Is(err, ErrStopped) || !strings.Contains(out, "doesn’t take this code") || len(f.did) != 0 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	out, err = spoken(t, f, options(t.TempDir()), "1\nhttps://password.contoso.com\n\n1\ny\n\n\n1\n", "WRONG", oneTimeCode)
+	if !errors.Is(err, ErrStopped) || !strings.Contains(out, "code of Contoso") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// What the screens wrote as answers is repeated without a question.
+func TestAnswersRepeat(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	first := to(t, f, titleReady).configure()
+	written := first.file("agent.yaml")
+	again := newFake()
+	dir := t.TempDir()
+	o := options(dir)
+	b, err := os.ReadFile(filepath.Join(first.dir, "answers.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(o.Answers, []byte(strings.ReplaceAll(string(b), first.dir, dir)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := spoken(t, again, o, "", oneTimeCode, adminPassword)
+	if err != nil || !slices.Equal(again.did, f.did) {
+		t.Fatalf("%v, %v\n%s", err, again.did, out)
+	}
+	got, err := os.ReadFile(o.Config)
+	if err != nil || strings.ReplaceAll(string(got), dir, "/etc/homeward") != written {
+		t.Errorf("%v: %s", err, got)
+	}
+	// Once more: what is there already isn't done again.
+	again.did, again.portal.Enrolled = nil, true
+	if out, err = spoken(t, again, o, "", oneTimeCode, adminPassword); err != nil || slices.ContainsFunc(again.did, func(s string) bool { return strings.HasPrefix(s, "enrol") }) {
+		t.Errorf("%v, %v\n%s", err, again.did, out)
+	}
+}
+
+// Unattended, every stop ends it with the reason, and a warning needs to be accepted by name.
+func TestAnswersStop(t *testing.T) {
+	t.Parallel()
+	answers := "version: 1\ntask: set-up\ncloud: {portal: https://password.contoso.com, how: code, state: STATE}\n" +
+		"directory: {domain: corp.contoso.test, security: ldaps, account: new, name: svc-homeward, password_file: FILE, admin: CORP\\admin}\n" +
+		"organizational_units: [\"OU=Archive,DC=corp,DC=contoso,DC=test\"]\nfeatures: {password_writeback: true, unlock: true, sync: true, staging: false}\nstart: true\n"
+	for _, tt := range []struct {
+		name, more string
+		secrets    []string
+		prepare    func(*fake)
+		want       string
+		fine       bool
+	}{
+		{name: "suffix", secrets: []string{oneTimeCode, adminPassword}, want: `accepted: ["suffix old.example"]`},
+		{name: "suffix accepted", more: "accepted: [suffix old.example]\n", secrets: []string{oneTimeCode, adminPassword}, want: "old.example: 60 people", fine: true},
+		{name: "wrong password", secrets: []string{oneTimeCode, "wrong"}, want: "password is wrong"},
+		{name: "no secrets", want: ""},
+		{name: "licence", secrets: []string{oneTimeCode, adminPassword}, prepare: func(f *fake) { f.setup.Licensed = false }, want: "no plan that includes"},
+		{name: "unit gone", secrets: []string{oneTimeCode, adminPassword}, prepare: func(f *fake) { f.census.Units = f.census.Units[:1] }, want: "there is no OU=Archive"},
+		{name: "grant fails", more: "accepted: [suffix old.example]\n", secrets: []string{oneTimeCode, adminPassword}, prepare: func(f *fake) { f.grantErr = errors.New("busy") }, want: "not done: enrol"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake()
+			if tt.prepare != nil {
+				tt.prepare(f)
+			}
+			o := options(t.TempDir())
+			text := strings.NewReplacer("STATE", filepath.Join(filepath.Dir(o.Config), "state"), "FILE", filepath.Join(filepath.Dir(o.Config), "pw")).Replace(answers) + tt.more
+			if err := os.WriteFile(o.Answers, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out, err := spoken(t, f, o, "", tt.secrets...)
+			if (err == nil) != tt.fine || !strings.Contains(out, tt.want) {
+				t.Errorf("%v\n%s", err, out)
+			}
+			if !tt.fine && f.grantErr == nil && len(f.did) != 0 {
+				t.Errorf("changed: %v", f.did)
+			}
+		})
+	}
+}
+
+func TestParseAnswersIsStrict(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"unknown key": "version: 1\npassword: x\n", "version": "version: 2\n", "task": "version: 1\ntask: dance\n", "empty": "", "list": "[1]",
+		"how": "version: 1\ncloud: {how: telepathy}\n", "account": "version: 1\ndirectory: {account: root}\n",
+	} {
+		if _, err := ParseAnswers([]byte(text), "/etc/homeward/agent.yaml"); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+}
+
+// What else stands in the configuration stays: another domain, comments, keys the wizard doesn't ask.
+func TestSettingsKeepTheRest(t *testing.T) {
+	t.Parallel()
+	before := "# ours\nserver: https://old\nkey_life: 100h # as agreed\ndirectories:\n  - domain: other.test\n    user: a@other.test\n    keytab: k\n    organizational_units: [OU=A]\n" +
+		"  - domain: Corp.Contoso.Test\n    test_account: t@x\n    user: old@x\n    keytab: old\n    sync: {exclude: [OU=No]}\n"
+	a := Defaults("/etc/homeward/agent.yaml")
+	a.Cloud.Portal, a.Directory.Domain, a.Units = "https://new", "corp.contoso.test", []string{"OU=B,DC=x"}
+	got, err := Settings([]byte(before), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"# ours", "# as agreed", "other.test", "test_account: t@x", "https://new", "exclude: [OU=No]", "OU=B,DC=x", "keytab: k"} {
+		if !strings.Contains(string(got), want) {
+			t.Errorf("%q is gone:\n%s", want, got)
+		}
+	}
+	if strings.Contains(string(got), "keytab: old") || strings.Contains(string(got), "https://old") {
+		t.Errorf("what was replaced is still there:\n%s", got)
+	}
+}
+
+// An entry of before, which names its controllers and no domain, is the same domain.
+func TestSettingsFindAnEntryByItsControllers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	o := options(dir)
+	before := "server: https://password.contoso.com\nstate: " + dir + "\ndirectories:\n  - {urls: [\"ldaps://dc1\"], user: svc@corp.contoso.test, password_file: pw, organizational_units: [\"OU=Sales,DC=corp,DC=contoso,DC=test\"], test_account: t@x}\n"
+	if err := os.WriteFile(o.Config, []byte(before), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, _, err := begin(o)
+	if err != nil || s.answers.Directory.Domain != "corp.contoso.test" {
+		t.Fatalf("%+v, %v", s.answers.Directory, err)
+	}
+	got, err := Settings(s.was, s.answers)
+	if err != nil || strings.Count(string(got), "user:") != 1 || !strings.Contains(string(got), "test_account: t@x") {
+		t.Errorf("%v: %s", err, got)
+	}
+}
+
+func TestExportAndImport(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	first := to(t, f, titleReady).configure()
+	b, err := Export(filepath.Join(first.dir, "agent.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hunt(t, map[string]string{"export": string(b)}, string(f.createdWith))
+	dir := t.TempDir()
+	path := filepath.Join(dir, "export.yaml")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := options(dir)
+	o.Answers, o.Import = "", path
+	s, unattended, err := begin(o)
+	if err != nil || unattended || s.answers.Directory.User != "svc-homeward@corp.contoso.test" || len(s.answers.Units) != 2 || s.answers.Cloud.Portal != "https://password.contoso.com" {
+		t.Errorf("%+v, %v, %v", s.answers, unattended, err)
+	}
+}
+
+func TestKeysOf(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string][]key{
+		"aé":            {{text: "a"}, {text: "é"}},
+		"\t\x1b[Z\r":    {{name: "tab"}, {name: "backtab"}, {name: "enter"}},
+		"\x1b[A\x1bOB":  {{name: "up"}, {name: "down"}},
+		"\x1bOP\x1b[[A": {{name: "f1"}, {name: "f1"}}, "\x1b[11~\x1bOQ": {{name: "f1"}, {name: "f2"}},
+		"\x7f\x03": {{name: "backspace"}, {name: "ctrl+c"}}, "\x1b": {{name: "esc"}}, "\x1b[5~x": {{}, {text: "x"}},
+	} {
+		got, rest := keysOf([]byte(in), true)
+		got = slices.DeleteFunc(got, func(k key) bool { return k == key{} })
+		want = slices.DeleteFunc(want, func(k key) bool { return k == key{} })
+		if !slices.Equal(got, want) || len(rest) != 0 {
+			t.Errorf("%q: %v, rest %q", in, got, rest)
+		}
+	}
+	if keys, rest := keysOf([]byte("\x1b["), false); len(keys) != 0 || string(rest) != "\x1b[" {
+		t.Errorf("half a sequence: %v, %q", keys, rest)
+	}
+}
+
+// Whatever a terminal sends, keys come out and nothing grows; in pieces it means the same.
+func FuzzKeysOf(f *testing.F) {
+	for _, s := range []string{"", "abc\t\r", "\x1b[A", "\x1b[[A\x1bOP", "\x1b[1;2Q", "é\xff", "\x1b\x1b[", strings.Repeat("\x1b[1", 20)} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		keys, rest := keysOf(slices.Clone(b), true)
+		if len(rest) != 0 || len(keys) > len(b) {
+			t.Errorf("%d keys of %d bytes, rest %q", len(keys), len(b), rest)
+		}
+		for _, k := range keys {
+			if k.text != "" && clean(k.text) != k.text {
+				t.Errorf("%q is a key's text", k.text)
+			}
+		}
+	})
+}
+
+func FuzzParseAnswers(f *testing.F) {
+	f.Add([]byte("version: 1\ntask: set-up\n"))
+	f.Add([]byte("version: 1\norganizational_units: [a, b]\nfeatures: {sync: false}\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		a, err := ParseAnswers(b, "/etc/homeward/agent.yaml")
+		if err != nil {
+			return
+		}
+		out, err := a.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := ParseAnswers(out, "/etc/homeward/agent.yaml"); err != nil || again.Task != a.Task || !slices.Equal(again.Units, a.Units) {
+			t.Errorf("%v: %s", err, out)
+		}
+	})
+}
+
+func FuzzSettings(f *testing.F) {
+	f.Add([]byte("server: https://x\ndirectories:\n  - {domain: a}\n"))
+	f.Add([]byte("[1]"))
+	f.Add([]byte("a: &x [*x]"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		a := Defaults("/etc/homeward/agent.yaml")
+		a.Cloud.Portal, a.Directory.Domain, a.Units = "https://p", "d.test", []string{"OU=A"}
+		out, err := Settings(b, a)
+		if err == nil && !bytes.Contains(out, []byte("https://p")) {
+			t.Errorf("the answers aren't in it: %s", out)
+		}
+	})
+}

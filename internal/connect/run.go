@@ -1,0 +1,121 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"homeward/internal/config"
+)
+
+// begin makes a session: from the file of answers, else from the configuration that is there, else from nothing.
+func begin(o Options) (s session, unattended bool, err error) {
+	s = session{opts: o, answers: Defaults(o.Config)}
+	if s.was, s.before, err = existing(o.Config); err != nil {
+		return s, false, fmt.Errorf("%w\nMend the file, or move it away to begin anew", err)
+	}
+	if s.was != nil {
+		s.answers = adopt(s.answers, s.before)
+	}
+	if o.Import != "" {
+		s.answers, err = ReadAnswers(o.Import, o.Config)
+		s.answers.Task = SetUp
+		return s, false, err
+	}
+	if o.Answers == "" {
+		return s, false, nil
+	}
+	a, err := ReadAnswers(o.Answers, o.Config)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, false, nil
+	}
+	if err != nil {
+		return s, false, err
+	}
+	s.answers = a
+	for file, secret := range map[string]*[]byte{a.Cloud.CodeFile: &s.secrets.code, a.Directory.AdminFile: &s.secrets.admin} {
+		if file == "" {
+			continue
+		}
+		text, err := config.Secret(file)
+		if err != nil {
+			return s, true, err
+		}
+		editSecret(secret, key{text: text.Reveal()})
+	}
+	return s, true, nil
+}
+
+// fill takes the secrets of a run that asks nothing. Those that the answers name no file for are taken from
+// lines, which may be nil: the one-time code first, then the administrator's password, then the service account's.
+func (l Lines) fill(s *session) error {
+	d := s.answers.Directory
+	cloud := s.answers.Task == SetUp || s.answers.Task == Rotate
+	for _, want := range []struct {
+		needed bool
+		secret *[]byte
+	}{
+		{cloud && s.answers.Cloud.How == ByCode, &s.secrets.code},
+		{d.Admin != "", &s.secrets.admin},
+		{d.Account == ExistingAccount && s.answers.Task == SetUp && !there(d.PasswordFile), &s.secrets.account},
+	} {
+		if !want.needed || len(*want.secret) > 0 {
+			continue
+		}
+		b, err := l.Secret()
+		if err != nil {
+			return fmt.Errorf("read a secret from standard input: %w", err)
+		}
+		editSecret(want.secret, key{text: string(b)})
+		clear(b)
+	}
+	return nil
+}
+
+func there(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// RunLines runs the wizard line by line; with a file of answers that exists it asks nothing.
+func RunLines(ctx context.Context, o Options, world World, l Lines) error {
+	s, unattended, err := begin(o)
+	if err != nil {
+		return err
+	}
+	defer s.secrets.wipe()
+	l.Unattended = unattended
+	if unattended {
+		if err := l.fill(&s); err != nil {
+			return err
+		}
+	}
+	return l.run(ctx, world, s)
+}
+
+// HasAnswers reports whether the file of answers is there, so that nothing is asked.
+func (o Options) HasAnswers() bool { return o.Answers != "" && there(o.Answers) }
+
+// Export is the configuration as another machine can take it over: the answers, without secrets and without what
+// belongs to this machine alone.
+func Export(configFile string) ([]byte, error) {
+	was, before, err := existing(configFile)
+	if err != nil {
+		return nil, err
+	}
+	if was == nil {
+		return nil, fmt.Errorf("there is no configuration at %s to export", configFile)
+	}
+	a := adopt(Defaults(configFile), before)
+	a.Task = SetUp
+	b, err := a.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	if len(before.Directories) > 1 {
+		b = append(b, fmt.Sprintf("# %d more directories are configured on this server; each is added by running the wizard once more.\n", len(before.Directories)-1)...)
+	}
+	return b, nil
+}

@@ -1,0 +1,283 @@
+package connect
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"homeward/internal/config"
+)
+
+// Settings returns agent.yaml with the answers put in. What the file says beside them, other domains and comments
+// included, stays as it is.
+func Settings(before []byte, a Answers) ([]byte, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(before, &doc); err != nil {
+		return nil, fmt.Errorf("the configuration that is there: %w", err)
+	}
+	if doc.Kind == 0 {
+		doc = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode}}, HeadComment: "# Written by homeward connect."}
+	}
+	root := doc.Content[0]
+	if root.Kind != yaml.MappingNode {
+		return nil, errors.New("the configuration that is there isn't a list of keys and values")
+	}
+	put(root, "server", text(a.Cloud.Portal))
+	put(root, "ca_file", text(a.Cloud.CAFile))
+	put(root, "state", text(a.Cloud.State))
+	if a.Directory.Domain != "" {
+		entryOf(root, a.Directory).put(a)
+	}
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := errors.Join(e.Encode(&doc), e.Close()); err != nil {
+		return nil, fmt.Errorf("write the configuration: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// entry is one domain's part of the configuration.
+type entry struct{ *yaml.Node }
+
+// entryOf finds a domain's entry, or adds one. An entry that names no domain is known by its controllers.
+func entryOf(root *yaml.Node, d DirectoryAnswers) entry {
+	list := get(root, "directories")
+	if list == nil || list.Kind != yaml.SequenceNode {
+		list = &yaml.Node{Kind: yaml.SequenceNode}
+		put(root, "directories", list)
+	}
+	for _, n := range list.Content {
+		name, urls := get(n, "domain"), get(n, "urls")
+		switch {
+		case name != nil && strings.EqualFold(name.Value, d.Domain):
+			return entry{n}
+		case name == nil && urls != nil && slices.ContainsFunc(urls.Content, func(u *yaml.Node) bool { return slices.Contains(d.urls(), u.Value) }):
+			return entry{n}
+		}
+	}
+	n := &yaml.Node{Kind: yaml.MappingNode}
+	list.Content = append(list.Content, n)
+	return entry{n}
+}
+
+func (e entry) put(a Answers) {
+	d := a.Directory
+	put(e.Node, "domain", text(d.Domain))
+	put(e.Node, "urls", texts(d.urls()))
+	put(e.Node, "site", text(d.Site))
+	put(e.Node, "dns", text(d.DNS))
+	put(e.Node, "security", text(strings.TrimPrefix(d.Security, "ldaps")))
+	put(e.Node, "ca_file", text(d.CAFile))
+	put(e.Node, "user", text(d.account()))
+	if d.Account == ManagedAccount {
+		put(e.Node, "keytab", text(d.Keytab))
+		put(e.Node, "password_file", nil)
+	} else {
+		put(e.Node, "password_file", text(d.PasswordFile))
+		put(e.Node, "keytab", nil)
+	}
+	put(e.Node, "organizational_units", texts(a.Units))
+	sync := within(e.Node, "sync")
+	mode := text(a.mode())
+	mode.Style = yaml.DoubleQuotedStyle // elsewhere than here, on means true
+	put(sync, "mode", mode)
+	put(sync, "pilot_group", text(a.Features.PilotGroup))
+	put(sync, "sign_in_name", text(a.Features.SignInName))
+	features := within(e.Node, "features")
+	put(features, "writeback", boolean(a.Features.Writeback))
+	put(features, "unlock", boolean(a.Features.Unlock))
+	put(features, "rules", boolean(a.Features.Rules))
+	put(features, "phones", boolean(a.Features.Phones))
+}
+
+func (a Answers) mode() string {
+	switch {
+	case !a.Features.Sync:
+		return "off"
+	case a.Features.Staging:
+		return "staging"
+	}
+	return "on"
+}
+
+// get is the value of a key; nil when there is none.
+func get(n *yaml.Node, key string) *yaml.Node {
+	if n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// put sets a key, or removes it when there is no value.
+func put(n *yaml.Node, key string, value *yaml.Node) {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value != key {
+			continue
+		}
+		if value == nil {
+			n.Content = append(n.Content[:i:i], n.Content[i+2:]...)
+		} else {
+			n.Content[i+1] = value
+		}
+		return
+	}
+	if value != nil {
+		n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, value)
+	}
+}
+
+func within(n *yaml.Node, key string) *yaml.Node {
+	inner := get(n, key)
+	if inner == nil || inner.Kind != yaml.MappingNode {
+		inner = &yaml.Node{Kind: yaml.MappingNode}
+		put(n, key, inner)
+	}
+	return inner
+}
+
+func text(s string) *yaml.Node {
+	if s == "" {
+		return nil
+	}
+	n := &yaml.Node{}
+	n.SetString(s)
+	return n
+}
+
+func texts(all []string) *yaml.Node {
+	if len(all) == 0 {
+		return nil
+	}
+	list := &yaml.Node{Kind: yaml.SequenceNode}
+	for _, s := range all {
+		list.Content = append(list.Content, text(s))
+	}
+	return list
+}
+
+func boolean(b bool) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: strconv.FormatBool(b)}
+}
+
+// existing reads the configuration that is there; nothing when there is none.
+func existing(path string) ([]byte, config.Agent, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, config.Agent{}, nil
+	}
+	if err != nil {
+		return nil, config.Agent{}, fmt.Errorf("configuration: %w", err)
+	}
+	c, err := config.LoadAgent(path, nil)
+	return b, c, err
+}
+
+// adopt takes the answers from a configuration.
+func adopt(a Answers, c config.Agent) Answers {
+	a.Cloud.Portal, a.Cloud.CAFile, a.Cloud.State = c.Server, c.CAFile, c.State
+	if len(c.Directories) == 0 {
+		return a
+	}
+	d := c.Directories[0]
+	a.Units = d.Units
+	a.Directory.Domain, a.Directory.Site, a.Directory.DNS, a.Directory.CAFile = domainOf(d), d.Site, d.DNS, d.CAFile
+	if d.Security != "" {
+		a.Directory.Security = d.Security
+	}
+	a.Directory.Controllers = strings.Join(d.URLs, ", ")
+	a.Directory.Account, a.Directory.User, a.Directory.PasswordFile, a.Directory.Keytab = ExistingAccount, d.User, d.PasswordFile, d.Keytab
+	if d.Keytab != "" {
+		a.Directory.Account = ManagedAccount
+	}
+	a.Features = FeatureAnswers{
+		Writeback: d.Features.Writes(), Unlock: d.Features.Unlocks(), Rules: d.Features.ShowsRules(), Phones: d.Features.Phones, Sync: d.Sync.On(), Staging: d.Sync.Mode == "staging",
+		PilotGroup: d.Sync.PilotGroup, SignInName: d.Sync.SignInName,
+	}
+	return a
+}
+
+// domainOf is the domain an entry is about, by its OUs where it doesn't say so.
+func domainOf(d config.Directory) string {
+	if d.Domain != "" || len(d.Units) == 0 {
+		return d.Domain
+	}
+	var labels []string
+	for part := range strings.SplitSeq(d.Units[0], ",") {
+		if name, ok := strings.CutPrefix(strings.ToUpper(strings.TrimSpace(part)), "DC="); ok {
+			labels = append(labels, strings.ToLower(name))
+		}
+	}
+	return strings.Join(labels, ".")
+}
+
+// directory is the configuration of the domain that the answers are about.
+func (a Answers) directory() config.Directory {
+	d := a.Directory
+	out := config.Directory{
+		Domain: d.Domain, URLs: d.urls(), Site: d.Site, DNS: d.DNS, Security: d.Security, CAFile: d.CAFile, User: d.account(),
+		PasswordFile: d.PasswordFile, Units: a.Units,
+		Sync:     config.Sync{Mode: a.mode(), PilotGroup: a.Features.PilotGroup, SignInName: a.Features.SignInName},
+		Features: config.Features{Writeback: &a.Features.Writeback, Unlock: &a.Features.Unlock},
+	}
+	if d.Account == ManagedAccount {
+		out.PasswordFile, out.Keytab = "", d.Keytab
+	}
+	return out
+}
+
+// agent is the configuration as far as the portal matters.
+func (a Answers) agent() config.Agent {
+	return config.Agent{Server: a.Cloud.Portal, CAFile: a.Cloud.CAFile, State: a.Cloud.State}
+}
+
+// replaceFile writes a file that only its owner can read, as a whole. What was there is kept beside it as .bak.
+func replaceFile(path string, b []byte) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return fmt.Errorf("folder of %s: %w", path, err)
+	}
+	old, err := os.ReadFile(path)
+	switch {
+	case err == nil && bytes.Equal(old, b):
+		return os.Chmod(path, 0o600)
+	case err == nil:
+		if err := writeWhole(path+".bak", old); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return writeWhole(path, b)
+}
+
+func writeWhole(path string, b []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".connect-*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }()
+	if _, err := tmp.Write(b); err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), tmp.Close())
+	}
+	if err := errors.Join(tmp.Sync(), tmp.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}

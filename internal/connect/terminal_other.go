@@ -1,0 +1,8 @@
+//go:build !windows
+
+package connect
+
+import "os"
+
+// prepare has nothing to do: terminals elsewhere understand escape sequences.
+func prepare(*os.File) (restore func()) { return func() {} }

@@ -1,0 +1,246 @@
+package e2e_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"homeward/internal/demo"
+	"homeward/internal/protocol"
+	"homeward/test/dctest"
+)
+
+// front stands before the real portal: what it asks for before there is an agent it answers itself where the portal
+// doesn't know the question.
+func front(t *testing.T, s *site, known protocol.SetupAnswer) (address, caFile string) {
+	t.Helper()
+	target, err := url.Parse(s.Portal())
+	must(t, err)
+	pemBytes, err := os.ReadFile(s.CAFile())
+	must(t, err)
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(pemBytes)
+	proxy := &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}},
+		ModifyResponse: func(r *http.Response) error {
+			if r.Request.URL.Path != "/enrol/check" || (r.StatusCode != http.StatusNotFound && r.StatusCode != http.StatusMethodNotAllowed) {
+				return nil
+			}
+			b, err := json.Marshal(known)
+			_ = r.Body.Close()
+			r.StatusCode, r.Body, r.ContentLength = http.StatusOK, io.NopCloser(bytes.NewReader(b)), int64(len(b))
+			r.Header = http.Header{"Content-Type": {"application/json"}, "Content-Length": {fmt.Sprint(len(b))}}
+			return err
+		},
+	}
+	server := httptest.NewTLSServer(proxy)
+	t.Cleanup(server.Close)
+	caFile = filepath.Join(t.TempDir(), "front.pem")
+	must(t, os.WriteFile(caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
+	return server.URL, caFile
+}
+
+// connectDesk is a machine on which the wizard runs.
+type connectDesk struct {
+	*site
+	dc      *dctest.DC
+	unit    string
+	dir     string
+	portal  string
+	ca      string
+	answers string
+}
+
+func newConnectDesk(t *testing.T, account string) connectDesk {
+	t.Helper()
+	s := own(t, demo.Options{}, nil)
+	dc := s.admin(t)
+	d := connectDesk{site: s, dc: dc, unit: "OU=Connect," + dc.BaseDN(), dir: t.TempDir()}
+	req := ldap.NewAddRequest(d.unit, nil)
+	req.Attribute("objectClass", []string{"organizationalUnit"})
+	must(t, dc.Admin(t).Add(req))
+	d.portal, d.ca = front(t, s, protocol.SetupAnswer{
+		Version: protocol.Version, Tenant: demo.TenantID, TenantName: "Contoso", At: protocol.MilliOf(time.Now()), Expires: protocol.MilliOf(time.Now().Add(time.Hour)),
+		Licensed: true,
+	})
+	d.write(t, account, "")
+	return d
+}
+
+func (d *connectDesk) path(name string) string { return filepath.Join(d.dir, name) }
+
+// write writes the file of answers.
+func (d *connectDesk) write(t *testing.T, account, more string) {
+	t.Helper()
+	d.answers = d.path("answers.yaml")
+	as := d.dc.Administrator()
+	must(t, os.WriteFile(d.answers, fmt.Appendf(nil, `version: 1
+task: set-up
+cloud: {portal: %q, ca_file: %q, how: code, state: %q}
+directory:
+  domain: %q
+  controllers: %q
+  security: ldaps
+  ca_file: %q
+  account: %s
+  password_file: %q
+  admin: %q
+organizational_units: [%q]
+features: {password_writeback: true, unlock: true, sync: true, staging: false}
+start: true
+%s`, d.portal, d.ca, d.path("state"), d.dc.Domain(), d.dc.LDAPSURL(), d.dc.CAFile(), account, d.path("service.password"), as.UPN, d.unit, more), 0o600))
+}
+
+// connect runs the wizard unattended with these lines on standard input.
+func (d *connectDesk) connect(t *testing.T, lines ...string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, "connect", "--config", d.path("agent.yaml"), "--answers", d.answers)
+	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
+	out, err := cmd.CombinedOutput()
+	for _, line := range lines {
+		if line != "" && bytes.Contains(out, []byte(line)) {
+			t.Error("the wizard printed a secret")
+		}
+	}
+	return string(out), err
+}
+
+func (d *connectDesk) code(t *testing.T) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), program, "agent", "code", "--config", d.Path("server.yaml")).Output()
+	must(t, err)
+	return strings.Fields(string(out))[0]
+}
+
+// From nothing to an agent that serves: the account is made, the rights are given, the agent is enrolled and everything
+// is checked, in one run without a question; the second run finds nothing to do.
+func TestConnectFromNothing(t *testing.T) {
+	t.Parallel()
+	d := newConnectDesk(t, "new\n  name: svc-connect")
+	p := d.dc.NewPerson(t, dctest.In(d.unit))
+	code, admin := d.code(t), d.dc.Administrator().Password
+	out, err := d.connect(t, code, admin)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{"account CONTOSO\\svc-connect created", "enrolled with", "8 rights given", "everything checked"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("it doesn't say %q:\n%s", want, out)
+		}
+	}
+	found := map[string]needle{}
+	for name, n := range forms(code) {
+		found["code "+name] = n
+	}
+	for name, n := range forms(admin) {
+		found["administrator "+name] = n
+	}
+	must(t, filepath.WalkDir(d.dir, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		hunt(t, path, b, found)
+		if st, err := e.Info(); err == nil && st.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s can be read by others: %v", path, st.Mode())
+		}
+		return err
+	}))
+	if out, err := verb(t, "", "agent", "doctor", "--config", d.path("agent.yaml")); err != nil {
+		t.Errorf("the doctor: %v\n%s", err, out)
+	}
+	if out, err := verb(t, "", "agent", "doctor", "--config", d.path("agent.yaml"), "--person", p.UPN); err != nil {
+		t.Errorf("the doctor about one person: %v\n%s", err, out)
+	}
+	d.serves(t)
+	again, err := d.connect(t, "", admin)
+	if err != nil || !strings.Contains(again, "0 rights given") || strings.Contains(again, "enrolled with") {
+		t.Errorf("the second run: %v\n%s", err, again)
+	}
+	// What was handed out can be handed over.
+	if out, err := verb(t, "", "connect", "--config", d.path("agent.yaml"), "--export", d.path("export.yaml")); err != nil {
+		t.Errorf("export: %v\n%s", err, out)
+	}
+}
+
+// serves starts the agent that the wizard has set up and waits until the server counts on it.
+func (d *connectDesk) serves(t *testing.T) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, "agent", "run", "--config", d.path("agent.yaml"))
+	log, err := os.Create(d.path("agent.log"))
+	must(t, err)
+	defer log.Close()
+	cmd.Stderr = log
+	must(t, cmd.Start())
+	defer func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+	}()
+	dctest.Eventually(t, patience, func() error {
+		b, err := os.ReadFile(d.path("agent.log"))
+		if err != nil {
+			return err
+		}
+		if !bytes.Contains(b, []byte("relay is connected")) {
+			return fmt.Errorf("not yet: %s", b)
+		}
+		return nil
+	})
+}
+
+// Every stop, against the real parts: nothing is changed.
+func TestConnectStops(t *testing.T) {
+	t.Parallel()
+	d := newConnectDesk(t, "new\n  name: svc-stop")
+	admin := d.dc.Administrator().Password
+	outsider := d.dc.NewPerson(t)
+	stop := func(name, want string, lines ...string) {
+		t.Helper()
+		out, err := d.connect(t, lines...)
+		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 || !strings.Contains(out, want) {
+			t.Errorf("%s: %v, and it doesn't say %q:\n%s", name, err, want, out)
+		}
+		if _, err := os.Stat(d.path("agent.yaml")); err == nil {
+			t.Errorf("%s: something was written", name)
+		}
+	}
+	stop("wrong password", "password is wrong", d.code(t), "Not-The-Password-1")
+	as := d.dc.Administrator().UPN
+	b, err := os.ReadFile(d.answers)
+	must(t, err)
+	change := func(old, new string) {
+		must(t, os.WriteFile(d.answers, bytes.Replace(b, []byte(old), []byte(new), 1), 0o600))
+	}
+	change(d.dc.LDAPSURL(), "ldaps://127.0.0.1:1")
+	stop("unreachable", "Check the names of the controllers", d.code(t), admin)
+	change("organizational_units: [", `organizational_units: ["OU=Nowhere,`+d.dc.BaseDN()+`"] #`)
+	stop("no such OU", "there is no OU=Nowhere", d.code(t), admin)
+	change("account: new\n  name: svc-stop", "account: existing\n  user: "+as)
+	stop("administrator as service account", "Domain Admins", d.code(t), admin, admin)
+	change("account: new\n  name: svc-stop", "account: existing\n  user: "+outsider.UPN)
+	b2, err := os.ReadFile(d.answers)
+	must(t, err)
+	must(t, os.WriteFile(d.answers, bytes.Replace(b2, []byte(fmt.Sprintf("admin: %q", as)), []byte(`site: ""`), 1), 0o600))
+	stop("missing rights", "rights are missing", d.code(t), outsider.Password)
+	if _, err := d.dc.Admin(t).Search(ldap.NewSearchRequest("CN=svc-stop,CN=Users,"+d.dc.BaseDN(), ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false, "(objectClass=*)", nil, nil)); err == nil {
+		t.Error("the account was made")
+	}
+}
