@@ -121,7 +121,7 @@ func TestSyncRights(t *testing.T) {
 	if err != nil || d.Replicate.String() == "granted" || d.Deleted || len(d.Faults) != 1 || !slices.Contains(d.Faults[0].Rights, WriteAnchor) || len(d.Fix) < 3 {
 		t.Fatalf("%+v, %v", d, err)
 	}
-	if dirSync(t, dc, made.UPN, password) == nil || anchor(t, dc, made.UPN, password, p) == nil || seesTombstones(t, dc, made.UPN, password) {
+	if asksDirSync(t, dc, made.UPN, password) == nil || anchor(t, dc, made.UPN, password, p) == nil || seesTombstones(t, dc, made.UPN, password) {
 		t.Fatal("it works without the rights")
 	}
 	plan, err := admin.PlanFor(t.Context(), made.Account, []string{unit})
@@ -143,7 +143,7 @@ func TestSyncRights(t *testing.T) {
 	if err != nil || d.Replicate.String() != "granted" || !d.Deleted || len(d.Faults) != 0 || len(d.Fix) != 0 || len(d.Excess) != 0 {
 		t.Errorf("%+v, %v", d, err)
 	}
-	if err := dirSync(t, dc, made.UPN, password); err != nil {
+	if err := asksDirSync(t, dc, made.UPN, password); err != nil {
 		t.Error("DirSync:", err)
 	}
 	if err := anchor(t, dc, made.UPN, password, p); err != nil {
@@ -171,7 +171,7 @@ func TestSyncRights(t *testing.T) {
 	if after := bytesOf(t, dc, places...); !bytes.Equal(before, after) {
 		t.Errorf("taken back, the lists are\n%x\nand were\n%x", after, before)
 	}
-	if dirSync(t, dc, made.UPN, password) == nil || anchor(t, dc, made.UPN, password, dc.NewPerson(t, dctest.In(unit))) == nil {
+	if asksDirSync(t, dc, made.UPN, password) == nil || anchor(t, dc, made.UPN, password, dc.NewPerson(t, dctest.In(unit))) == nil {
 		t.Error("it works after the rights were taken back")
 	}
 }
@@ -225,7 +225,7 @@ func signedIn(t testing.TB, dc *dctest.DC, upn, password string) *ldap.Conn {
 	return conn
 }
 
-func dirSync(t testing.TB, dc *dctest.DC, upn, password string) error {
+func asksDirSync(t testing.TB, dc *dctest.DC, upn, password string) error {
 	t.Helper()
 	_, err := signedIn(t, dc, upn, password).DirSync(ldap.NewSearchRequest(dc.BaseDN(), ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false,
 		"(objectClass=user)", []string{"cn"}, nil), 0, 1<<20, nil)

@@ -216,10 +216,19 @@ func TestWhichPasswordWins(t *testing.T) {
 			if (len(remain) == 1) != pending {
 				t.Fatalf("%d remain", len(remain))
 			}
-			if moved := at[bool](t)(y.PasswordWritten(t.Context(), org, cloud.ID)); moved != pending {
+			move := func(from, to provision.PasswordState, note string) bool {
+				return at[bool](t)(y.MovePassword(t.Context(), org, cloud.ID, from, to, note))
+			}
+			if moved := move(provision.CloudPending, provision.CloudWriting, "attempt"); moved != pending {
+				t.Errorf("begun: %v", moved)
+			}
+			if move(provision.CloudPending, provision.CloudWriting, "another") {
+				t.Error("begun twice")
+			}
+			if moved := move(provision.CloudWriting, provision.CloudWritten, ""); moved != pending {
 				t.Errorf("moved %v", moved)
 			}
-			if moved := at[bool](t)(y.PasswordRefused(t.Context(), org, cloud.ID, protocol.ReasonTooShort)); moved {
+			if move(provision.CloudWriting, provision.CloudRefused, string(protocol.ReasonTooShort)) {
 				t.Error("refused after it was written")
 			}
 			if remain := at[[]provision.Person](t)(y.NotYetOne(t.Context(), org, "", 10)); len(remain) != 0 {
@@ -235,7 +244,7 @@ func TestWhichPasswordWins(t *testing.T) {
 	cloud := y.account(cloudAccount())
 	ok(t, y.SetCloudPassword(t.Context(), org, cloud.ID, "$x"))
 	y.synced(person(1))
-	if !at[bool](t)(y.PasswordRefused(t.Context(), org, cloud.ID, protocol.ReasonTooShort)) {
+	if !at[bool](t)(y.MovePassword(t.Context(), org, cloud.ID, provision.CloudPending, provision.CloudRefused, string(protocol.ReasonTooShort))) {
 		t.Error("not refused")
 	}
 	if p := at[[]provision.Person](t)(y.NotYetOne(t.Context(), org, "", 10)); len(p) != 1 || p[0].PasswordReason != protocol.ReasonTooShort {
