@@ -3,6 +3,8 @@ package provision
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"slices"
 
 	"homeward/internal/protocol"
 )
@@ -15,13 +17,30 @@ func (e *Engine) Apply(ctx context.Context, tenantID, agentID string, b protocol
 }
 
 func (e *Engine) apply(ctx context.Context, tenantID, agentID string, b protocol.SyncBatch, thin bool) protocol.SyncAck {
-	ack := protocol.SyncAck{Version: protocol.Version}
 	k, ok := keyOf(tenantID, b.Domain, b.Staging)
 	if !ok || agentID == "" || len(b.NetBIOS) > 15 || len(b.Cursor) > protocol.MaxCursor {
-		ack.Reason, ack.Message = protocol.ReasonMalformed, "The batch names no domain, or its cursor is too long."
-		return ack
+		return protocol.SyncAck{
+			Version: protocol.Version, Reason: protocol.ReasonMalformed, Message: "The batch names no domain, or its cursor is too long.",
+		}
 	}
-	err := e.Store.SyncTx(ctx, tenantID, func(tx Tx) error {
+	ack, err := e.transact(ctx, k, agentID, b, thin, false)
+	if err != nil && unexpected(err) && ctx.Err() == nil {
+		if rest, ok := e.without(ctx, k, agentID, b, thin); ok {
+			ack, err = e.transact(ctx, k, agentID, rest, thin, false)
+		}
+	}
+	if err != nil {
+		no := e.answerOf(ctx, err, "a batch", k)
+		return protocol.SyncAck{Version: protocol.Version, Reason: no.reason, Message: no.message, Seq: no.seq}
+	}
+	ack.OK = true
+	return ack
+}
+
+// transact applies a batch in one transaction; a trial is undone in the end, with errUndo.
+func (e *Engine) transact(ctx context.Context, k Key, agentID string, b protocol.SyncBatch, thin, trial bool) (protocol.SyncAck, error) {
+	ack := protocol.SyncAck{Version: protocol.Version}
+	err := e.Store.SyncTx(ctx, k.Tenant, func(tx Tx) error {
 		l, again, err := e.admit(ctx, tx, k, agentID, b)
 		if err != nil {
 			return err
@@ -31,18 +50,66 @@ func (e *Engine) apply(ctx context.Context, tenantID, agentID string, b protocol
 			ack.Seq, ack.Until, ack.Pending = l.Seq, protocol.MilliOf(l.Expires), n
 			return err
 		}
-		w, err := e.begin(ctx, tx, tenantID)
+		w, err := e.begin(ctx, tx, k.Tenant)
 		if err != nil {
 			return err
 		}
-		return e.carryOut(ctx, w, l, b, thin, &ack)
+		if err := e.carryOut(ctx, w, l, b, thin, &ack); err != nil || !trial {
+			return err
+		}
+		return errUndo
 	})
-	if err != nil {
-		no := e.answerOf(ctx, err, "a batch", k)
-		return protocol.SyncAck{Version: protocol.Version, Reason: no.reason, Message: no.message, Seq: no.seq}
+	return ack, err
+}
+
+func unexpected(err error) bool {
+	_, is := errors.AsType[answer](err)
+	return err != nil && !is && !errors.Is(err, errUndo)
+}
+
+// mostTrials bounds the search of without.
+const mostTrials = 200
+
+// without finds the people whom the database doesn't take, for a reason this package doesn't know, and returns the batch
+// with a fault in place of each: one object must not stop everybody's sync. false: it isn't the people.
+func (e *Engine) without(ctx context.Context, k Key, agentID string, b protocol.SyncBatch, thin bool) (protocol.SyncBatch, bool) {
+	trials := 0
+	fails := func(people []protocol.SyncPerson) bool {
+		trials++
+		part := b
+		part.People = people
+		_, err := e.transact(ctx, k, agentID, part, thin, true)
+		return unexpected(err)
 	}
-	ack.OK = true
-	return ack
+	if len(b.People) == 0 || fails(nil) {
+		return b, false
+	}
+	bad := map[string]bool{}
+	var search func(people []protocol.SyncPerson)
+	search = func(people []protocol.SyncPerson) {
+		if len(people) == 0 || trials > mostTrials || !fails(people) {
+			return
+		}
+		if len(people) == 1 {
+			bad[people[0].Object] = true
+			return
+		}
+		half := len(people) / 2
+		search(people[:half])
+		search(people[half:])
+	}
+	search(b.People)
+	rest := b
+	rest.People, rest.Faults = nil, slices.Clone(b.Faults)
+	for _, m := range b.People {
+		if bad[m.Object] {
+			rest.Faults = append(rest.Faults, protocol.SyncFault{Object: m.Object, Name: b.NetBIOS + `\` + m.SAM, DN: m.DN, Reason: BadObject, Left: true})
+			continue
+		}
+		rest.People = append(rest.People, m)
+	}
+	e.Log.ErrorContext(ctx, "sync: people that the database doesn't take are left out", "tenant", k.Tenant, "domain", k.Domain, "people", len(bad))
+	return rest, len(bad) > 0
 }
 
 // admit checks that the batch is the one that comes next. again: it is the one just applied.

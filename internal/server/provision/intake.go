@@ -67,8 +67,16 @@ func (b batchOf) take(m protocol.SyncPerson) (incoming, bool) {
 		text *string
 		most int
 	}{
-		{&m.DN, maxDN}, {&m.SAM, maxSAM}, {&m.UPN, maxUPN}, {&m.ADUPN, maxUPN}, {&m.Mail, maxAddress}, {&m.DisplayName, maxName},
-		{&m.GivenName, maxName}, {&m.Surname, maxName}, {&m.Mobile, maxSAM}, {&m.Language, maxSAM},
+		{&m.DN, maxDN},
+		{&m.SAM, maxSAM},
+		{&m.UPN, maxUPN},
+		{&m.ADUPN, maxUPN},
+		{&m.Mail, maxAddress},
+		{&m.DisplayName, maxName},
+		{&m.GivenName, maxName},
+		{&m.Surname, maxName},
+		{&m.Mobile, maxSAM},
+		{&m.Language, maxSAM},
 	} {
 		*t.text = clip(*t.text, t.most)
 	}

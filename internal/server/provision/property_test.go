@@ -23,6 +23,28 @@ import (
 
 var errCrash = errors.New("the server was killed") //nolint:gochecknoglobals // a sentinel of the tests
 
+// poison is a name that no database takes.
+const poison = "poison"
+
+var errPoison = errors.New("not taken") //nolint:gochecknoglobals // a sentinel of the tests
+
+// TestOneObjectNeverStopsEverybody, not even for a reason that nobody thought of.
+func TestOneObjectNeverStopsEverybody(t *testing.T) {
+	t.Parallel()
+	y := newYard(t)
+	y.Engine = provision.New(provision.Deps{Store: &mortal{y.store, -1}, Now: func() time.Time { return y.now }, Log: slog.New(slog.DiscardHandler)})
+	list := people(0, 40)
+	list[13].DisplayName, list[14].DisplayName, list[39].DisplayName = poison, poison, poison
+	a := y.synced(list...)
+	if y.count() != 37 || y.problem(id(13)).Reason != provision.BadObject {
+		t.Errorf("%d people, %+v", y.count(), y.problem(id(13)))
+	}
+	a.change(people(0, 40)...)
+	if y.count() != 40 || y.problem(id(13)).Reason != "" {
+		t.Errorf("%d people, %+v", y.count(), y.problem(id(13)))
+	}
+}
+
 // mortal is a store that dies after some writes, in the middle of a transaction.
 type mortal struct {
 	provision.Store
@@ -53,6 +75,9 @@ type mortalTx struct {
 }
 
 func (t *mortalTx) InsertPeople(ctx context.Context, p []provision.Person) error {
+	if slices.ContainsFunc(p, func(p provision.Person) bool { return p.DisplayName == poison }) {
+		return errPoison
+	}
 	return errors.Join(t.m.write(), t.Tx.InsertPeople(ctx, p))
 }
 

@@ -128,7 +128,7 @@ func explanations() map[protocol.Reason]Explanation {
 			Choices: ignore, Whole: true,
 		},
 		BadObject: {
-			Meaning: "The object has no valid object id, source anchor or account name.", Remedy: "Look at the object in the directory; update the agent.",
+			Meaning: "The object has no valid object id, source anchor or account name, or the database doesn't take it.", Remedy: "Look at the object in the directory; update the agent.",
 			Choices: ignore, Whole: true,
 		},
 		protocol.FaultNoName: {
