@@ -159,8 +159,12 @@ func TestScopeDigest(t *testing.T) {
 		{Units: []string{"OU=B,DC=X", "OU=A,DC=x"}}, {Units: base.Units, SignIn: FromUPN, Anchor: ConsistencyGUID, Attributes: map[string]string{"surname": "sn"}},
 	}
 	other := []Scope{
-		{Units: base.Units[:1]}, {Units: base.Units, Exclude: []string{"OU=C,OU=A,DC=x"}}, {Units: base.Units, Pilot: "CN=P,DC=x"},
-		{Units: base.Units, SignIn: FromMail}, {Units: base.Units, Anchor: ObjectGUID}, {Units: base.Units, Attributes: map[string]string{"surname": ""}},
+		{Units: base.Units[:1]},
+		{Units: base.Units, Exclude: []string{"OU=C,OU=A,DC=x"}},
+		{Units: base.Units, Pilot: "CN=P,DC=x"},
+		{Units: base.Units, SignIn: FromMail},
+		{Units: base.Units, Anchor: ObjectGUID},
+		{Units: base.Units, Attributes: map[string]string{"surname": ""}},
 		{Units: base.Units, Suffixes: map[string]string{"a": "b"}},
 	}
 	want, err := base.Digest()
