@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -30,19 +28,16 @@ type peopleCreate struct {
 
 // Run implements the verb.
 func (v *peopleCreate) Run(ctx context.Context, s command.Streams) error {
-	anchor, err := anchorOf(v.Immutable)
-	if err != nil {
-		return err
-	}
 	var password []byte
 	if v.Password {
+		var err error
 		if password, err = (&peopleReset{}).password(s); err != nil {
 			return err
 		}
 		defer clear(password)
 	}
 	return v.withEngine(ctx, s, func(e *provision.Engine, st *store.Store, id string) error {
-		p, err := e.CreateAccount(ctx, id, operator(), provision.Account{UPN: v.UPN, DisplayName: v.Name, Mail: v.Mail, Anchor: anchor})
+		p, err := e.CreateAccount(ctx, id, operator(), provision.Account{UPN: v.UPN, DisplayName: v.Name, Mail: v.Mail, Anchor: v.Immutable})
 		if err != nil {
 			return err
 		}
@@ -54,18 +49,6 @@ func (v *peopleCreate) Run(ctx context.Context, s command.Streams) error {
 		_, err = fmt.Fprintf(s.Out, "Made %s, in the cloud only until a directory's account matches it.\n", p.UPN)
 		return err
 	})
-}
-
-// anchorOf reads a source anchor as other systems export it: Base64 of the sixteen bytes of a GUID.
-func anchorOf(immutable string) (string, error) {
-	if immutable == "" {
-		return "", nil
-	}
-	raw, err := base64.StdEncoding.DecodeString(immutable)
-	if err != nil || len(raw) != 16 {
-		return "", fmt.Errorf("--immutable-id %q isn't the Base64 of a GUID's 16 bytes, such as AQIDBAUGBwgJCgsMDQ4PEA==", immutable)
-	}
-	return hex.EncodeToString(raw), nil
 }
 
 type peopleLoad struct {

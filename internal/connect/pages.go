@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"homeward/internal/config"
 	"homeward/internal/doctor"
 	"homeward/internal/protocol"
 )
@@ -119,7 +120,7 @@ func current() page {
 				}
 				out = append(out, blank(), say("Directory   "+cmp.Or(d.Domain, "(the controllers' own)")), say("Controllers "+controllers),
 					say("Account     "+d.User), say(fmt.Sprintf("Writeback   %s, unlock %s", onOff(d.Features.Writes()), onOff(d.Features.Unlocks()))),
-					say("Sync        "+cmp.Or(d.Sync.Mode, "on")))
+					say("Sync        "+syncWords(d.Sync)))
 				for _, u := range d.Units {
 					out = append(out, say("OU          "+u))
 				}
@@ -127,6 +128,13 @@ func current() page {
 			return append(out, blank(), say("As a file, without secrets: homeward connect --export FILE"))
 		},
 	}
+}
+
+func syncWords(s config.Sync) string {
+	if s.Mode == "staging" {
+		return "staging: it reads and writes nothing"
+	}
+	return onOff(s.On())
 }
 
 func onOff(b bool) string {

@@ -231,10 +231,21 @@ func (c *chaos) restore() bool {
 	i := c.r.IntN(len(c.deleted))
 	who := c.deleted[i]
 	name := c.next("restored")
-	r := ldap.NewModifyRequest(who, []ldap.Control{ldap.NewControlMicrosoftShowDeleted()})
+	raw := strings.Trim(strings.TrimPrefix(who, "<GUID="), ">")
+	bytes := ""
+	for n := 0; n < len(raw); n += 2 {
+		bytes += `\\` + raw[n:n+2]
+	}
+	found, err := c.admin.Admin(c.t).Search(ldap.NewSearchRequest("CN=Deleted Objects,"+c.DC.BaseDN(), ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false,
+		"(objectGUID="+bytes+")", []string{"objectGUID"}, []ldap.Control{ldap.NewControlMicrosoftShowDeleted()}))
+	if err != nil || len(found.Entries) != 1 {
+		c.t.Fatalf("looking for %s among what was deleted: %v", who, err)
+	}
+	// By its DN: Samba can't reanimate what is named by GUID.
+	r := ldap.NewModifyRequest(found.Entries[0].DN, []ldap.Control{ldap.NewControlMicrosoftShowDeleted()})
 	r.Delete("isDeleted", nil)
 	r.Replace("distinguishedName", []string{"CN=" + name + "," + c.place()})
-	if err := c.admin.Admin(c.t).Modify(r); err != nil {
+	if err = c.admin.Admin(c.t).Modify(r); err != nil {
 		c.t.Fatalf("restoring %s: %v", who, err)
 	}
 	c.deleted = append(c.deleted[:i], c.deleted[i+1:]...)

@@ -278,3 +278,28 @@ func TestCensus(t *testing.T) {
 		t.Errorf("%d people counted, at least %d exist", n, len(dc.People())+2)
 	}
 }
+
+// BenchmarkCensus counts 20,000 people by their OUs. Run it alone: go test -run '^$' -bench Census -benchtime 3x.
+func BenchmarkCensus(b *testing.B) {
+	dc := dctest.Private(b, lab.Options{})
+	const crowd = 20000
+	if err := dc.Crowd(b.Context(), crowd); err != nil {
+		b.Fatal(err)
+	}
+	d := open(b, configFor(b, dc))
+	n := 0
+	for b.Loop() {
+		c, err := d.Census(b.Context(), nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		n = 0
+		for _, u := range c.Units {
+			n += u.People
+		}
+	}
+	if n < crowd {
+		b.Fatalf("%d people", n)
+	}
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/census")
+}

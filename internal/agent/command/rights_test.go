@@ -48,7 +48,7 @@ func newDesk(t *testing.T, units ...string) desk {
 	svc := dc.ServiceAccount()
 	password := write("password", svc.Password)
 	return desk{dc, File{write("agent.yaml", fmt.Sprintf("server: https://localhost:1\nstate: %s\ndirectories:\n"+
-		"  - {urls: [%q], ca_file: %s, user: %s, password_file: %s, organizational_units: %s}\n",
+		"  - {urls: [%q], ca_file: %s, user: %s, password_file: %s, sync: {mode: off}, organizational_units: %s}\n",
 		dir, dc.LDAPSURL(), dc.CAFile(), svc.UPN, password, quoted))}}
 }
 
@@ -288,7 +288,7 @@ func TestSyncRightsAreWarnings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text = bytes.Replace(text, []byte("organizational_units:"), []byte("sync: {mode: on}, organizational_units:"), 1)
+	text = bytes.Replace(text, []byte("sync: {mode: off}"), []byte("sync: {mode: on}"), 1)
 	if err := os.WriteFile(d.file.Config, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
