@@ -234,7 +234,7 @@ func (c *chaos) restore() bool {
 	raw := strings.Trim(strings.TrimPrefix(who, "<GUID="), ">")
 	bytes := ""
 	for n := 0; n < len(raw); n += 2 {
-		bytes += `\\` + raw[n:n+2]
+		bytes += `\` + raw[n:n+2]
 	}
 	found, err := c.admin.Admin(c.t).Search(ldap.NewSearchRequest("CN=Deleted Objects,"+c.DC.BaseDN(), ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false,
 		"(objectGUID="+bytes+")", []string{"objectGUID"}, []ldap.Control{ldap.NewControlMicrosoftShowDeleted()}))
