@@ -139,6 +139,7 @@ func pick(ctx context.Context, st *store.Store, id string) (string, error) {
 type tenantVerbs struct {
 	Create tenantCreate `cmd:"" help:"Make a tenant."`
 	List   tenantList   `cmd:"" help:"List the tenants."`
+	Checks tenantChecks `cmd:"" help:"Show or set how people prove who they are."`
 }
 
 type tenantCreate struct {

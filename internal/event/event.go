@@ -92,6 +92,8 @@ const (
 	AgentEnrolled Code = 34010
 	AgentRefused  Code = 34011
 	AgentCloned   Code = 34012
+	CheckPassed   Code = 34040
+	NotRegistered Code = 34041
 )
 
 // Event explains one code.
@@ -200,6 +202,8 @@ func portalEvents() []Event {
 		{FlowNoAgent, "FlowNoAgent", "No agent could write for this organisation, so the person was told on the first page.", "Start the agent, or read why it can't reach a domain controller."},
 		{FlowSubmitted, "FlowSubmitted", "A sealed request left the portal.", ""},
 		{FlowNotified, "FlowNotified", "The person was told by mail.", ""},
+		{CheckPassed, "CheckPassed", "The person passed one check; another one follows.", ""},
+		{NotRegistered, "UserNotProperlyConfigured", "The person proved who they are as far as they could, but has registered too few methods (SSPR_0014).", "Give them a helpdesk pass, or ask them to register another method."},
 		{AgentEnrolled, "AgentEnrolled", "An agent traded a one-time code for its identity.", ""},
 		{AgentRefused, "AgentRefused", "An agent's connection was refused.", "Enrol the agent again, or update it."},
 		{AgentCloned, "AgentCloned", "A second machine came with an agent's identity and was refused; the one that serves goes on.", "On the copy: remove the state folder and enrol it with a code of its own. If the agent moved on purpose: homeward agent accept-move."},

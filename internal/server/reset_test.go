@@ -208,7 +208,9 @@ func newBench(t *testing.T, dsn string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
+	registered := newWays(b.store, b.clock)
 	b.deps = reset.Deps{
+		Ways: registered, Census: registered.Census,
 		Attempts: attempts{b.store}, Requests: attempts{b.store}, People: people, Fleet: b.fleet,
 		Codes: verify.NewCodes(codes{b.store}, []byte("code key"), b.clock), Notices: b.letters,
 		Limits: limits{limit.New(b.store, []byte("pepper"), b.clock)}, Audit: b.store,

@@ -173,10 +173,11 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Tenants: s.tenants.tenant, Record: s.record, Now: s.now, Log: s.log,
 	})
 	s.enrols = &enrol.Service{Store: agents{s.store}, Mint: s.tenants.mint, Tenant: s.tenants.tenant, Command: s.commands.Newest, Now: s.now}
+	registered := newWays(s.store, s.now)
 	letters := notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now)
 	s.resets = reset.New(reset.Deps{
 		Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
-		Codes:   verify.NewCodes(codes{s.store}, sub["codes"], s.now),
+		Codes: verify.NewCodes(codes{s.store}, sub["codes"], s.now), Ways: registered, Census: registered.Census,
 		Notices: letters, Atomic: together(s.store, letters, s.mails), Limits: s.limits, Audit: s.store,
 		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})

@@ -50,6 +50,8 @@ var (
 	ErrUnderWay = errors.New("another change of this password is on its way")
 	// ErrOutdated reports that agents answer, but none is new enough for the operation.
 	ErrOutdated = errors.New("agent is too old for this operation")
+	// ErrNoMethod reports a way to prove who one is that is not offered.
+	ErrNoMethod = errors.New("no such way to prove who one is")
 )
 
 // LimitError says until when no more tries are taken.
@@ -125,10 +127,21 @@ type Done struct {
 type Limits interface {
 	Start(ctx context.Context, tenant, typed, address string) (until time.Time, err error)
 	Send(ctx context.Context, tenant, person, destination string) (until time.Time, err error)
-	Answer(ctx context.Context, tenant, person string) (until time.Time, err error)
+	Answer(ctx context.Context, tenant, person, kind string) (until time.Time, err error)
+	// Right forgets the wrong answers of a kind, once somebody has shown that it is them.
+	Right(ctx context.Context, tenant, person, kind string) error
 	Submit(ctx context.Context, tenant, person string) (until time.Time, err error)
 	Operate(ctx context.Context, tenant, operator string) (until time.Time, err error)
 	Probe(ctx context.Context, tenant, operator string) (until time.Time, err error)
+}
+
+// Ways keeps what people have registered. Methods opens their secrets. UseMethod is verify.ErrReplayed for a step that
+// was accepted before.
+type Ways interface {
+	Methods(ctx context.Context, tenant, person string) ([]verify.Method, error)
+	UseMethod(ctx context.Context, tenant, id string, step int64, at time.Time) error
+	Registration(ctx context.Context, tenant, person string) (verify.Registration, error)
+	NoteCheck(ctx context.Context, tenant, person string, kind verify.Kind) error
 }
 
 // Audit appends records, and finds those of one attempt.
@@ -151,9 +164,14 @@ type Deps struct {
 	People   People
 	Fleet    Fleet
 	Codes    *verify.Codes
-	Notices  Notices
-	Limits   Limits
-	Audit    Audit
+	Ways     Ways
+	// Census counts what the tenant's people have registered. It may be a minute old.
+	Census func(ctx context.Context, tenant string) (verify.Census, error)
+	// HoldsRole reports whether somebody administers this tenant; nil: nobody does.
+	HoldsRole func(ctx context.Context, tenant, person string) (bool, error)
+	Notices   Notices
+	Limits    Limits
+	Audit     Audit
 	// Atomic runs do with Stores that share one transaction: what do writes is there together, or not at all. Without it
 	// an outcome, its records and its letter are stored one after the other.
 	Atomic  func(ctx context.Context, do func(tx Stores) error) error

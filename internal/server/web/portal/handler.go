@@ -50,11 +50,11 @@ func (s *Site) Handler() http.Handler {
 	mux.Handle("POST "+startPath, s.page((*visit).postStart))
 	mux.Handle("GET "+changePath, s.page((*visit).getChange))
 	mux.Handle("POST "+changePath, s.page((*visit).postChange))
-	mux.Handle("GET /verify/1", s.page((*visit).getMethod))
-	mux.Handle("POST /verify/1", s.page((*visit).postMethod))
-	mux.Handle("GET /verify/1/code", s.page((*visit).getCode))
-	mux.Handle("POST /verify/1/code", s.page((*visit).postCode))
-	mux.Handle("POST /verify/1/resend", s.page((*visit).postResend))
+	mux.Handle("GET "+verifyPath, s.page((*visit).getMethod))
+	mux.Handle("POST "+verifyPath, s.page((*visit).postMethod))
+	mux.Handle("GET "+verifyPath+"/code", s.page((*visit).getCode))
+	mux.Handle("POST "+verifyPath+"/code", s.page((*visit).postCode))
+	mux.Handle("POST "+verifyPath+"/resend", s.page((*visit).postResend))
 	mux.Handle("GET /password", s.page((*visit).getPassword))
 	mux.Handle("POST /password/ticket", s.page((*visit).postTicket))
 	mux.Handle("POST /password/extend", s.page((*visit).postExtend))
@@ -226,7 +226,7 @@ func (v *visit) address() string {
 func at(a reset.Attempt) string {
 	switch a.State {
 	case reset.Started:
-		return "/verify/1"
+		return "/verify/" + strconv.Itoa(len(a.Checks.Passed)+1)
 	case reset.Verified, reset.Refused:
 		if a.Kind != protocol.Unlock {
 			return "/password"

@@ -3,6 +3,7 @@ package portal
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"homeward/internal/protocol"
@@ -10,7 +11,12 @@ import (
 	"homeward/internal/server/verify"
 )
 
-const maxName = 256
+const (
+	maxName = 256
+
+	// verifyPath is where one check is chosen; n counts them from 1.
+	verifyPath = "/verify/{n}"
+)
 
 func (v *visit) getStart() error { return v.start(http.StatusOK, StartPage{}) }
 
@@ -27,6 +33,7 @@ func (v *visit) postChange() error {
 func (v *visit) start(status int, p StartPage) error {
 	set := v.tenant.Settings
 	p.Frame, p.UnlockOffered, p.ExampleUPN, p.ExampleDown = v.frame, set.UnlockOnly, set.ExampleUPN, set.ExampleDown
+	p.Checks = set.Checks.Need(false)
 	return v.render(status, p)
 }
 
@@ -64,17 +71,18 @@ func (v *visit) begin(p StartPage, kind protocol.Operation) error {
 	return v.seeOther(at(a))
 }
 
-// started returns the attempt if it is at the checks; otherwise it has sent the browser where it is.
+// started returns the attempt if it is at this page's check; otherwise it has sent the browser where it is.
 func (v *visit) started() (a reset.Attempt, sent bool, err error) {
 	a, err = v.attempt()
-	if err == nil && a.State != reset.Started {
+	if err == nil && (a.State != reset.Started || v.r.PathValue("n") != strconv.Itoa(len(a.Checks.Passed)+1)) {
 		return a, true, v.seeOther(at(a))
 	}
 	return a, false, err
 }
 
-func (v *visit) check(a reset.Attempt) Check {
-	return Check{Number: 1, Of: 1, Unlock: a.Kind == protocol.Unlock}
+func (v *visit) check(a reset.Attempt) (Check, error) {
+	number, of, err := v.Resets.Progress(v.ctx(), a)
+	return Check{Number: number, Of: of, Unlock: a.Kind == protocol.Unlock}, err
 }
 
 func (v *visit) getMethod() error {
@@ -86,9 +94,13 @@ func (v *visit) getMethod() error {
 	if err != nil {
 		return err
 	}
-	p := MethodPage{Frame: v.frame, Check: v.check(a)}
+	check, err := v.check(a)
+	if err != nil {
+		return err
+	}
+	p := MethodPage{Frame: v.frame, Check: check, Action: at(a)}
 	for _, m := range methods {
-		p.Methods = append(p.Methods, Method{Kind: m.Kind, Value: m.Kind, Masked: m.Masked})
+		p.Methods = append(p.Methods, Method{Kind: m.Kind, Value: m.Value, Masked: m.Masked, Count: m.Count})
 	}
 	return v.render(http.StatusOK, p)
 }
@@ -101,20 +113,21 @@ func (v *visit) postMethod() error {
 	if err != nil || sent {
 		return err
 	}
-	if v.r.PostForm.Get(FieldMethod) != MethodMail {
-		return v.seeOther("/verify/1")
-	}
-	// A code that was sent moments ago still works: a double click or the back button asks for no other.
+	a, err = v.Resets.Choose(v.ctx(), v.tenant, a, v.r.PostForm.Get(FieldMethod))
 	var limited *reset.LimitError
-	if err := v.Resets.SendCode(v.ctx(), v.tenant, a); errors.As(err, &limited) {
+	switch {
+	case errors.Is(err, reset.ErrNoMethod), errors.Is(err, reset.ErrConflict):
+		return v.seeOther(at(a))
+	case errors.As(err, &limited):
+		// A code that was sent moments ago still works: a double click or the back button asks for no other.
 		last, lastErr := v.Resets.LastCode(v.ctx(), a)
 		if lastErr != nil || last.Sent.IsZero() {
 			return err
 		}
-	} else if err != nil {
+	case err != nil:
 		return err
 	}
-	return v.seeOther("/verify/1/code")
+	return v.seeOther(at(a) + "/code")
 }
 
 func (v *visit) postResend() error {
@@ -128,11 +141,13 @@ func (v *visit) postResend() error {
 	case errors.As(err, &limited) && limited.Until.Sub(v.Now()) > verify.ResendAfter:
 		return v.code(http.StatusTooManyRequests, a, CodePage{Error: CodeTooMany, Wait: limited.Until.Sub(v.Now())})
 	case errors.As(err, &limited):
-		return v.seeOther("/verify/1/code")
+		return v.seeOther(at(a) + "/code")
+	case errors.Is(err, reset.ErrNoMethod):
+		return v.seeOther(at(a))
 	case err != nil:
 		return err
 	}
-	return v.seeOther("/verify/1/code?sent=1")
+	return v.seeOther(at(a) + "/code?sent=1")
 }
 
 func (v *visit) getCode() error {
@@ -143,25 +158,42 @@ func (v *visit) getCode() error {
 	return v.code(http.StatusOK, a, CodePage{Resent: v.r.URL.Query().Get("sent") == "1"})
 }
 
-// code shows the code page with what the stored code tells.
+// code shows the page of the chosen check's code with what is stored of it.
 func (v *visit) code(status int, a reset.Attempt, p CodePage) error {
-	last, err := v.Resets.LastCode(v.ctx(), a)
+	chosen, err := v.Resets.Chosen(v.ctx(), a)
+	if errors.Is(err, reset.ErrNoMethod) {
+		return v.seeOther(at(a))
+	}
 	if err != nil {
 		return err
 	}
-	if last.Sent.IsZero() {
-		return v.seeOther("/verify/1")
+	p.Method = Method{Kind: chosen.Kind, Value: chosen.Value, Masked: chosen.Masked, Count: chosen.Count}
+	if p.Check, err = v.check(a); err != nil {
+		return err
+	}
+	if p.Sent() {
+		last, err := v.Resets.LastCode(v.ctx(), a)
+		if err != nil {
+			return err
+		}
+		if last.Sent.IsZero() {
+			return v.seeOther(at(a))
+		}
+		p.Until, p.NextSend = last.Expires, last.Sent.Add(verify.ResendAfter)
+		if p.Error == CodeTooMany && p.Wait == 0 {
+			p.Wait = last.Expires.Sub(v.Now())
+		}
 	}
 	methods, err := v.Resets.Methods(v.ctx(), a)
 	if err != nil {
 		return err
 	}
-	v.frame.Path = "/verify/1/code" // a language chosen on the answer to a form leads back to the page
-	p.Frame, p.Check, p.Masked = v.frame, v.check(a), methods[0].Masked
-	p.Until, p.NextSend, p.Now, p.Location = last.Expires, last.Sent.Add(verify.ResendAfter), v.Now(), v.tenant.Settings.Location()
-	if p.Error == CodeTooMany && p.Wait == 0 {
-		p.Wait = last.Expires.Sub(v.Now())
+	if len(methods) > 1 {
+		p.AnotherURL = at(a)
 	}
+	v.frame.Path = at(a) + "/code" // a language chosen on the answer to a form leads back to the page
+	p.Frame, p.Action, p.ResendAction = v.frame, at(a)+"/code", at(a)+"/resend"
+	p.Now, p.Location = v.Now(), v.tenant.Settings.Location()
 	return v.render(status, p)
 }
 
@@ -180,12 +212,14 @@ func (v *visit) postCode() error {
 		return v.code(http.StatusUnprocessableEntity, a, CodePage{Error: CodeShape})
 	case errors.As(err, &limited):
 		return v.code(http.StatusTooManyRequests, a, CodePage{Error: CodeTooMany, Wait: limited.Until.Sub(v.Now())})
+	case errors.Is(err, reset.ErrNoMethod):
+		return v.seeOther(at(a))
 	case err != nil:
 		return err
 	}
 	switch answer.Result {
 	case verify.OK:
-		return v.verified(next)
+		return v.passed(next)
 	case verify.Wrong:
 		return v.code(http.StatusUnprocessableEntity, a, CodePage{Error: CodeWrong, TriesLeft: answer.Remaining})
 	case verify.TooMany:
@@ -205,10 +239,10 @@ func (v *visit) freshCode(a reset.Attempt) error {
 	return v.code(http.StatusUnprocessableEntity, a, CodePage{Error: CodeExpired})
 }
 
-// verified goes on to the password; an unlock needs none and is on its way already.
-func (v *visit) verified(a reset.Attempt) error {
-	if a.Kind != protocol.Unlock {
-		return v.seeOther("/password")
+// passed goes on to the next check, or to the password; an unlock needs none and is on its way already.
+func (v *visit) passed(a reset.Attempt) error {
+	if a.State != reset.Verified || a.Kind != protocol.Unlock {
+		return v.seeOther(at(a))
 	}
 	next, err := v.Resets.Unlock(v.ctx(), a)
 	if errors.Is(err, reset.ErrState) || errors.Is(err, reset.ErrConflict) {

@@ -81,7 +81,7 @@ func formSamples(catalog *locale.Catalog, lang string) []sample {
 	mailOnly.Check, mailOnly.Methods = portal.Check{Number: 1, Of: 1}, methods.Methods[2:3]
 	code := portal.CodePage{
 		Frame: sampleFrame(catalog, lang, "/verify/1/code"), Check: portal.Check{Number: 1, Of: 2},
-		AnotherURL: "/verify/1", Masked: "a•••@fastmail.example", Until: now().Add(4 * time.Minute), Location: time.UTC,
+		AnotherURL: "/verify/1", Method: portal.Method{Kind: portal.MethodMail, Masked: "a•••@fastmail.example"}, Until: now().Add(4 * time.Minute), Location: time.UTC,
 		NextSend: now().Add(24 * time.Second), Now: now(),
 	}
 	wrong := code
@@ -90,6 +90,19 @@ func formSamples(catalog *locale.Catalog, lang string) []sample {
 	many.Error, many.Wait = portal.CodeTooMany, 15*time.Minute
 	resent := code
 	resent.Resent = true
+	second := methods
+	second.Check, second.Methods = portal.Check{Number: 2, Of: 2}, methods.Methods[1:3]
+	text := code
+	text.Method = portal.Method{Kind: portal.MethodText, Masked: "•••• 42"}
+	textWrong := text
+	textWrong.Error, textWrong.TriesLeft = portal.CodeWrong, 3
+	app := code
+	app.Method = portal.Method{Kind: portal.MethodApp}
+	app.Until, app.NextSend = time.Time{}, time.Time{}
+	appWrong := app
+	appWrong.Error = portal.CodeWrong
+	appMany := app
+	appMany.Error, appMany.Wait = portal.CodeTooMany, 20*time.Hour
 	return []sample{
 		{"start", 200, start},
 		{"start-empty", 422, empty},
@@ -101,6 +114,12 @@ func formSamples(catalog *locale.Catalog, lang string) []sample {
 		{"code-wrong", 422, wrong},
 		{"code-many", 429, many},
 		{"code-resent", 200, resent},
+		{"method-second", 200, second},
+		{"code-text", 200, text},
+		{"code-text-wrong", 422, textWrong},
+		{"code-app", 200, app},
+		{"code-app-wrong", 422, appWrong},
+		{"code-app-many", 429, appMany},
 	}
 }
 

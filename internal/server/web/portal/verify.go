@@ -1,6 +1,10 @@
 package portal
 
-import "time"
+import (
+	"html/template"
+	"strings"
+	"time"
+)
 
 // Field names of the two verification forms.
 const (
@@ -69,6 +73,9 @@ func (p MethodPage) Steps() *Steps { return p.steps(p.Frame) }
 
 // Intro says how many checks there are.
 func (p MethodPage) Intro() string {
+	if p.Number > 1 {
+		return p.T("method.intro.second")
+	}
 	if p.Of > 1 {
 		return p.T("method.intro.two")
 	}
@@ -111,14 +118,15 @@ const (
 	CodeTooMany CodeError = "too_many"
 )
 
-// CodePage asks for the mailed code: GET and POST /verify/1/code; resend posts to /verify/1/resend.
+// CodePage asks for a code that was sent, or that an app shows: GET and POST /verify/1/code; resend posts to
+// /verify/1/resend.
 type CodePage struct {
 	Frame
 	Check
+	Method              // which one; no kind is mail
 	Action       string // empty is /verify/1/code
 	ResendAction string // empty is /verify/1/resend
 	AnotherURL   string // "Use another way"; empty hides it
-	Masked       string // a•••@fastmail.example
 	Until        time.Time
 	Location     *time.Location
 	TriesLeft    int       // shown after a wrong code
@@ -133,7 +141,37 @@ type CodePage struct {
 func (CodePage) Template() string { return "code" }
 
 // Title is the page's one h1.
-func (p CodePage) Title() string { return p.T("code.title.mail") }
+func (p CodePage) Title() string {
+	switch p.Kind {
+	case MethodText:
+		return p.T("code.title.text")
+	case MethodApp:
+		return p.T("code.title.app")
+	}
+	return p.T("code.title.mail")
+}
+
+// Sent reports whether the code was sent, so that another one can be.
+func (p CodePage) Sent() bool { return p.Kind != MethodApp }
+
+// Lead says where the code is to be found.
+func (p CodePage) Lead() template.HTML {
+	switch p.Kind {
+	case MethodText:
+		return p.Rich("code.sent.text", "Masked", strings.TrimPrefix(p.Masked, "••"))
+	case MethodApp:
+		return p.Rich("code.lead.app")
+	}
+	return p.Rich("code.sent.mail", "Masked", p.Masked)
+}
+
+// Nothing is the question of somebody to whom no code has come.
+func (p CodePage) Nothing() string {
+	if p.Kind == MethodText {
+		return p.T("code.none.text")
+	}
+	return p.T("code.none.mail")
+}
 
 // Steps is the step bar.
 func (p CodePage) Steps() *Steps { return p.steps(p.Frame) }
@@ -156,16 +194,32 @@ func (p CodePage) Problems() Problems {
 	case CodeShape:
 		text = p.T("code.error.shape")
 	case CodeWrong:
-		text = p.T("code.error.wrong.mail")
+		text = p.wrong()
 	case CodeExpired:
 		text = p.T("code.error.expired")
 	case CodeTooMany:
 		text = p.T("error.too_many", "N", minutes(p.Wait))
+		if p.Wait > longWait {
+			text = p.T("error.too_many.long")
+		}
 	case CodeNone:
 		return nil
 	}
 	return Problems{{FieldCode, text}}
 }
+
+func (p CodePage) wrong() string {
+	switch p.Kind {
+	case MethodText:
+		return p.T("code.error.wrong.text")
+	case MethodApp:
+		return p.T("code.error.wrong.app")
+	}
+	return p.T("code.error.wrong.mail")
+}
+
+// longWait is longer than anybody waits for: the page speaks of other ways instead.
+const longWait = 90 * time.Minute
 
 // Hint stands under the field: how long the code works, or how many tries are left.
 func (p CodePage) Hint() string {
