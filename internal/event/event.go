@@ -94,6 +94,9 @@ const (
 	AgentCloned   Code = 34012
 	CheckPassed   Code = 34040
 	NotRegistered Code = 34041
+	InfoSaved     Code = 34042
+	InfoRemoved   Code = 34043
+	InfoReviewed  Code = 34044
 )
 
 // Event explains one code.
@@ -204,6 +207,9 @@ func portalEvents() []Event {
 		{FlowNotified, "FlowNotified", "The person was told by mail.", ""},
 		{CheckPassed, "CheckPassed", "The person passed one check; another one follows.", ""},
 		{NotRegistered, "UserNotProperlyConfigured", "The person proved who they are as far as they could, but has registered too few methods (SSPR_0014).", "Give them a helpdesk pass, or ask them to register another method."},
+		{InfoSaved, "SecurityInfoSaved", "The person registered or changed a way to prove who they are.", ""},
+		{InfoRemoved, "SecurityInfoRemoved", "The person removed a way to prove who they are.", ""},
+		{InfoReviewed, "SecurityInfoReviewed", "The person said that their security info is right.", ""},
 		{AgentEnrolled, "AgentEnrolled", "An agent traded a one-time code for its identity.", ""},
 		{AgentRefused, "AgentRefused", "An agent's connection was refused.", "Enrol the agent again, or update it."},
 		{AgentCloned, "AgentCloned", "A second machine came with an agent's identity and was refused; the one that serves goes on.", "On the copy: remove the state folder and enrol it with a code of its own. If the agent moved on purpose: homeward agent accept-move."},

@@ -10,6 +10,7 @@ import (
 	"homeward/internal/server/commandkey"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/notify"
+	"homeward/internal/server/registration"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
 	"homeward/internal/server/verify"
@@ -160,7 +161,7 @@ func (p people) MailDomains(ctx context.Context, tenant string) ([]string, error
 	return domains, nil
 }
 
-// ways fits reset.Ways. The census of a tenant is taken once a minute.
+// ways fits reset.Ways, registration.Store and registration.Reviews. The census of a tenant is taken once a minute.
 type ways struct {
 	*store.Store
 	now func() time.Time
@@ -182,6 +183,24 @@ func (w ways) UseMethod(ctx context.Context, tenant, id string, step int64, at t
 	err := w.Store.UseMethod(ctx, tenant, id, step, at)
 	if errors.Is(err, store.ErrConflict) {
 		err = errors.Join(verify.ErrReplayed, err)
+	}
+	return err
+}
+
+// DeleteMethod fits registration.Store.
+func (w ways) DeleteMethod(ctx context.Context, tenant, person, id string) error {
+	err := w.Store.DeleteMethod(ctx, tenant, person, id)
+	if errors.Is(err, store.ErrNotFound) {
+		err = errors.Join(registration.ErrNoMethod, err)
+	}
+	return err
+}
+
+// ConfirmMethod fits registration.Store.
+func (w ways) ConfirmMethod(ctx context.Context, m verify.Method, replaces string) error {
+	err := w.Store.ConfirmMethod(ctx, m, replaces)
+	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
+		err = errors.Join(registration.ErrNoMethod, err)
 	}
 	return err
 }

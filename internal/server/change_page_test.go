@@ -27,6 +27,23 @@ type visitor struct {
 	b      *bench
 	client *http.Client
 	base   string
+	query  string // of the last answer's address
+}
+
+// cookie is the session's token.
+func (v *visitor) cookie() string {
+	v.t.Helper()
+	base, err := url.Parse(v.base)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	for _, c := range v.client.Jar.Cookies(base) {
+		if c.Name == "__Host-homeward" {
+			return c.Value
+		}
+	}
+	v.t.Fatal("no session cookie")
+	return ""
 }
 
 func newVisitor(t *testing.T) *visitor {
@@ -45,7 +62,7 @@ func newVisitor(t *testing.T) *visitor {
 		t.Fatal(err)
 	}
 	site := &portal.Site{
-		Resets: b.Service, Engine: engine, Assets: assets, Catalog: catalog, Now: b.clock, Log: slog.New(slog.DiscardHandler),
+		Resets: b.Service, Registration: b.infos, Engine: engine, Assets: assets, Catalog: catalog, Now: b.clock, Log: slog.New(slog.DiscardHandler),
 		Tenant: func(*http.Request) (tenant.Tenant, error) { return b.tenant, nil },
 		Since:  func(context.Context, string) (time.Time, error) { return b.clock(), nil },
 	}
@@ -78,6 +95,7 @@ func (v *visitor) do(method, path string, form url.Values) (page, at string) {
 	if err != nil {
 		v.t.Fatal(err)
 	}
+	v.query = answer.Request.URL.RawQuery
 	return string(body), answer.Request.URL.Path
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"homeward/internal/server/limit"
 	"homeward/internal/server/masterkey"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/registration"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
 	"homeward/internal/server/tenant"
@@ -126,9 +128,17 @@ type letters struct {
 	to    []string
 	done  int
 	told  []reset.Done
+	infos []string // "kind address: what kind masked"
 }
 
-func (l *letters) Code(_ context.Context, _ tenant.Tenant, to, _, code string, _ time.Time) error {
+func (l *letters) Info(_ context.Context, _ tenant.Tenant, kind verify.Kind, to, _ string, c registration.Change) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.infos = append(l.infos, strings.TrimSpace(fmt.Sprintf("%s %s: %s %s %s", kind, to, c.What, c.Kind, c.Masked)))
+	return nil
+}
+
+func (l *letters) Code(_ context.Context, _ tenant.Tenant, _ verify.Kind, to, _, code string, _ time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.codes, l.to = append(l.codes, code), append(l.to, to)
@@ -158,6 +168,7 @@ type bench struct {
 	letters *letters
 	tenant  tenant.Tenant
 	deps    reset.Deps
+	infos   *registration.Service
 
 	mu  sync.Mutex
 	now time.Time
@@ -223,6 +234,10 @@ func newBench(t *testing.T, dsn string) *bench {
 		Command: func(context.Context, string) (ed25519.PrivateKey, error) { return command, nil }, DecoyKey: []byte("decoys"), Now: b.clock, Log: slog.New(slog.DiscardHandler),
 	}
 	b.Service = reset.New(b.deps)
+	b.infos = registration.New(registration.Deps{
+		Store: registered, Reviews: registered, People: b.store, Codes: b.deps.Codes, Notices: b.letters,
+		Limits: limits{limit.New(b.store, []byte("pepper"), b.clock)}, Audit: b.store, Strict: b.Strict, Now: b.clock, Log: b.deps.Log,
+	})
 	t.Cleanup(b.Close)
 	return b
 }

@@ -25,6 +25,7 @@ import (
 	"homeward/internal/server/masterkey"
 	"homeward/internal/server/notify"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/registration"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
 	"homeward/internal/server/verify"
@@ -37,6 +38,8 @@ const (
 	tenantsEvery = 2 * time.Second
 	// keepAttempts is how long finished attempts stay; the audit log keeps what happened.
 	keepAttempts = 30 * 24 * time.Hour
+	// keepPending is how long a method waits for its code; a visit to the security info is shorter.
+	keepPending = time.Hour
 )
 
 // Server is the composed cloud side.
@@ -53,6 +56,7 @@ type Server struct {
 	// commands holds the keys that sign what agents are told.
 	commands *commandkey.Ring
 	resets   *reset.Service
+	infos    *registration.Service
 	mails    *notify.Queue
 	uplink   *fleet.Uplink
 	limits   limits
@@ -181,6 +185,10 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Notices: letters, Atomic: together(s.store, letters, s.mails), Limits: s.limits, Audit: s.store,
 		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
+	s.infos = registration.New(registration.Deps{
+		Store: registered, Reviews: registered, People: s.store, Codes: s.resets.Codes, Notices: letters, Limits: s.limits,
+		Audit: s.store, Strict: s.resets.Strict, Now: s.now, Log: s.log,
+	})
 	s.tests = &fleet.Tester{Fleet: s.fleet, Command: s.commands.For, Last: s.store.Tests}
 	s.uplink = &fleet.Uplink{Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.store, s.now), Renewals: s.enrols, Commands: s.commands, TenantOf: s.tenants.ofAccount}
 	return s.openSite(catalog)
@@ -196,7 +204,7 @@ func (s *Server) openSite(catalog *locale.Catalog) error {
 		return err
 	}
 	s.site = &portal.Site{
-		Resets: s.resets, Engine: engine, Assets: assets, Catalog: catalog, Tenant: s.tenants.ofRequest,
+		Resets: s.resets, Registration: s.infos, Engine: engine, Assets: assets, Catalog: catalog, Tenant: s.tenants.ofRequest,
 		Since: s.fleet.Since, Now: s.now, Log: s.log,
 	}
 	return nil
@@ -306,6 +314,9 @@ func (s *Server) upkeep(ctx context.Context) error {
 	for {
 		if _, err := s.store.DeleteAttempts(ctx, s.now().Add(-keepAttempts)); err != nil && ctx.Err() == nil {
 			s.log.Error("old attempts couldn't be removed", "error", err)
+		}
+		if err := s.store.DropPending(ctx, "", "", s.now().Add(-keepPending)); err != nil && ctx.Err() == nil {
+			s.log.Error("unfinished registrations couldn't be removed", "error", err)
 		}
 		if _, err := s.store.DropExpiredMail(ctx, s.now()); err != nil && ctx.Err() == nil {
 			s.log.Error("expired mail couldn't be removed", "error", err)

@@ -34,7 +34,7 @@ type Attempt struct {
 	Tenant  string
 	ID      string             // random; in the URL, proves nothing
 	Support string             // support code, HW-XXXX-XXXX
-	Kind    protocol.Operation // Reset, Change, Unlock or AdminReset
+	Kind    protocol.Operation // Reset, Change, Unlock, AdminReset or Register
 	// Operator is who began it for the person, at the command line; empty: the person did, in a browser.
 	Operator string
 	Session  []byte // SHA-256 of the browser's session token

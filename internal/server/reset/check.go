@@ -43,7 +43,13 @@ func (s *Service) need(ctx context.Context, t tenant.Tenant, a Attempt) (int, er
 	if err != nil {
 		return 0, err
 	}
-	return t.Settings.Checks.Need(strict), nil
+	need := t.Settings.Checks.Need(strict)
+	if a.Kind != Register {
+		return need, nil
+	}
+	// Whoever has one method only must be able to add the second.
+	own, err := s.own(ctx, t, a.Person)
+	return max(1, min(need, len(kinds(own)))), err
 }
 
 // chosen is the way that is being tried.
@@ -136,7 +142,7 @@ func (s *Service) SendCode(ctx context.Context, t tenant.Tenant, a Attempt) erro
 	if err != nil {
 		return fmt.Errorf("send code: %w", err)
 	}
-	if err := s.Notices.Code(ctx, t, w.to, a.Locale, code, sent.Expires); err != nil {
+	if err := s.Notices.Code(ctx, t, w.kind, w.to, a.Locale, code, sent.Expires); err != nil {
 		return fmt.Errorf("send code: %w", err)
 	}
 	result := "ok"
@@ -289,6 +295,9 @@ func (s *Service) verified(ctx context.Context, a Attempt) (Attempt, error) {
 	}
 	now := s.Now()
 	a.State, a.VerifiedAt, a.Expires, a.Shown = Verified, now, now.Add(passwordLife), p.UPN
+	if a.Kind == Register {
+		a.Expires = now.Add(registerLife)
+	}
 	if a.Shown == "" {
 		a.Shown = p.NetBIOS + `\` + p.SAM
 	}
@@ -320,3 +329,10 @@ func (s *Service) Extend(ctx context.Context, a Attempt) (Attempt, error) {
 
 // remaining is the time an attempt has left.
 func (a Attempt) remaining(now time.Time) time.Duration { return a.Expires.Sub(now) }
+
+// End ends a visit to the security info: the session's token opens nothing any more.
+func (s *Service) End(ctx context.Context, a Attempt) error {
+	a.Expires = s.Now()
+	_, err := s.Attempts.Move(ctx, a, Started, Verified)
+	return err
+}

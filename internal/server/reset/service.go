@@ -30,9 +30,13 @@ import (
 	"homeward/internal/server/verify"
 )
 
+// Register is the kind of an attempt that ends at the person's security info. Nothing is written for it and no agent is asked.
+const Register protocol.Operation = "register"
+
 const (
 	startLife    = 15 * time.Minute // from the typed name to the last check
 	passwordLife = 10 * time.Minute // from the last check to the submission
+	registerLife = 15 * time.Minute // from the last check to the end of a visit to the security info
 	outcomeLife  = 15 * time.Minute // how long an outcome can be looked at again
 
 	maxTries = 5 // submissions per attempt
@@ -108,9 +112,9 @@ type Fleet interface {
 // ErrNoAgent reports that no agent took the command: it has not arrived anywhere.
 var ErrNoAgent = errors.New("no agent")
 
-// Notices tells people. Every address comes from the directory.
+// Notices tells people. Every address comes from the directory, or was registered and confirmed.
 type Notices interface {
-	Code(ctx context.Context, t tenant.Tenant, to, lang, code string, until time.Time) error
+	Code(ctx context.Context, t tenant.Tenant, kind verify.Kind, to, lang, code string, until time.Time) error
 	Shared(ctx context.Context, t tenant.Tenant, to, lang string) error
 	Done(ctx context.Context, t tenant.Tenant, to, lang string, d Done) error
 }
@@ -196,7 +200,7 @@ func New(d Deps) *Service { return &Service{Deps: d, waiters: newWaiters(), sile
 // StartRequest is what the first page posts.
 type StartRequest struct {
 	Typed   string
-	Kind    protocol.Operation // Reset, Change or Unlock
+	Kind    protocol.Operation // Reset, Change, Unlock or Register
 	Address string             // the visitor's, for limits only
 	Locale  string
 }
@@ -228,7 +232,7 @@ func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (t
 		Tenant: t.ID, Kind: r.Kind, Person: person.ID, Decoy: decoy, Shown: s.standIn(t.ID, r.Typed), Locale: r.Locale,
 		State: Started, Created: now, Expires: now.Add(startLife),
 	}
-	if _, err := able(writers, r.Kind); err != nil {
+	if _, err := able(writers, r.Kind); err != nil && r.Kind != Register {
 		a.State, a.Reason, a.Event, a.Finished = Failed, agentReason(err), int(eventOf(agentReason(err))), now
 		a.Expires = now.Add(outcomeLife)
 	}
@@ -382,6 +386,8 @@ func activity(kind protocol.Operation, operator string) string {
 		return "Unlock user account" + by
 	case protocol.Change:
 		return "Change password" + by
+	case Register:
+		return "Sign in to security info"
 	}
 	return "Reset password" + by
 }

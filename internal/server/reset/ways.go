@@ -169,7 +169,11 @@ func numbered(ways []way) []way {
 	return ways
 }
 
-// strict reports whether somebody always needs two checks, and never questions.
+// Strict reports whether somebody always needs two checks, and never questions.
+func (s *Service) Strict(ctx context.Context, p provision.Person) (bool, error) {
+	return s.strict(ctx, p)
+}
+
 func (s *Service) strict(ctx context.Context, p provision.Person) (bool, error) {
 	if p.Protected || s.HoldsRole == nil {
 		return p.Protected, nil

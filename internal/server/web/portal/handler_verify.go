@@ -82,7 +82,7 @@ func (v *visit) started() (a reset.Attempt, sent bool, err error) {
 
 func (v *visit) check(a reset.Attempt) (Check, error) {
 	number, of, err := v.Resets.Progress(v.ctx(), a)
-	return Check{Number: number, Of: of, Unlock: a.Kind == protocol.Unlock}, err
+	return Check{Number: number, Of: of, Unlock: a.Kind == protocol.Unlock, Info: a.Kind == reset.Register}, err
 }
 
 func (v *visit) getMethod() error {

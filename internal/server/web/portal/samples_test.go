@@ -54,6 +54,7 @@ func now() time.Time { return time.Date(2027, 3, 15, 14, 32, 0, 0, time.UTC) }
 func samples(catalog *locale.Catalog, lang string) []sample {
 	out := append(formSamples(catalog, lang), passwordSamples(catalog, lang)...)
 	out = append(out, statusSamples(catalog, lang)...)
+	out = append(out, infoSamples(catalog, lang)...)
 	return append(out, messageSamples(catalog, lang)...)
 }
 

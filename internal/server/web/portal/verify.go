@@ -17,11 +17,12 @@ type Check struct {
 	Number int  // from 1
 	Of     int  // how many checks there are
 	Unlock bool // no new password follows
+	Info   bool // the security info follows
 }
 
 func (c Check) steps(f Frame) *Steps {
 	s := &Steps{Now: 1 + c.Number, Of: 1 + c.Of, Name: f.T("step.check")}
-	if !c.Unlock {
+	if !c.Unlock && !c.Info {
 		s.Of++
 	}
 	if c.Of > 1 {
@@ -133,6 +134,7 @@ type CodePage struct {
 	NextSend     time.Time // a new code may be asked for from then on
 	Now          time.Time
 	Wait         time.Duration // with CodeTooMany: how long to wait
+	Registering  bool          // the code proves a new address or number, no person
 	Resent       bool          // a new code has just been sent because somebody asked
 	Error        CodeError
 }
@@ -174,7 +176,20 @@ func (p CodePage) Nothing() string {
 }
 
 // Steps is the step bar.
-func (p CodePage) Steps() *Steps { return p.steps(p.Frame) }
+func (p CodePage) Steps() *Steps {
+	if p.Registering {
+		return nil
+	}
+	return p.steps(p.Frame)
+}
+
+// Another is the link to another way, or back.
+func (p CodePage) Another() string {
+	if p.Registering {
+		return p.T("info.cancel")
+	}
+	return p.T("code.another")
+}
 
 // Scripts counts the seconds until the next code down; nothing else.
 func (p CodePage) Scripts() []string {
