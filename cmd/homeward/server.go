@@ -222,6 +222,7 @@ type peopleVerbs struct {
 	Import peopleImport `cmd:"" help:"Ask the agents to read all people of their organizational units again."`
 	Reset  peopleReset  `cmd:"" help:"Set somebody's password, read from standard input; they must change it at the next sign-in."`
 	Unlock peopleUnlock `cmd:"" help:"Clear somebody's lockout; the password stays."`
+	Pass   peoplePass   `cmd:"" help:"Give out a one-time code that counts as one check for somebody whose identity you have made sure of."`
 	Probe  peopleProbe  `cmd:"" help:"Ask an agent whether somebody can be written now, and which policy holds for them."`
 }
 

@@ -97,6 +97,7 @@ const (
 	InfoSaved     Code = 34042
 	InfoRemoved   Code = 34043
 	InfoReviewed  Code = 34044
+	PassIssued    Code = 34045
 )
 
 // Event explains one code.
@@ -210,6 +211,7 @@ func portalEvents() []Event {
 		{InfoSaved, "SecurityInfoSaved", "The person registered or changed a way to prove who they are.", ""},
 		{InfoRemoved, "SecurityInfoRemoved", "The person removed a way to prove who they are.", ""},
 		{InfoReviewed, "SecurityInfoReviewed", "The person said that their security info is right.", ""},
+		{PassIssued, "HelpdeskPassIssued", "An operator gave out a one-time code that counts as one check.", ""},
 		{AgentEnrolled, "AgentEnrolled", "An agent traded a one-time code for its identity.", ""},
 		{AgentRefused, "AgentRefused", "An agent's connection was refused.", "Enrol the agent again, or update it."},
 		{AgentCloned, "AgentCloned", "A second machine came with an agent's identity and was refused; the one that serves goes on.", "On the copy: remove the state folder and enrol it with a code of its own. If the agent moved on purpose: homeward agent accept-move."},

@@ -64,6 +64,17 @@ func together(s *store.Store, letters *notify.Letters, mails *notify.Queue) func
 	}
 }
 
+// passes fits verify.PassStore.
+type passes struct{ *store.Store }
+
+func (s passes) UsePass(ctx context.Context, tenant, person string, hash []byte, now time.Time) error {
+	err := s.Store.UsePass(ctx, tenant, person, hash, now)
+	if errors.Is(err, store.ErrConflict) {
+		err = errors.Join(verify.ErrReplayed, err)
+	}
+	return err
+}
+
 // codes fits verify.Store.
 type codes struct{ *store.Store }
 

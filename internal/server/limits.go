@@ -31,8 +31,11 @@ func (limits) reach() limit.Rule {
 // chance to pass stays below 1 in 10,000, and using up one kind leaves the others open. A right answer gives all of its kind back.
 func (limits) guesses(kind string) limit.Rule {
 	r := limit.Rule{Name: "guess/" + kind, Burst: 20, Period: 5 * 24 * time.Hour}
-	if kind == string(verify.App) {
+	switch kind {
+	case string(verify.App):
 		r.Burst, r.Period = 10, 10*24*time.Hour
+	case string(verify.Pass): // forty random bits: guessing is hopeless, and nobody shall use up the last way in
+		r.Burst, r.Period = 100, time.Hour
 	}
 	return r
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"homeward/internal/protocol"
+	"homeward/internal/server/audit"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/tenant"
@@ -355,6 +356,108 @@ func TestTooFewMethodsThroughThePages(t *testing.T) {
 	v.do(http.MethodPost, "/verify/1", url.Values{"method": {"mail"}})
 	page, at := v.do(http.MethodPost, "/verify/1/code", url.Values{"code": {v.b.mailed()}})
 	if !strings.HasPrefix(at, "/status/") || !strings.Contains(page, "You can’t reset your password here yet") {
+		t.Errorf("at %s: %.900s", at, page)
+	}
+}
+
+func (b *bench) pass(name string, life time.Duration) string {
+	b.t.Helper()
+	code, _, err := b.IssuePass(b.t.Context(), b.tenant, "root", name, "ticket 7", life)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return code
+}
+
+func TestHelpdeskPass(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		old := b.pass("amara@contoso.com", 15*time.Minute)
+		code := b.pass(`contoso\amara`, 15*time.Minute)
+		a := b.choose(b.begin("amara@contoso.com"), "pass")
+		if _, _, err := b.CheckCode(t.Context(), a, "123"); !errors.Is(err, verify.ErrNotPass) {
+			t.Errorf("%v", err)
+		}
+		b.say(a, old, verify.Wrong)
+		if a = b.say(a, strings.ToLower(strings.ReplaceAll(code, "-", " ")), verify.OK); a.State != reset.Verified {
+			t.Errorf("%s", a.State)
+		}
+		b.say(b.choose(b.begin("amara@contoso.com"), "pass"), code, verify.Wrong) // once
+		code = b.pass("amara@contoso.com", 15*time.Minute)
+		b.say(b.choose(b.begin("nomail@contoso.com"), "pass"), code, verify.Wrong) // somebody else's
+		b.say(b.choose(b.begin("nobody@contoso.com"), "pass"), code, verify.Wrong) // nobody's
+		b.advance(15 * time.Minute)
+		b.say(b.choose(b.begin("amara@contoso.com"), "pass"), code, verify.Wrong) // late
+		records, err := b.store.Records(t.Context(), "contoso", "")
+		if err != nil || !slices.ContainsFunc(records, func(r audit.Record) bool {
+			return r.Activity == "Issue helpdesk pass" && r.Actor == "root" && strings.HasSuffix(r.Detail, ": ticket 7")
+		}) {
+			t.Errorf("%v %v", records, err)
+		}
+		for _, r := range records {
+			if strings.Contains(r.Detail, code) {
+				t.Error("a record holds the code")
+			}
+		}
+	})
+}
+
+// TestHelpdeskPassIsOneCheck: it is the first or the second of two, never both.
+func TestHelpdeskPassIsOneCheck(t *testing.T) {
+	b := newBench(t, sqliteDSN(t))
+	b.two()
+	code := b.pass("amara@contoso.com", time.Hour)
+	a := b.choose(b.begin("amara@contoso.com"), "mail")
+	if a = b.say(a, b.mailed(), verify.OK); a.State != reset.Started || len(b.offered(a)) != 0 {
+		t.Fatalf("%s %v: the pass is left", a.State, b.offered(a))
+	}
+	if a = b.say(b.choose(a, "pass"), code, verify.OK); a.State != reset.Verified {
+		t.Errorf("%s", a.State)
+	}
+	code = b.pass("amara@contoso.com", time.Hour)
+	a = b.say(b.choose(b.begin("amara@contoso.com"), "pass"), code, verify.OK)
+	b.pass("amara@contoso.com", time.Hour)
+	if _, err := b.Choose(t.Context(), b.tenant, a, "pass"); !errors.Is(err, reset.ErrNoMethod) {
+		t.Errorf("two passes: %v", err)
+	}
+}
+
+func TestHelpdeskPassRefused(t *testing.T) {
+	b := newBench(t, sqliteDSN(t))
+	for name, c := range map[string]struct {
+		operator, person, reason string
+		life                     time.Duration
+		want                     error
+	}{
+		"nobody asks":  {"", "amara@contoso.com", "x", time.Hour, reset.ErrNoOperator},
+		"no reason":    {"root", "amara@contoso.com", " ", time.Hour, reset.ErrNoReason},
+		"two lines":    {"root", "amara@contoso.com", "a\nb", time.Hour, reset.ErrNoReason},
+		"too short":    {"root", "amara@contoso.com", "x", time.Second, verify.ErrPassLife},
+		"too long":     {"root", "amara@contoso.com", "x", 25 * time.Hour, verify.ErrPassLife},
+		"nobody named": {"root", "nobody@contoso.com", "x", time.Hour, reset.ErrNoPerson},
+	} {
+		if code, _, err := b.IssuePass(t.Context(), b.tenant, c.operator, c.person, c.reason, c.life); !errors.Is(err, c.want) || code != "" {
+			t.Errorf("%s: %q %v", name, code, err)
+		}
+	}
+}
+
+// TestSecurityInfoWithAHelpdeskPass: where the directory's address proves nothing, a pass is the first proof.
+func TestSecurityInfoWithAHelpdeskPass(t *testing.T) {
+	v := newVisitor(t)
+	v.b.tenant.Settings.Checks = tenant.Checks{RegisteredOnly: true}
+	code := v.b.pass("amara@contoso.com", time.Hour)
+	page, _ := v.do(http.MethodPost, "/security-info", url.Values{"name": {"amara@contoso.com"}})
+	if !strings.Contains(page, "I have a code from the helpdesk") {
+		t.Fatalf("%.900s", page)
+	}
+	page, at := v.do(http.MethodPost, "/verify/1", url.Values{"method": {"pass"}})
+	if at != "/verify/1/code" || !strings.Contains(page, "Helpdesk code") {
+		t.Fatalf("at %s: %.900s", at, page)
+	}
+	if page, _ = v.do(http.MethodPost, "/verify/1/code", url.Values{"code": {"ABC"}}); !strings.Contains(page, "Enter the 8 letters and numbers") {
+		t.Errorf("%.900s", page)
+	}
+	if page, at = v.do(http.MethodPost, "/verify/1/code", url.Values{"code": {code}}); at != "/security-info" || strings.Contains(page, "from your organisation") {
 		t.Errorf("at %s: %.900s", at, page)
 	}
 }

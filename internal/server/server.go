@@ -182,6 +182,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	s.resets = reset.New(reset.Deps{
 		Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
 		Codes: verify.NewCodes(codes{s.store}, sub["codes"], s.now), Ways: registered, Census: registered.Census,
+		Passes:  verify.NewPasses(passes{s.store}, sub["codes"], s.now),
 		Notices: letters, Atomic: together(s.store, letters, s.mails), Limits: s.limits, Audit: s.store,
 		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
@@ -317,6 +318,9 @@ func (s *Server) upkeep(ctx context.Context) error {
 		}
 		if err := s.store.DropPending(ctx, "", "", s.now().Add(-keepPending)); err != nil && ctx.Err() == nil {
 			s.log.Error("unfinished registrations couldn't be removed", "error", err)
+		}
+		if err := s.store.DropPasses(ctx, s.now().Add(-keepPending)); err != nil && ctx.Err() == nil {
+			s.log.Error("old helpdesk passes couldn't be removed", "error", err)
 		}
 		if _, err := s.store.DropExpiredMail(ctx, s.now()); err != nil && ctx.Err() == nil {
 			s.log.Error("expired mail couldn't be removed", "error", err)

@@ -26,6 +26,7 @@ type People interface {
 	AdminReset(ctx context.Context, t tenant.Tenant, operator, name string, password []byte) (reset.Attempt, error)
 	AdminUnlock(ctx context.Context, t tenant.Tenant, operator, name string) (reset.Attempt, error)
 	Probe(ctx context.Context, t tenant.Tenant, operator, name string) (protocol.PersonPolicy, error)
+	IssuePass(ctx context.Context, t tenant.Tenant, operator, name, reason string, life time.Duration) (code string, expires time.Time, err error)
 }
 
 // Service answers operators.
@@ -51,6 +52,7 @@ func (s *Service) routes() http.Handler {
 	mux.HandleFunc("POST "+PathReset, answer(s.reset))
 	mux.HandleFunc("POST "+PathUnlock, answer(s.unlock))
 	mux.HandleFunc("POST "+PathProbe, answer(s.probe))
+	mux.HandleFunc("POST "+PathPass, answer(s.pass))
 	mux.HandleFunc("POST "+PathTest, answer(s.test))
 	mux.HandleFunc("POST "+PathKeys, answer(s.keys))
 	mux.HandleFunc("POST "+PathRoll, answer(s.roll))
@@ -198,6 +200,15 @@ func (s *Service) probe(ctx context.Context, q Person) (protocol.PersonPolicy, e
 		return protocol.PersonPolicy{}, err
 	}
 	return s.People.Probe(ctx, t, q.Operator, q.Name)
+}
+
+func (s *Service) pass(ctx context.Context, q PassFor) (Pass, error) {
+	t, err := s.Tenant(ctx, q.Tenant)
+	if err != nil {
+		return Pass{}, err
+	}
+	code, expires, err := s.People.IssuePass(ctx, t, q.Operator, q.Name, q.Reason, time.Duration(q.Millis)*time.Millisecond)
+	return Pass{Code: code, Expires: expires.Truncate(time.Second)}, err
 }
 
 func (s *Service) test(ctx context.Context, q Trial) (Trials, error) {

@@ -62,6 +62,9 @@ func (s *Service) chosen(ctx context.Context, a Attempt) (way, error) {
 	if choice == "" {
 		choice = string(verify.Mail)
 	}
+	if choice == string(verify.Pass) && !slices.Contains(a.Checks.Passed, verify.Pass) {
+		return way{kind: verify.Pass, invented: a.Person == "", Method: Method{Kind: choice, Value: choice}}, nil
+	}
 	i := slices.IndexFunc(ways, func(w way) bool { return w.Value == choice })
 	if i < 0 {
 		return way{}, ErrNoMethod
@@ -164,7 +167,7 @@ func (s *Service) subject(a Attempt) string {
 
 // CheckCode tries what was typed for the chosen way. With verify.OK the attempt it returns is Verified, or Started with one
 // check more, or Failed with ReasonNotRegistered when there is no way left for the next one. It returns
-// verify.ErrNotSix, ErrNoMethod and *LimitError.
+// verify.ErrNotSix, verify.ErrNotPass, ErrNoMethod and *LimitError.
 func (s *Service) CheckCode(ctx context.Context, a Attempt, typed string) (Attempt, verify.Answer, error) {
 	if a.State != Started {
 		return a, verify.Answer{}, ErrState
@@ -204,6 +207,8 @@ func (s *Service) answer(ctx context.Context, a Attempt, w way, typed string) (v
 		return s.Codes.Check(ctx, a.Tenant, a.ID, w.purpose(), typed)
 	case verify.App:
 		return s.app(ctx, a, w, typed)
+	case verify.Pass: // nobody has none: the same statement finds nothing
+		return s.Passes.Check(ctx, a.Tenant, a.Person, typed)
 	default:
 		return verify.Answer{}, ErrNoMethod
 	}
@@ -268,7 +273,13 @@ func (s *Service) advance(ctx context.Context, a Attempt, need int) (next Attemp
 	if err != nil {
 		return a, false, err
 	}
-	if len(left) == 0 {
+	pass := false
+	if len(left) == 0 && !slices.Contains(a.Checks.Passed, verify.Pass) {
+		if pass, err = s.Passes.Has(ctx, a.Tenant, a.Person); err != nil {
+			return a, false, err
+		}
+	}
+	if len(left) == 0 && !pass {
 		now := s.Now()
 		a.State, a.Reason, a.Event = Failed, ReasonNotRegistered, int(event.NotRegistered)
 		a.Finished, a.Expires = now, now.Add(outcomeLife)
@@ -279,7 +290,10 @@ func (s *Service) advance(ctx context.Context, a Attempt, need int) (next Attemp
 
 // afterPass remembers what helps next time. None of it may keep somebody out who has passed.
 func (s *Service) afterPass(ctx context.Context, a Attempt, w way) {
-	err := s.Ways.NoteCheck(ctx, a.Tenant, a.Person, w.kind)
+	var err error
+	if w.kind != verify.Pass {
+		err = s.Ways.NoteCheck(ctx, a.Tenant, a.Person, w.kind)
+	}
 	if w.method.ID != "" && w.kind != verify.App {
 		err = errors.Join(err, s.Ways.UseMethod(ctx, a.Tenant, w.method.ID, -1, s.Now()))
 	}

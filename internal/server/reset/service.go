@@ -169,6 +169,7 @@ type Deps struct {
 	Fleet    Fleet
 	Codes    *verify.Codes
 	Ways     Ways
+	Passes   *verify.Passes
 	// Census counts what the tenant's people have registered. It may be a minute old.
 	Census func(ctx context.Context, tenant string) (verify.Census, error)
 	// HoldsRole reports whether somebody administers this tenant; nil: nobody does.

@@ -40,3 +40,14 @@ func FuzzMatchCode(f *testing.F) {
 		}
 	})
 }
+
+func FuzzPass(f *testing.F) {
+	f.Add("abcd-efgh")
+	f.Add("ıııııııı")
+	f.Fuzz(func(t *testing.T, typed string) {
+		text, err := normalisePass(typed)
+		if err == nil && (len(text) != passSize || strings.Trim(text, passAlphabet) != "") {
+			t.Errorf("%q became %q", typed, text)
+		}
+	})
+}

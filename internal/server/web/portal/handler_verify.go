@@ -3,6 +3,7 @@ package portal
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -98,7 +99,7 @@ func (v *visit) getMethod() error {
 	if err != nil {
 		return err
 	}
-	p := MethodPage{Frame: v.frame, Check: check, Action: at(a)}
+	p := MethodPage{Frame: v.frame, Check: check, Action: at(a), Pass: !slices.Contains(a.Checks.Passed, verify.Pass)}
 	for _, m := range methods {
 		p.Methods = append(p.Methods, Method{Kind: m.Kind, Value: m.Value, Masked: m.Masked, Count: m.Count})
 	}
@@ -188,7 +189,7 @@ func (v *visit) code(status int, a reset.Attempt, p CodePage) error {
 	if err != nil {
 		return err
 	}
-	if len(methods) > 1 {
+	if len(methods) > 1 || chosen.Kind == MethodPass {
 		p.AnotherURL = at(a)
 	}
 	v.frame.Path = at(a) + "/code" // a language chosen on the answer to a form leads back to the page
@@ -208,7 +209,7 @@ func (v *visit) postCode() error {
 	next, answer, err := v.Resets.CheckCode(v.ctx(), a, v.r.PostForm.Get(FieldCode))
 	var limited *reset.LimitError
 	switch {
-	case errors.Is(err, verify.ErrNotSix):
+	case errors.Is(err, verify.ErrNotSix), errors.Is(err, verify.ErrNotPass):
 		return v.code(http.StatusUnprocessableEntity, a, CodePage{Error: CodeShape})
 	case errors.As(err, &limited):
 		return v.code(http.StatusTooManyRequests, a, CodePage{Error: CodeTooMany, Wait: limited.Until.Sub(v.Now())})

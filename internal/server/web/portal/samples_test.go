@@ -69,7 +69,7 @@ func formSamples(catalog *locale.Catalog, lang string) []sample {
 	nameless := change
 	nameless.NoName = true
 	methods := portal.MethodPage{
-		Frame: sampleFrame(catalog, lang, "/verify/1"), Check: portal.Check{Number: 1, Of: 2},
+		Frame: sampleFrame(catalog, lang, "/verify/1"), Check: portal.Check{Number: 1, Of: 2}, Pass: true,
 		Methods: []portal.Method{
 			{Kind: portal.MethodApp, Value: "app"},
 			{Kind: portal.MethodText, Value: "text", Masked: "•••• 42"},
@@ -97,6 +97,11 @@ func formSamples(catalog *locale.Catalog, lang string) []sample {
 	text.Method = portal.Method{Kind: portal.MethodText, Masked: "•••• 42"}
 	textWrong := text
 	textWrong.Error, textWrong.TriesLeft = portal.CodeWrong, 3
+	pass := code
+	pass.Method = portal.Method{Kind: portal.MethodPass}
+	pass.Until, pass.NextSend = time.Time{}, time.Time{}
+	passWrong := pass
+	passWrong.Error = portal.CodeShape
 	app := code
 	app.Method = portal.Method{Kind: portal.MethodApp}
 	app.Until, app.NextSend = time.Time{}, time.Time{}
@@ -119,6 +124,8 @@ func formSamples(catalog *locale.Catalog, lang string) []sample {
 		{"code-text", 200, text},
 		{"code-text-wrong", 422, textWrong},
 		{"code-app", 200, app},
+		{"code-pass", 200, pass},
+		{"code-pass-wrong", 422, passWrong},
 		{"code-app-wrong", 422, appWrong},
 		{"code-app-many", 429, appMany},
 	}

@@ -38,6 +38,7 @@ const (
 	MethodText      = "text"
 	MethodPasskey   = "passkey"
 	MethodQuestions = "questions"
+	MethodPass      = "pass" // a code from the helpdesk; a link below the list, for everybody
 )
 
 // Method is one row of the list: a way to prove who one is.
@@ -61,6 +62,7 @@ type MethodPage struct {
 	Check
 	Action  string // where the form posts; empty is /verify/1
 	Methods []Method
+	Pass    bool // a code from the helpdesk is taken
 }
 
 // Template names the page's file.
@@ -149,12 +151,25 @@ func (p CodePage) Title() string {
 		return p.T("code.title.text")
 	case MethodApp:
 		return p.T("code.title.app")
+	case MethodPass:
+		return p.T("code.title.pass")
 	}
 	return p.T("code.title.mail")
 }
 
 // Sent reports whether the code was sent, so that another one can be.
-func (p CodePage) Sent() bool { return p.Kind != MethodApp }
+func (p CodePage) Sent() bool { return p.Kind != MethodApp && p.Kind != MethodPass }
+
+// Digits reports whether the code is six of them.
+func (p CodePage) Digits() bool { return p.Kind != MethodPass }
+
+// Label names the field.
+func (p CodePage) Label() string {
+	if p.Kind == MethodPass {
+		return p.T("code.label.pass")
+	}
+	return p.T("code.label")
+}
 
 // Lead says where the code is to be found.
 func (p CodePage) Lead() template.HTML {
@@ -163,6 +178,8 @@ func (p CodePage) Lead() template.HTML {
 		return p.Rich("code.sent.text", "Masked", strings.TrimPrefix(p.Masked, "••"))
 	case MethodApp:
 		return p.Rich("code.lead.app")
+	case MethodPass:
+		return p.Rich("code.lead.pass")
 	}
 	return p.Rich("code.sent.mail", "Masked", p.Masked)
 }
@@ -208,6 +225,9 @@ func (p CodePage) Problems() Problems {
 	switch p.Error {
 	case CodeShape:
 		text = p.T("code.error.shape")
+		if p.Kind == MethodPass {
+			text = p.T("code.error.shape.pass")
+		}
 	case CodeWrong:
 		text = p.wrong()
 	case CodeExpired:
@@ -229,6 +249,8 @@ func (p CodePage) wrong() string {
 		return p.T("code.error.wrong.text")
 	case MethodApp:
 		return p.T("code.error.wrong.app")
+	case MethodPass:
+		return p.T("code.error.wrong.pass")
 	}
 	return p.T("code.error.wrong.mail")
 }

@@ -32,7 +32,6 @@ CREATE TABLE passes (
     hash    BYTEA NOT NULL,
     created BIGINT NOT NULL,
     expires BIGINT NOT NULL,
-    tries   BIGINT NOT NULL,
     used    BIGINT NOT NULL,
     PRIMARY KEY (tenant, person)
 );

@@ -32,7 +32,6 @@ CREATE TABLE passes (
     hash    BLOB NOT NULL,
     created INTEGER NOT NULL,
     expires INTEGER NOT NULL,
-    tries   INTEGER NOT NULL,
     used    INTEGER NOT NULL,
     PRIMARY KEY (tenant, person)
 ) STRICT;

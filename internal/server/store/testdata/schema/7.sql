@@ -195,7 +195,6 @@ CREATE TABLE passes (
     hash    BLOB NOT NULL,
     created INTEGER NOT NULL,
     expires INTEGER NOT NULL,
-    tries   INTEGER NOT NULL,
     used    INTEGER NOT NULL,
     PRIMARY KEY (tenant, person)
 ) STRICT;
@@ -216,15 +215,15 @@ CREATE INDEX audit_support ON audit (tenant, support, seq);
 CREATE INDEX mails_due ON mails (due);
 CREATE UNIQUE INDEX attempts_change ON attempts (tenant, person) WHERE kind = 'change' AND state = 'submitted';
 CREATE INDEX methods_person ON methods (tenant, person);
-INSERT INTO goose_db_version VALUES (1, 0, 1, '2026-11-28 03:35:52');
-INSERT INTO goose_db_version VALUES (2, 1, 1, '2026-11-28 03:35:52');
-INSERT INTO goose_db_version VALUES (3, 2, 1, '2026-11-28 03:35:52');
-INSERT INTO goose_db_version VALUES (4, 3, 1, '2026-11-28 03:35:52');
-INSERT INTO goose_db_version VALUES (5, 4, 1, '2026-11-28 03:35:52');
-INSERT INTO goose_db_version VALUES (6, 7, 1, '2026-11-28 03:35:52');
-INSERT INTO meta VALUES ('master key check', X'48574D016F7C991E93E3575B68DEB552FF83D4BE55170EF5687690E325BD489959C32A8E51E7DD54B8EA6BB0D08AF4B8D0E9BE139095DE54');
+INSERT INTO goose_db_version VALUES (1, 0, 1, '2026-11-28 04:01:40');
+INSERT INTO goose_db_version VALUES (2, 1, 1, '2026-11-28 04:01:40');
+INSERT INTO goose_db_version VALUES (3, 2, 1, '2026-11-28 04:01:40');
+INSERT INTO goose_db_version VALUES (4, 3, 1, '2026-11-28 04:01:40');
+INSERT INTO goose_db_version VALUES (5, 4, 1, '2026-11-28 04:01:40');
+INSERT INTO goose_db_version VALUES (6, 7, 1, '2026-11-28 04:01:40');
+INSERT INTO meta VALUES ('master key check', X'48574D016F7C991E93E3575B340906335648E925938B1D0BA9A6C0AFF3215840D43EF311D98DB9B039D73108E28B6A45FB9A9F87E05D3E55');
 INSERT INTO tenants VALUES ('contoso', 'Contoso', 'AC', '{"unlock_only":false}', 1795000000000);
-INSERT INTO secrets VALUES ('contoso', 'seed', X'48574D016F7C991E93E3575B860778AB70891C42F365536399397916ECD27933AA13619484A56785918F9CD9158DFD51', 1795836952891);
+INSERT INTO secrets VALUES ('contoso', 'seed', X'48574D016F7C991E93E3575BE37D59BC5E8B7EB2C72D56846FB657FCE8D2A74F9E83BFB9264929379541A76ADCD96F69', 1795838500086);
 INSERT INTO people VALUES ('contoso', 'p1', '0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f', 'corp.example', 'CORP', 'Åsa@corp.example', 'asa', '', '', '', 0, 0, 'i1', 1795000000000, 'corp.example', 'åsa@corp.example', '', 'corp\asa', 'asa');
 INSERT INTO enrol_codes VALUES (X'68', 'contoso', 1795000000000, 1795003600000, '', '');
 INSERT INTO agents VALUES ('U1', 'contoso', 1795000000000, '', '', X'01', '', '', 0, 'approved', 0, 0, '', 0, 0, 0, '', 0, 0, 0, '', '', 0, '', '', '', '', 0);
