@@ -221,7 +221,7 @@ func newBench(t *testing.T, dsn string) *bench {
 	}
 	registered := newWays(b.store, b.clock)
 	b.deps = reset.Deps{
-		Ways: registered, Census: registered.Census, Passes: verify.NewPasses(passes{b.store}, []byte("code key"), b.clock),
+		Texts: true, Ways: registered, Census: registered.Census, Passes: verify.NewPasses(passes{b.store}, []byte("code key"), b.clock),
 		Attempts: attempts{b.store}, Requests: attempts{b.store}, People: people, Fleet: b.fleet,
 		Codes: verify.NewCodes(codes{b.store}, []byte("code key"), b.clock), Notices: b.letters,
 		Limits: limits{limit.New(b.store, []byte("pepper"), b.clock)}, Audit: b.store,
@@ -236,7 +236,7 @@ func newBench(t *testing.T, dsn string) *bench {
 	b.Service = reset.New(b.deps)
 	b.infos = registration.New(registration.Deps{
 		Store: registered, Reviews: registered, People: b.store, Codes: b.deps.Codes, Notices: b.letters,
-		Limits: limits{limit.New(b.store, []byte("pepper"), b.clock)}, Audit: b.store, Strict: b.Strict, Now: b.clock, Log: b.deps.Log,
+		Limits: limits{limit.New(b.store, []byte("pepper"), b.clock)}, Audit: b.store, Strict: b.Strict, Texts: true, Now: b.clock, Log: b.deps.Log,
 	})
 	t.Cleanup(b.Close)
 	return b

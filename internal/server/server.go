@@ -171,7 +171,11 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	if err != nil {
 		return err
 	}
-	s.mails = notify.NewQueue(s.store, key, sender, s.now, s.log)
+	channels := notify.Channels{Mail: sender}
+	if channels.Text, err = textSender(s.config.Text, sender, s.now); err != nil {
+		return err
+	}
+	s.mails = notify.NewQueue(s.store, key, channels, s.now, s.log)
 	s.fleet = fleet.New(fleet.Deps{
 		Store: agents{s.store}, Relay: presence{s.broker.Presence(), s.broker}, Caller: relay.Caller{Begin: s.broker.Begin},
 		Tenants: s.tenants.tenant, Record: s.record, Now: s.now, Log: s.log,
@@ -182,13 +186,13 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	s.resets = reset.New(reset.Deps{
 		Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
 		Codes: verify.NewCodes(codes{s.store}, sub["codes"], s.now), Ways: registered, Census: registered.Census,
-		Passes:  verify.NewPasses(passes{s.store}, sub["codes"], s.now),
+		Passes: verify.NewPasses(passes{s.store}, sub["codes"], s.now), Texts: s.config.Text.On(),
 		Notices: letters, Atomic: together(s.store, letters, s.mails), Limits: s.limits, Audit: s.store,
 		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
 	s.infos = registration.New(registration.Deps{
 		Store: registered, Reviews: registered, People: s.store, Codes: s.resets.Codes, Notices: letters, Limits: s.limits,
-		Audit: s.store, Strict: s.resets.Strict, Now: s.now, Log: s.log,
+		Audit: s.store, Strict: s.resets.Strict, Texts: s.config.Text.On(), Now: s.now, Log: s.log,
 	})
 	s.tests = &fleet.Tester{Fleet: s.fleet, Command: s.commands.For, Last: s.store.Tests}
 	s.uplink = &fleet.Uplink{Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.store, s.now), Renewals: s.enrols, Commands: s.commands, TenantOf: s.tenants.ofAccount}

@@ -54,7 +54,7 @@ func (s *Service) fresh(ctx context.Context, t tenant.Tenant, a reset.Attempt, k
 	if err != nil {
 		return none, err
 	}
-	if !t.Settings.Checks.Allows(string(k), strict) {
+	if !s.allows(t.Settings.Checks, k, strict) {
 		return none, ErrNotAllowed
 	}
 	m := verify.Method{Tenant: a.Tenant, ID: rand.Text(), Person: a.Person, Kind: k, Created: s.Now()}
@@ -255,7 +255,7 @@ func (s *Service) reachable(ctx context.Context, _ tenant.Tenant, a reset.Attemp
 	}
 	add(verify.Mail, p.Mail)
 	for _, m := range methods {
-		if m.Kind == verify.Mail || m.Kind == verify.Text {
+		if m.Kind == verify.Mail || m.Kind == verify.Text && s.Texts {
 			add(m.Kind, string(m.Secret))
 		}
 	}

@@ -83,6 +83,7 @@ type Deps struct {
 	Audit   Audit
 	// Strict reports whether somebody may never use questions and always needs two checks.
 	Strict func(ctx context.Context, p provision.Person) (bool, error)
+	Texts  bool // text messages can be sent
 	Now    func() time.Time
 	Log    *slog.Logger
 }
@@ -171,13 +172,13 @@ func (s *Service) Overview(ctx context.Context, t tenant.Tenant, a reset.Attempt
 	for _, m := range methods {
 		o.Items = append(o.Items, Item{ID: m.ID, Kind: m.Kind, Masked: m.Masked, Added: m.Confirmed})
 		have[m.Kind]++
-		if rules.Allows(string(m.Kind), strict) {
+		if s.allows(rules, m.Kind, strict) {
 			usable[m.Kind] = true
 		}
 	}
 	o.Usable = len(usable)
 	for _, k := range offered() {
-		if rules.Allows(string(k), strict) && have[k] < most(k) {
+		if s.allows(rules, k, strict) && have[k] < most(k) {
 			o.Addable = append(o.Addable, k)
 		}
 	}
@@ -192,7 +193,12 @@ func (s *Service) Overview(ctx context.Context, t tenant.Tenant, a reset.Attempt
 }
 
 // offered are the kinds that can be registered so far.
-func offered() []verify.Kind { return []verify.Kind{verify.App, verify.Mail} }
+func offered() []verify.Kind { return []verify.Kind{verify.App, verify.Text, verify.Mail} }
+
+// allows reports whether a kind may be used here.
+func (s *Service) allows(rules tenant.Checks, k verify.Kind, strict bool) bool {
+	return rules.Allows(string(k), strict) && (k != verify.Text || s.Texts)
+}
 
 func (s *Service) confirmed(ctx context.Context, a reset.Attempt) ([]verify.Method, error) {
 	all, err := s.Store.Methods(ctx, a.Tenant, a.Person)

@@ -172,6 +172,8 @@ type Deps struct {
 	Passes   *verify.Passes
 	// Census counts what the tenant's people have registered. It may be a minute old.
 	Census func(ctx context.Context, tenant string) (verify.Census, error)
+	// Texts: text messages can be sent.
+	Texts bool
 	// HoldsRole reports whether somebody administers this tenant; nil: nobody does.
 	HoldsRole func(ctx context.Context, tenant, person string) (bool, error)
 	Notices   Notices

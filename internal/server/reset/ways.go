@@ -113,7 +113,7 @@ func (s *Service) own(ctx context.Context, t tenant.Tenant, person string) ([]wa
 		return nil, fmt.Errorf("methods: %w", err)
 	}
 	for _, m := range methods {
-		if m.Confirmed.IsZero() || !rules.Allows(string(m.Kind), strict) {
+		if m.Confirmed.IsZero() || !rules.Allows(string(m.Kind), strict) || m.Kind == verify.Text && !s.Texts {
 			continue
 		}
 		w := way{kind: m.Kind, method: m, Method: Method{Masked: m.Masked}}
@@ -195,7 +195,7 @@ func (s *Service) invented(ctx context.Context, t tenant.Tenant, a Attempt, have
 	rules := t.Settings.Checks
 	var ways, rest []way
 	for _, k := range []verify.Kind{verify.App, verify.Text, verify.Mail, verify.Questions, verify.Passkey} {
-		if slices.Contains(have, k) || !rules.Allows(string(k), false) {
+		if slices.Contains(have, k) || !rules.Allows(string(k), false) || k == verify.Text && !s.Texts {
 			continue
 		}
 		w := way{kind: k, invented: true, Method: Method{Masked: s.inventedMask(a, k, census)}}
