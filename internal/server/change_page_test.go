@@ -46,9 +46,9 @@ func (v *visitor) cookie() string {
 	return ""
 }
 
-func newVisitor(t *testing.T) *visitor {
+// site is the portal over a bench.
+func (b *bench) site(t *testing.T) *portal.Site {
 	t.Helper()
-	b := newBench(t, sqliteDSN(t))
 	catalog, err := locale.New()
 	if err != nil {
 		t.Fatal(err)
@@ -61,12 +61,17 @@ func newVisitor(t *testing.T) *visitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	site := &portal.Site{
+	return &portal.Site{
 		Resets: b.Service, Registration: b.infos, Engine: engine, Assets: assets, Catalog: catalog, Now: b.clock, Log: slog.New(slog.DiscardHandler),
 		Tenant: func(*http.Request) (tenant.Tenant, error) { return b.tenant, nil },
 		Since:  func(context.Context, string) (time.Time, error) { return b.clock(), nil },
 	}
-	server := httptest.NewTLSServer(site.Handler()) // its cookies are Secure
+}
+
+func newVisitor(t *testing.T) *visitor {
+	t.Helper()
+	b := newBench(t, sqliteDSN(t))
+	server := httptest.NewTLSServer(b.site(t).Handler()) // its cookies are Secure
 	t.Cleanup(server.Close)
 	jar, err := cookiejar.New(nil)
 	if err != nil {

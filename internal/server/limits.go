@@ -34,7 +34,7 @@ func (limits) guesses(kind string) limit.Rule {
 	switch kind {
 	case string(verify.App):
 		r.Burst, r.Period = 10, 10*24*time.Hour
-	case string(verify.Pass): // forty random bits: guessing is hopeless, and nobody shall use up the last way in
+	case string(verify.Pass), string(verify.Passkey): // guessing is hopeless, and nobody shall use up the last way in
 		r.Burst, r.Period = 100, time.Hour
 	}
 	return r

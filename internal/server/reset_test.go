@@ -234,12 +234,17 @@ func newBench(t *testing.T, dsn string) *bench {
 		Command: func(context.Context, string) (ed25519.PrivateKey, error) { return command, nil }, DecoyKey: []byte("decoys"), Now: b.clock, Log: slog.New(slog.DiscardHandler),
 	}
 	b.Service = reset.New(b.deps)
-	b.infos = registration.New(registration.Deps{
-		Store: registered, Reviews: registered, People: b.store, Codes: b.deps.Codes, Notices: b.letters,
-		Limits: limits{limit.New(b.store, []byte("pepper"), b.clock)}, Audit: b.store, Strict: b.Strict, Texts: true, Now: b.clock, Log: b.deps.Log,
-	})
+	b.infos = b.registration()
 	t.Cleanup(b.Close)
 	return b
+}
+
+func (b *bench) registration() *registration.Service {
+	registered := newWays(b.store, b.clock)
+	return registration.New(registration.Deps{
+		Store: registered, Reviews: registered, People: b.store, Codes: b.deps.Codes, Notices: b.letters,
+		Limits: limits{limit.New(b.store, []byte("pepper"), b.clock)}, Audit: b.store, Strict: b.Strict, Works: b.Works, Passkeys: b.Passkeys, Now: b.clock, Log: b.deps.Log,
+	})
 }
 
 // onBoth runs a test on SQLite and on PostgreSQL.

@@ -186,17 +186,27 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	s.resets = reset.New(reset.Deps{
 		Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
 		Codes: verify.NewCodes(codes{s.store}, sub["codes"], s.now), Ways: registered, Census: registered.Census,
-		Passes: verify.NewPasses(passes{s.store}, sub["codes"], s.now), Texts: s.config.Text.On(),
+		Passes: verify.NewPasses(passes{s.store}, sub["codes"], s.now), Texts: s.config.Text.On(), Passkeys: s.passkeys(sub["codes"]),
 		Notices: letters, Atomic: together(s.store, letters, s.mails), Limits: s.limits, Audit: s.store,
 		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
 	s.infos = registration.New(registration.Deps{
 		Store: registered, Reviews: registered, People: s.store, Codes: s.resets.Codes, Notices: letters, Limits: s.limits,
-		Audit: s.store, Strict: s.resets.Strict, Texts: s.config.Text.On(), Now: s.now, Log: s.log,
+		Audit: s.store, Strict: s.resets.Strict, Works: s.resets.Works, Passkeys: s.resets.Passkeys, Now: s.now, Log: s.log,
 	})
 	s.tests = &fleet.Tester{Fleet: s.fleet, Command: s.commands.For, Last: s.store.Tests}
 	s.uplink = &fleet.Uplink{Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.store, s.now), Renewals: s.enrols, Commands: s.commands, TenantOf: s.tenants.ofAccount}
 	return s.openSite(catalog)
+}
+
+// passkeys are nil where they cannot work.
+func (s *Server) passkeys(key []byte) *verify.Passkeys {
+	p, err := verify.NewPasskeys(s.config.BaseURL, "Homeward", key)
+	if err != nil {
+		s.log.Warn("passkeys are off: they need a name, not an address, in base_url", "error", err)
+		return nil
+	}
+	return p
 }
 
 func (s *Server) openSite(catalog *locale.Catalog) error {

@@ -58,9 +58,10 @@ func (s *Service) fresh(ctx context.Context, t tenant.Tenant, a reset.Attempt, k
 		return none, ErrNotAllowed
 	}
 	m := verify.Method{Tenant: a.Tenant, ID: rand.Text(), Person: a.Person, Kind: k, Created: s.Now()}
-	if k == verify.App {
+	switch k {
+	case verify.App:
 		m.Secret = verify.NewSeed()
-	} else {
+	default:
 		to, masked, err := destination(k, typed)
 		if err != nil {
 			return none, err
@@ -255,7 +256,7 @@ func (s *Service) reachable(ctx context.Context, _ tenant.Tenant, a reset.Attemp
 	}
 	add(verify.Mail, p.Mail)
 	for _, m := range methods {
-		if m.Kind == verify.Mail || m.Kind == verify.Text && s.Texts {
+		if m.Kind == verify.Mail || m.Kind == verify.Text && s.Works(verify.Text) {
 			add(m.Kind, string(m.Secret))
 		}
 	}

@@ -83,9 +83,11 @@ type Deps struct {
 	Audit   Audit
 	// Strict reports whether somebody may never use questions and always needs two checks.
 	Strict func(ctx context.Context, p provision.Person) (bool, error)
-	Texts  bool // text messages can be sent
-	Now    func() time.Time
-	Log    *slog.Logger
+	// Works reports whether the server can carry out a kind of check.
+	Works    func(k verify.Kind) bool
+	Passkeys *verify.Passkeys // nil: they can't work at this portal's address
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // Service changes registrations.
@@ -193,11 +195,13 @@ func (s *Service) Overview(ctx context.Context, t tenant.Tenant, a reset.Attempt
 }
 
 // offered are the kinds that can be registered so far.
-func offered() []verify.Kind { return []verify.Kind{verify.App, verify.Text, verify.Mail} }
+func offered() []verify.Kind {
+	return []verify.Kind{verify.Passkey, verify.App, verify.Text, verify.Mail}
+}
 
 // allows reports whether a kind may be used here.
 func (s *Service) allows(rules tenant.Checks, k verify.Kind, strict bool) bool {
-	return rules.Allows(string(k), strict) && (k != verify.Text || s.Texts)
+	return rules.Allows(string(k), strict) && s.Works(k)
 }
 
 func (s *Service) confirmed(ctx context.Context, a reset.Attempt) ([]verify.Method, error) {

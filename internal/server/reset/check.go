@@ -207,11 +207,38 @@ func (s *Service) answer(ctx context.Context, a Attempt, w way, typed string) (v
 		return s.Codes.Check(ctx, a.Tenant, a.ID, w.purpose(), typed)
 	case verify.App:
 		return s.app(ctx, a, w, typed)
+	case verify.Passkey:
+		return s.passkey(ctx, a, typed)
 	case verify.Pass: // nobody has none: the same statement finds nothing
 		return s.Passes.Check(ctx, a.Tenant, a.Person, typed)
 	default:
 		return verify.Answer{}, ErrNoMethod
 	}
+}
+
+// PasskeyQuestion is what the browser of an attempt is asked when a passkey was chosen, as JSON.
+func (s *Service) PasskeyQuestion(a Attempt) ([]byte, error) {
+	if s.Passkeys == nil {
+		return nil, ErrNoMethod
+	}
+	return s.Passkeys.Question(a.ID)
+}
+
+// passkey checks a browser's answer against all of the person's passkeys.
+func (s *Service) passkey(ctx context.Context, a Attempt, answer string) (verify.Answer, error) {
+	wrong := verify.Answer{Result: verify.Wrong}
+	methods, err := s.Ways.Methods(ctx, a.Tenant, a.Person)
+	if err != nil {
+		return wrong, fmt.Errorf("methods: %w", err)
+	}
+	id, step, err := s.Passkeys.Match(a.ID, a.Person, methods, answer)
+	if err == nil {
+		err = s.Ways.UseMethod(ctx, a.Tenant, id, step, s.Now())
+	}
+	if errors.Is(err, verify.ErrPasskey) || errors.Is(err, verify.ErrReplayed) {
+		return wrong, nil
+	}
+	return verify.Answer{Result: verify.OK}, err
 }
 
 // app compares with what the person's app shows. An invented app costs the same.
@@ -294,7 +321,7 @@ func (s *Service) afterPass(ctx context.Context, a Attempt, w way) {
 	if w.kind != verify.Pass {
 		err = s.Ways.NoteCheck(ctx, a.Tenant, a.Person, w.kind)
 	}
-	if w.method.ID != "" && w.kind != verify.App {
+	if w.method.ID != "" && w.kind != verify.App && w.kind != verify.Passkey {
 		err = errors.Join(err, s.Ways.UseMethod(ctx, a.Tenant, w.method.ID, -1, s.Now()))
 	}
 	if err = errors.Join(err, s.Limits.Right(ctx, a.Tenant, s.subject(a), w.Kind)); err != nil {

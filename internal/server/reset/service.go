@@ -170,6 +170,7 @@ type Deps struct {
 	Codes    *verify.Codes
 	Ways     Ways
 	Passes   *verify.Passes
+	Passkeys *verify.Passkeys // nil: they can't work at this portal's address
 	// Census counts what the tenant's people have registered. It may be a minute old.
 	Census func(ctx context.Context, tenant string) (verify.Census, error)
 	// Texts: text messages can be sent.

@@ -113,8 +113,11 @@ func (s *Service) own(ctx context.Context, t tenant.Tenant, person string) ([]wa
 		return nil, fmt.Errorf("methods: %w", err)
 	}
 	for _, m := range methods {
-		if m.Confirmed.IsZero() || !rules.Allows(string(m.Kind), strict) || m.Kind == verify.Text && !s.Texts {
+		if m.Confirmed.IsZero() || !rules.Allows(string(m.Kind), strict) || !s.Works(m.Kind) {
 			continue
+		}
+		if m.Kind == verify.Passkey && slices.ContainsFunc(ways, func(o way) bool { return o.kind == m.Kind }) {
+			continue // one row for all of them: the browser knows which it has
 		}
 		w := way{kind: m.Kind, method: m, Method: Method{Masked: m.Masked}}
 		if w.sends() {
@@ -169,6 +172,20 @@ func numbered(ways []way) []way {
 	return ways
 }
 
+// Works reports whether this server can carry out a kind of check, whatever is allowed.
+func (s *Service) Works(k verify.Kind) bool {
+	switch k {
+	case verify.Text:
+		return s.Texts
+	case verify.Passkey:
+		return s.Passkeys != nil
+	case verify.Questions:
+		return false
+	default:
+		return true
+	}
+}
+
 // Strict reports whether somebody always needs two checks, and never questions.
 func (s *Service) Strict(ctx context.Context, p provision.Person) (bool, error) {
 	return s.strict(ctx, p)
@@ -195,7 +212,7 @@ func (s *Service) invented(ctx context.Context, t tenant.Tenant, a Attempt, have
 	rules := t.Settings.Checks
 	var ways, rest []way
 	for _, k := range []verify.Kind{verify.App, verify.Text, verify.Mail, verify.Questions, verify.Passkey} {
-		if slices.Contains(have, k) || !rules.Allows(string(k), false) || k == verify.Text && !s.Texts {
+		if slices.Contains(have, k) || !rules.Allows(string(k), false) || !s.Works(k) {
 			continue
 		}
 		w := way{kind: k, invented: true, Method: Method{Masked: s.inventedMask(a, k, census)}}

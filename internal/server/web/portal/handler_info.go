@@ -17,6 +17,8 @@ func (s *Site) infoRoutes(mux *http.ServeMux) {
 	mux.Handle("POST "+infoPath, s.page((*visit).postInfo))
 	mux.Handle("GET "+infoAddPath, s.page((*visit).getInfoAdd))
 	mux.Handle("POST "+infoAddPath, s.page((*visit).postInfoAdd))
+	mux.Handle("GET "+infoAddPath+"/passkey", s.page((*visit).getPasskey))
+	mux.Handle("POST "+infoAddPath+"/passkey", s.page((*visit).postPasskey))
 	mux.Handle("GET "+infoAddPath+"/{kind}", s.page((*visit).getDestination))
 	mux.Handle("POST "+infoAddPath+"/{kind}", s.page((*visit).postDestination))
 	mux.Handle("GET "+infoPath+"/change/{id}", s.page((*visit).getDestination))
@@ -102,7 +104,7 @@ func (v *visit) postInfoAdd() error {
 		return err
 	}
 	switch kind := verify.Kind(v.r.PostForm.Get(FieldMethod)); kind {
-	case verify.Mail, verify.Text:
+	case verify.Mail, verify.Text, verify.Passkey:
 		return v.seeOther(infoAddPath + "/" + string(kind))
 	case verify.App:
 		m, err := v.Registration.Begin(v.ctx(), v.tenant, a, kind, "", "")
@@ -296,6 +298,42 @@ func (v *visit) postPendingResend() error {
 		q.Set(FieldReplaces, replaces)
 	}
 	return v.seeOther(infoPath + "/new/" + m.ID + "?" + q.Encode())
+}
+
+func (v *visit) getPasskey() error {
+	a, sent, err := v.signedIn()
+	if err != nil || sent {
+		return err
+	}
+	return v.createPasskey(http.StatusOK, a, false)
+}
+
+func (v *visit) createPasskey(status int, a reset.Attempt, stopped bool) error {
+	options, err := v.Registration.Invitation(v.ctx(), v.tenant, a)
+	if err != nil {
+		return v.infoError(err)
+	}
+	return v.render(status, PasskeyPage{
+		Frame: v.frame, Create: true, Action: infoAddPath + "/passkey", Options: string(options), AnotherURL: infoPath, Stopped: stopped,
+	})
+}
+
+func (v *visit) postPasskey() error {
+	if err := v.form(); err != nil {
+		return err
+	}
+	a, sent, err := v.signedIn()
+	if err != nil || sent {
+		return err
+	}
+	err = v.Registration.AddPasskey(v.ctx(), v.tenant, a, v.r.PostForm.Get(FieldPasskey))
+	if errors.Is(err, verify.ErrPasskey) {
+		return v.createPasskey(http.StatusUnprocessableEntity, a, true)
+	}
+	if err != nil {
+		return v.infoError(err)
+	}
+	return v.seeOther(infoPath + "?done=" + registration.Added)
 }
 
 func (v *visit) getRemove() error {

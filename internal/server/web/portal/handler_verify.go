@@ -168,6 +168,9 @@ func (v *visit) code(status int, a reset.Attempt, p CodePage) error {
 	if err != nil {
 		return err
 	}
+	if chosen.Kind == MethodPasskey {
+		return v.passkey(status, a, PasskeyPage{Stopped: p.Error == CodeWrong || p.Error == CodeShape, TooMany: p.Error == CodeTooMany})
+	}
 	p.Method = Method{Kind: chosen.Kind, Value: chosen.Value, Masked: chosen.Masked, Count: chosen.Count}
 	if p.Check, err = v.check(a); err != nil {
 		return err
@@ -195,6 +198,20 @@ func (v *visit) code(status int, a reset.Attempt, p CodePage) error {
 	v.frame.Path = at(a) + "/code" // a language chosen on the answer to a form leads back to the page
 	p.Frame, p.Action, p.ResendAction = v.frame, at(a)+"/code", at(a)+"/resend"
 	p.Now, p.Location = v.Now(), v.tenant.Settings.Location()
+	return v.render(status, p)
+}
+
+// passkey asks the browser for a passkey; the question is the same whoever it is.
+func (v *visit) passkey(status int, a reset.Attempt, p PasskeyPage) error {
+	question, err := v.Resets.PasskeyQuestion(a)
+	if err != nil {
+		return err
+	}
+	if p.Check, err = v.check(a); err != nil {
+		return err
+	}
+	v.frame.Path = at(a) + "/code"
+	p.Frame, p.Options, p.Action, p.AnotherURL = v.frame, string(question), at(a)+"/code", at(a)
 	return v.render(status, p)
 }
 

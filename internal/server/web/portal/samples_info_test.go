@@ -39,7 +39,14 @@ func infoSamples(catalog *locale.Catalog, lang string) []sample {
 		Frame: frame, Registering: true, Method: portal.Method{Kind: portal.MethodMail, Masked: "a•••@fastmail.example"}, AnotherURL: "/security-info",
 		Until: now().Add(4 * time.Minute), Location: time.UTC, NextSend: now().Add(24 * time.Second), Now: now(),
 	}
+	passkey := portal.PasskeyPage{Frame: sampleFrame(catalog, lang, "/verify/1/code"), Check: portal.Check{Number: 1, Of: 2}, Options: "{}", Action: "/verify/1/code", AnotherURL: "/verify/1"}
+	stopped := passkey
+	stopped.Stopped = true
+	create := portal.PasskeyPage{Frame: frame, Create: true, Options: "{}", Action: "/security-info/add/passkey", AnotherURL: "/security-info"}
 	return []sample{
+		{"passkey", 200, passkey},
+		{"passkey-stopped", 422, stopped},
+		{"info-passkey", 200, create},
 		{"info-start", 200, start},
 		{"info", 200, info},
 		{"info-missing", 200, missing},
