@@ -260,7 +260,7 @@ func TestSecurityInfoThroughThePages(t *testing.T) {
 		t.Errorf("the password page leads to %s", at)
 	}
 	page, at = v.do(http.MethodPost, "/security-info/add", url.Values{"method": {"app"}})
-	key := regexp.MustCompile(`id="app-key">([A-Z2-7 ]+)<`).FindStringSubmatch(page)
+	key := regexp.MustCompile(`id="app-key" dir="ltr">([A-Z2-7 ]+)<`).FindStringSubmatch(page)
 	if !strings.HasPrefix(at, "/security-info/new/") || key == nil || !strings.Contains(page, `<svg class="qr"`) {
 		t.Fatalf("at %s: %.900s", at, page)
 	}

@@ -76,7 +76,11 @@ func (v *visit) postInfo() error {
 	if err := v.form(); err != nil {
 		return err
 	}
-	return v.begin(StartPage{Info: true, Name: strings.TrimSpace(v.r.PostForm.Get(FieldName))}, reset.Register)
+	p := StartPage{Info: true, Name: strings.TrimSpace(v.r.PostForm.Get(FieldName))}
+	if v.otherLanguage() {
+		return v.start(http.StatusOK, p)
+	}
+	return v.begin(p, reset.Register)
 }
 
 func (v *visit) getInfoAdd() error {
