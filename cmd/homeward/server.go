@@ -140,6 +140,7 @@ func pick(ctx context.Context, st *store.Store, id string) (string, error) {
 type tenantVerbs struct {
 	Create tenantCreate `cmd:"" help:"Make a tenant."`
 	List   tenantList   `cmd:"" help:"List the tenants."`
+	Checks tenantChecks `cmd:"" help:"Show or set how people prove who they are."`
 }
 
 type tenantCreate struct {
@@ -227,6 +228,7 @@ type peopleVerbs struct {
 
 	Reset  peopleReset  `cmd:"" help:"Set somebody's password, read from standard input; they must change it at the next sign-in."`
 	Unlock peopleUnlock `cmd:"" help:"Clear somebody's lockout; the password stays."`
+	Pass   peoplePass   `cmd:"" help:"Give out a one-time code that counts as one check for somebody whose identity you have made sure of."`
 	Probe  peopleProbe  `cmd:"" help:"Ask an agent whether somebody can be written now, and which policy holds for them."`
 }
 

@@ -151,3 +151,28 @@ func TestDurations(t *testing.T) {
 	_, err := LoadAgent(write(t, smallAgent), []string{"HOMEWARD_KEY_LIFE=soon"})
 	wants(t, err, "key_life must be a duration")
 }
+
+func TestTextMessages(t *testing.T) {
+	c, err := LoadServer(write(t, goodServer), nil)
+	if err != nil || c.Text.On() {
+		t.Errorf("text messages are on by themselves: %v", err)
+	}
+	for _, good := range []string{
+		"text: {via: smpp, from: Contoso, smpp: {address: 'smsc.example:3550', system_id: homeward, password_file: /p}}",
+		"text: {via: webhook, webhook: {url: 'https://sms.example/send', secret_file: /s}}",
+		"text: {via: mail, mail_to: '{number}@sms.example'}",
+	} {
+		if c, err = LoadServer(write(t, goodServer+good), nil); err != nil || !c.Text.On() {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	for bad, want := range map[string]string{
+		"text: {via: pigeon}": `text.via is "pigeon"`,
+		"text: {via: smpp, from: 'a name that is too long', smpp: {address: x, tls: maybe, alphabet: morse, system_id: aaaaaaaaaaaaaaaa}}": "text.smpp.alphabet is",
+		"text: {via: webhook, webhook: {url: 'http://sms.example'}}":                                                                       "text.webhook.url must be https",
+		"text: {via: mail, mail_to: sms.example}":                                                                                          "text.mail_to must be",
+	} {
+		_, err := LoadServer(write(t, goodServer+bad), nil)
+		wants(t, err, want)
+	}
+}

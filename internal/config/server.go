@@ -21,6 +21,7 @@ type Server struct {
 	MasterKey string        `koanf:"master_key" about:"file; made at first start when it doesn't exist"`
 	KeyLife   time.Duration `koanf:"key_life" about:"age at which the key that signs commands is replaced; agents follow by themselves"`
 	Mail      Mail          `koanf:"mail"`
+	Text      Text          `koanf:"text"`
 	Log       Log           `koanf:"log"`
 }
 
@@ -57,6 +58,7 @@ func (s *Server) defaults() {
 	s.State = "/var/lib/homeward"
 	s.KeyLife = 180 * 24 * time.Hour
 	s.Mail.Port, s.Mail.TLS = 587, "starttls"
+	s.Text.SMPP.TLS, s.Text.SMPP.Alphabet = "tls", "gsm"
 	s.Log.Level, s.Log.Format = "info", "text"
 }
 
@@ -88,7 +90,7 @@ func (s *Server) check() []string {
 	if s.KeyLife < time.Minute {
 		p = append(p, "key_life is shorter than a minute: 4320h is half a year")
 	}
-	return append(append(p, s.Mail.check()...), s.Log.check()...)
+	return slices.Concat(p, s.Mail.check(), s.Text.check(), s.Log.check())
 }
 
 func (m *Mail) check() []string {

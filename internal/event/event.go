@@ -95,6 +95,16 @@ const (
 	AgentEnrolled Code = 34010
 	AgentRefused  Code = 34011
 	AgentCloned   Code = 34012
+
+	FlowNotInScope Code = 34013
+	FlowHeld       Code = 34014
+	FlowUnlicensed Code = 34015
+	CheckPassed    Code = 34040
+	NotRegistered  Code = 34041
+	InfoSaved      Code = 34042
+	InfoRemoved    Code = 34043
+	InfoReviewed   Code = 34044
+	PassIssued     Code = 34045
 )
 
 // Event explains one code.
@@ -206,6 +216,15 @@ func portalEvents() []Event {
 		{FlowNoAgent, "FlowNoAgent", "No agent could write for this organisation, so the person was told on the first page.", "Start the agent, or read why it can't reach a domain controller."},
 		{FlowSubmitted, "FlowSubmitted", "A sealed request left the portal.", ""},
 		{FlowNotified, "FlowNotified", "The person was told by mail.", ""},
+		{CheckPassed, "CheckPassed", "The person passed one check; another one follows.", ""},
+		{NotRegistered, "UserNotProperlyConfigured", "The person proved who they are as far as they could, but has registered too few methods (SSPR_0014).", "Give them a helpdesk pass, or ask them to register another method."},
+		{InfoSaved, "SecurityInfoSaved", "The person registered or changed a way to prove who they are.", ""},
+		{InfoRemoved, "SecurityInfoRemoved", "The person removed a way to prove who they are.", ""},
+		{InfoReviewed, "SecurityInfoReviewed", "The person said that their security info is right.", ""},
+		{PassIssued, "HelpdeskPassIssued", "An operator gave out a one-time code that counts as one check.", ""},
+		{FlowNotInScope, "FlowNotInScope", "Somebody who isn't among those who may reset their password tried to (SSPR_0013). They saw what unknown names see.", "If they should: put them into the chosen group, or choose another scope with homeward group scope."},
+		{FlowHeld, "FlowHeld", "Somebody whose sign-in name two directory accounts want tried to reset their password. They saw what unknown names see.", "Decide whose name it is: homeward sync problems."},
+		{FlowUnlicensed, "FlowUnlicensed", "The tenant owns no plan that includes password writeback (SSPR_0012), so nobody can reset a password.", "homeward licence show says what is missing."},
 		{AgentEnrolled, "AgentEnrolled", "An agent traded a one-time code for its identity.", ""},
 		{AgentRefused, "AgentRefused", "An agent's connection was refused.", "Enrol the agent again, or update it."},
 		{AgentCloned, "AgentCloned", "A second machine came with an agent's identity and was refused; the one that serves goes on.", "On the copy: remove the state folder and enrol it with a code of its own. If the agent moved on purpose: homeward agent accept-move."},

@@ -10,6 +10,7 @@ import (
 	"homeward/internal/server/audit"
 	"homeward/internal/server/cloudpassword"
 	"homeward/internal/server/enrol"
+	"homeward/internal/server/licence"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
@@ -35,6 +36,15 @@ type cloudAccounts struct {
 func (c cloudAccounts) Account(ctx context.Context, tenantID, person string) (provision.Person, error) {
 	return c.store.Person(ctx, tenantID, person)
 }
+
+// holdsRole fits reset.Deps.
+func (s *Server) holdsRole(ctx context.Context, tenantID, person string) (bool, error) {
+	held, err := s.store.RolesOf(ctx, tenantID, []string{person})
+	return len(held) > 0, err
+}
+
+// licensed fits reset.Deps.
+func licensed(t tenant.Tenant) bool { return licence.Judge(t.Settings).Allowed }
 
 // syncs fits fleet.Syncs.
 type syncs struct{ *provision.Engine }

@@ -12,6 +12,7 @@ import (
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/notify"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/registration"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
 	"homeward/internal/server/verify"
@@ -63,6 +64,17 @@ func together(s *store.Store, letters *notify.Letters, mails *notify.Queue) func
 		}
 		return err
 	}
+}
+
+// passes fits verify.PassStore.
+type passes struct{ *store.Store }
+
+func (s passes) UsePass(ctx context.Context, tenant, person string, hash []byte, now time.Time) error {
+	err := s.Store.UsePass(ctx, tenant, person, hash, now)
+	if errors.Is(err, store.ErrConflict) {
+		err = errors.Join(verify.ErrReplayed, err)
+	}
+	return err
 }
 
 // codes fits verify.Store.
@@ -167,14 +179,10 @@ type remembered struct {
 	at      time.Time
 }
 
-// FindPeople leaves out whom no agent can write for: accounts that live in the cloud only. Of a name that two objects are
-// in conflict over it finds nobody: neither can reset until an operator has decided.
+// FindPeople leaves out whom no agent can write for: accounts that live in the cloud only.
 func (p people) FindPeople(ctx context.Context, tenantID, typed string) ([]provision.Person, error) {
 	found, err := p.Store.FindPeople(ctx, tenantID, typed)
-	if err != nil || slices.ContainsFunc(found, func(f provision.Person) bool { return f.Held != "" }) {
-		return nil, err
-	}
-	return slices.DeleteFunc(found, provision.Person.Cloud), nil
+	return slices.DeleteFunc(found, provision.Person.Cloud), err
 }
 
 const rememberDomains = time.Minute
@@ -204,4 +212,66 @@ func (p people) MailDomains(ctx context.Context, tenant string) ([]string, error
 	defer p.mu.Unlock()
 	p.domains[tenant] = remembered{domains, p.now()}
 	return domains, nil
+}
+
+// ways fits reset.Ways, registration.Store and registration.Reviews. The census of a tenant is taken once a minute.
+type ways struct {
+	*store.Store
+	now func() time.Time
+
+	mu     *sync.Mutex
+	census map[string]counted
+}
+
+type counted struct {
+	verify.Census
+	at time.Time
+}
+
+func newWays(s *store.Store, now func() time.Time) ways {
+	return ways{Store: s, now: now, mu: &sync.Mutex{}, census: map[string]counted{}}
+}
+
+func (w ways) UseMethod(ctx context.Context, tenant, id string, step int64, at time.Time) error {
+	err := w.Store.UseMethod(ctx, tenant, id, step, at)
+	if errors.Is(err, store.ErrConflict) {
+		err = errors.Join(verify.ErrReplayed, err)
+	}
+	return err
+}
+
+// DeleteMethod fits registration.Store.
+func (w ways) DeleteMethod(ctx context.Context, tenant, person, id string) error {
+	err := w.Store.DeleteMethod(ctx, tenant, person, id)
+	if errors.Is(err, store.ErrNotFound) {
+		err = errors.Join(registration.ErrNoMethod, err)
+	}
+	return err
+}
+
+// ConfirmMethod fits registration.Store.
+func (w ways) ConfirmMethod(ctx context.Context, m verify.Method, replaces string) error {
+	err := w.Store.ConfirmMethod(ctx, m, replaces)
+	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
+		err = errors.Join(registration.ErrNoMethod, err)
+	}
+	return err
+}
+
+// Census fits reset.Deps.Census.
+func (w ways) Census(ctx context.Context, tenant string) (verify.Census, error) {
+	w.mu.Lock()
+	have, ok := w.census[tenant]
+	w.mu.Unlock()
+	if ok && w.now().Sub(have.at) < rememberDomains {
+		return have.Census, nil
+	}
+	c, err := w.Store.Census(ctx, tenant)
+	if err != nil {
+		return c, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.census[tenant] = counted{c, w.now()}
+	return c, nil
 }

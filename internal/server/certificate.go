@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"homeward/internal/config"
 )
 
 // recheck is how often the certificate's files are looked at, so that a renewed one is used without a restart.
@@ -72,6 +74,22 @@ func (c *certificate) get() (*tls.Certificate, error) {
 		return nil, errors.New("no certificate")
 	}
 	return c.current, nil
+}
+
+// trust is rootsFile, or the machine's authorities without a file.
+func trust(file string) (*tls.Config, error) {
+	if file == "" {
+		return &tls.Config{MinVersion: tls.VersionTLS12}, nil
+	}
+	return rootsFile(file)
+}
+
+// secretFile reads a secret each time it is needed.
+func secretFile(file string) func() (string, error) {
+	return func() (string, error) {
+		secret, err := config.Secret(file)
+		return secret.Reveal(), err
+	}
 }
 
 func rootsFile(file string) (*tls.Config, error) {

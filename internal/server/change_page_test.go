@@ -27,11 +27,28 @@ type visitor struct {
 	b      *bench
 	client *http.Client
 	base   string
+	query  string // of the last answer's address
 }
 
-func newVisitor(t *testing.T) *visitor {
+// cookie is the session's token.
+func (v *visitor) cookie() string {
+	v.t.Helper()
+	base, err := url.Parse(v.base)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	for _, c := range v.client.Jar.Cookies(base) {
+		if c.Name == "__Host-homeward" {
+			return c.Value
+		}
+	}
+	v.t.Fatal("no session cookie")
+	return ""
+}
+
+// site is the portal over a bench.
+func (b *bench) site(t *testing.T) *portal.Site {
 	t.Helper()
-	b := newBench(t, sqliteDSN(t))
 	catalog, err := locale.New()
 	if err != nil {
 		t.Fatal(err)
@@ -44,12 +61,17 @@ func newVisitor(t *testing.T) *visitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	site := &portal.Site{
-		Resets: b.Service, Engine: engine, Assets: assets, Catalog: catalog, Now: b.clock, Log: slog.New(slog.DiscardHandler),
+	return &portal.Site{
+		Resets: b.Service, Registration: b.infos, Engine: engine, Assets: assets, Catalog: catalog, Now: b.clock, Log: slog.New(slog.DiscardHandler),
 		Tenant: func(*http.Request) (tenant.Tenant, error) { return b.tenant, nil },
 		Since:  func(context.Context, string) (time.Time, error) { return b.clock(), nil },
 	}
-	server := httptest.NewTLSServer(site.Handler()) // its cookies are Secure
+}
+
+func newVisitor(t *testing.T) *visitor {
+	t.Helper()
+	b := newBench(t, sqliteDSN(t))
+	server := httptest.NewTLSServer(b.site(t).Handler()) // its cookies are Secure
 	t.Cleanup(server.Close)
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -78,6 +100,7 @@ func (v *visitor) do(method, path string, form url.Values) (page, at string) {
 	if err != nil {
 		v.t.Fatal(err)
 	}
+	v.query = answer.Request.URL.RawQuery
 	return string(body), answer.Request.URL.Path
 }
 

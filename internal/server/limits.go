@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"homeward/internal/server/limit"
+	"homeward/internal/server/verify"
 )
 
 // limits is how often what may be tried. Addresses get room for a whole company behind one; names and
@@ -25,8 +26,18 @@ func (limits) reach() limit.Rule {
 	return limit.Rule{Name: "send/address", Burst: 10, Period: time.Hour}
 }
 
-func (limits) answers() limit.Rule {
-	return limit.Rule{Name: "answer/person", Burst: 20, Period: time.Hour}
+// guesses bounds wrong answers per kind of check: ten days of guessing, however fast and from however many addresses, see
+// at most twenty right or wrong codes of an app, of which three fit at a time, and sixty of a code that was sent. So the
+// chance to pass stays below 1 in 10,000, and using up one kind leaves the others open. A right answer gives all of its kind back.
+func (limits) guesses(kind string) limit.Rule {
+	r := limit.Rule{Name: "guess/" + kind, Burst: 20, Period: 5 * 24 * time.Hour}
+	switch kind {
+	case string(verify.App):
+		r.Burst, r.Period = 10, 10*24*time.Hour
+	case string(verify.Pass), string(verify.Passkey): // guessing is hopeless, and nobody shall use up the last way in
+		r.Burst, r.Period = 100, time.Hour
+	}
+	return r
 }
 
 func (limits) writes() limit.Rule {
@@ -83,8 +94,13 @@ func (l limits) Send(ctx context.Context, tenant, person, destination string) (t
 }
 
 // Answer implements reset.Limits.
-func (l limits) Answer(ctx context.Context, tenant, person string) (time.Time, error) {
-	return l.take(ctx, limit.Claim{Rule: l.answers(), Key: tenant + "\x00" + person})
+func (l limits) Answer(ctx context.Context, tenant, person, kind string) (time.Time, error) {
+	return l.take(ctx, limit.Claim{Rule: l.guesses(kind), Key: tenant + "\x00" + person})
+}
+
+// Right implements reset.Limits.
+func (l limits) Right(ctx context.Context, tenant, person, kind string) error {
+	return l.limiter.Reset(ctx, l.guesses(kind), tenant+"\x00"+person)
 }
 
 // Submit implements reset.Limits.

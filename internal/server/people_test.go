@@ -42,10 +42,14 @@ func TestWhoCanReset(t *testing.T) {
 		if !ack.OK {
 			t.Fatalf("%+v", ack)
 		}
-		for _, name := range []string{"amara@contoso.com", `CONTOSO\amara`, `CONTOSO\twin`} {
-			if err := who(name); !errors.Is(err, reset.ErrNoPerson) {
+		for name, want := range map[string]error{"amara@contoso.com": reset.ErrHeld, `CONTOSO\amara`: reset.ErrHeld, `CONTOSO\twin`: reset.ErrNoPerson} {
+			if err := who(name); !errors.Is(err, want) {
 				t.Errorf("%s can be reset: %v", name, err)
 			}
+		}
+		_, a, err := b.Start(t.Context(), b.tenant, reset.StartRequest{Typed: "amara@contoso.com", Kind: protocol.Reset, Address: "192.0.2.9", Locale: "en"})
+		if err != nil || a.Person != "" || a.State != reset.Started {
+			t.Errorf("the portal doesn't treat the contested name as one that nobody has: %+v %v", a, err)
 		}
 		if err := e.Decide(t.Context(), "contoso", "op", twin.Object, provision.ChooseThat); err != nil {
 			t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"homeward/internal/server/limit"
 	"homeward/internal/server/masterkey"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/registration"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
 	"homeward/internal/server/tenant"
@@ -127,9 +129,17 @@ type letters struct {
 	done  int
 	told  []reset.Done
 	langs []string // of every letter
+	infos []string // "kind address: what kind masked"
 }
 
-func (l *letters) Code(_ context.Context, _ tenant.Tenant, to, lang, code string, _ time.Time) error {
+func (l *letters) Info(_ context.Context, _ tenant.Tenant, kind verify.Kind, to, _ string, c registration.Change) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.infos = append(l.infos, strings.TrimSpace(fmt.Sprintf("%s %s: %s %s %s", kind, to, c.What, c.Kind, c.Masked)))
+	return nil
+}
+
+func (l *letters) Code(_ context.Context, _ tenant.Tenant, _ verify.Kind, to, lang, code string, _ time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.codes, l.to, l.langs = append(l.codes, code), append(l.to, to), append(l.langs, lang)
@@ -160,6 +170,7 @@ type bench struct {
 	letters *letters
 	tenant  tenant.Tenant
 	deps    reset.Deps
+	infos   *registration.Service
 
 	mu  sync.Mutex
 	now time.Time
@@ -210,7 +221,9 @@ func newBench(t *testing.T, dsn string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
+	registered := newWays(b.store, b.clock)
 	b.deps = reset.Deps{
+		Texts: true, Ways: registered, Census: registered.Census, Passes: verify.NewPasses(passes{b.store}, []byte("code key"), b.clock),
 		Attempts: attempts{b.store}, Requests: attempts{b.store}, People: people, Fleet: b.fleet,
 		Codes: verify.NewCodes(codes{b.store}, []byte("code key"), b.clock), Notices: b.letters,
 		Limits: limits{limit.New(b.store, []byte("pepper"), b.clock)}, Audit: b.store,
@@ -223,6 +236,7 @@ func newBench(t *testing.T, dsn string) *bench {
 		Command: func(context.Context, string) (ed25519.PrivateKey, error) { return command, nil }, DecoyKey: []byte("decoys"), Now: b.clock, Log: slog.New(slog.DiscardHandler),
 	}
 	b.Service = reset.New(b.deps)
+	b.infos = b.registration()
 	t.Cleanup(b.Close)
 	return b
 }
@@ -230,6 +244,14 @@ func newBench(t *testing.T, dsn string) *bench {
 // engine takes in people, as the server's does.
 func (b *bench) engine() *provision.Engine {
 	return provision.New(provision.Deps{Store: b.store, Now: b.clock, Log: slog.New(slog.DiscardHandler)})
+}
+
+func (b *bench) registration() *registration.Service {
+	registered := newWays(b.store, b.clock)
+	return registration.New(registration.Deps{
+		Store: registered, Reviews: registered, People: b.store, Codes: b.deps.Codes, Notices: b.letters,
+		Limits: limits{limit.New(b.store, []byte("pepper"), b.clock)}, Audit: b.store, Strict: b.Strict, Works: b.Works, Passkeys: b.Passkeys, Now: b.clock, Log: b.deps.Log,
+	})
 }
 
 // onBoth runs a test on SQLite and on PostgreSQL.

@@ -26,6 +26,7 @@ import (
 	"homeward/internal/server/masterkey"
 	"homeward/internal/server/notify"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/registration"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
 	"homeward/internal/server/verify"
@@ -38,6 +39,8 @@ const (
 	tenantsEvery = 2 * time.Second
 	// keepAttempts is how long finished attempts stay; the audit log keeps what happened.
 	keepAttempts = 30 * 24 * time.Hour
+	// keepPending is how long a method waits for its code; a visit to the security info is shorter.
+	keepPending = time.Hour
 )
 
 // Server is the composed cloud side.
@@ -62,6 +65,7 @@ type Server struct {
 	limits    limits
 	site      *portal.Site
 	tls       *certificate
+	infos     *registration.Service
 }
 
 // Open opens everything. What it opened is closed again when it fails.
@@ -176,28 +180,49 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	if err != nil {
 		return err
 	}
-	s.mails = notify.NewQueue(s.store, key, sender, s.now, s.log)
+	channels := notify.Channels{Mail: sender}
+	if channels.Text, err = textSender(s.config.Text, sender, s.now); err != nil {
+		return err
+	}
+	s.mails = notify.NewQueue(s.store, key, channels, s.now, s.log)
 	s.fleet = fleet.New(fleet.Deps{
 		Store: agents{s.store}, Relay: presence{s.broker.Presence(), s.broker}, Caller: relay.Caller{Begin: s.broker.Begin},
 		Tenants: s.tenants.tenant, Record: s.record, Now: s.now, Log: s.log,
 	})
 	s.enrols = Enrolments(s.store, s.now)
 	s.enrols.Mint, s.enrols.Tenant, s.enrols.Command = s.tenants.mint, s.tenants.tenant, s.commands.Newest
+	registered := newWays(s.store, s.now)
 	letters := notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now)
+	s.accounts = provision.New(provision.Deps{Store: s.store, Now: s.now, Log: s.log})
 	s.resets = reset.New(reset.Deps{
 		Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
-		Codes:   verify.NewCodes(codes{s.store}, sub["codes"], s.now),
+		Codes: verify.NewCodes(codes{s.store}, sub["codes"], s.now), Ways: registered, Census: registered.Census,
+		Passes: verify.NewPasses(passes{s.store}, sub["codes"], s.now), Texts: s.config.Text.On(), Passkeys: s.passkeys(sub["codes"]),
 		Notices: letters, Atomic: together(s.store, letters, s.mails), Limits: s.limits, Audit: s.store,
+		HoldsRole: s.holdsRole, InScope: s.accounts.InScope, Licensed: licensed,
 		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
+	s.infos = registration.New(registration.Deps{
+		Store: registered, Reviews: registered, People: s.store, Codes: s.resets.Codes, Notices: letters, Limits: s.limits,
+		Audit: s.store, Strict: s.resets.Strict, Works: s.resets.Works, Passkeys: s.resets.Passkeys, Now: s.now, Log: s.log,
+	})
 	s.tests = &fleet.Tester{Fleet: s.fleet, Command: s.commands.For, Last: s.store.Tests}
-	s.accounts = provision.New(provision.Deps{Store: s.store, Now: s.now, Log: s.log})
 	s.passwords = &cloudpassword.Service{Accounts: cloudAccounts{s.accounts, s.store}, Writer: s.resets, Now: s.now, Log: s.log}
 	s.uplink = &fleet.Uplink{
 		Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.accounts), Syncs: syncs{s.accounts},
 		Renewals: s.enrols, Commands: s.commands, TenantOf: s.tenants.ofAccount,
 	}
 	return s.openSite(catalog)
+}
+
+// passkeys are nil where they cannot work.
+func (s *Server) passkeys(key []byte) *verify.Passkeys {
+	p, err := verify.NewPasskeys(s.config.BaseURL, "Homeward", key)
+	if err != nil {
+		s.log.Warn("passkeys are off: they need a name, not an address, in base_url", "error", err)
+		return nil
+	}
+	return p
 }
 
 func (s *Server) openSite(catalog *locale.Catalog) error {
@@ -210,7 +235,7 @@ func (s *Server) openSite(catalog *locale.Catalog) error {
 		return err
 	}
 	s.site = &portal.Site{
-		Resets: s.resets, Engine: engine, Assets: assets, Catalog: catalog, Tenant: s.tenants.ofRequest,
+		Resets: s.resets, Registration: s.infos, Engine: engine, Assets: assets, Catalog: catalog, Tenant: s.tenants.ofRequest,
 		Since: s.fleet.Since, Now: s.now, Log: s.log,
 	}
 	return nil
@@ -320,6 +345,12 @@ func (s *Server) upkeep(ctx context.Context) error {
 	for {
 		if _, err := s.store.DeleteAttempts(ctx, s.now().Add(-keepAttempts)); err != nil && ctx.Err() == nil {
 			s.log.Error("old attempts couldn't be removed", "error", err)
+		}
+		if err := s.store.DropPending(ctx, "", "", s.now().Add(-keepPending)); err != nil && ctx.Err() == nil {
+			s.log.Error("unfinished registrations couldn't be removed", "error", err)
+		}
+		if err := s.store.DropPasses(ctx, s.now().Add(-keepPending)); err != nil && ctx.Err() == nil {
+			s.log.Error("old helpdesk passes couldn't be removed", "error", err)
 		}
 		if _, err := s.store.DropExpiredMail(ctx, s.now()); err != nil && ctx.Err() == nil {
 			s.log.Error("expired mail couldn't be removed", "error", err)

@@ -56,7 +56,8 @@ type killer struct {
 // kill waits for a random moment, kills one side and starts it again.
 func (k *killer) kill() {
 	k.t.Helper()
-	moment := time.NewTimer(time.Duration(k.r.IntN(700)) * time.Millisecond)
+	// A killed side needs about a second to be at sync again.
+	moment := time.NewTimer(time.Duration(k.r.IntN(2000)) * time.Millisecond)
 	<-moment.C
 	if k.r.IntN(2) == 0 {
 		must(k.t, k.Agent.Kill())

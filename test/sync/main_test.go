@@ -160,7 +160,7 @@ func person(e *ldap.Entry) entry {
 	_, _ = fmt.Sscan(e.GetAttributeValue("userAccountControl"), &control)
 	var proxies []string
 	for _, v := range e.GetAttributeValues("proxyAddresses") {
-		if _, address, ok := strings.Cut(v, ":"); ok {
+		if prefix, address, ok := strings.Cut(v, ":"); ok && strings.EqualFold(prefix, "smtp") {
 			proxies = append(proxies, strings.ToLower(address))
 		}
 	}

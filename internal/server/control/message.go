@@ -32,6 +32,7 @@ const (
 	PathUnlock = "/v1/people/unlock"
 	PathProbe  = "/v1/people/probe"
 	PathSignIn = "/v1/people/sign-in"
+	PathPass   = "/v1/people/pass"
 	PathTest   = "/v1/test-write"
 	PathKeys   = "/v1/keys"
 	PathRoll   = "/v1/keys/roll"
@@ -83,6 +84,23 @@ type Outcome struct {
 	Reason     string `json:"reason,omitempty"`
 	Event      int    `json:"event,omitempty"`
 	MustChange string `json:"must_change,omitempty"`
+}
+
+// PassFor asks for a one-time code for somebody. The answer is Pass.
+type PassFor struct {
+	Tenant   string `json:"tenant"`
+	Operator string `json:"operator"`
+	Name     string `json:"name"`
+	Reason   string `json:"reason"`
+	Millis   int64  `json:"ms"` // how long it works
+}
+
+func (p PassFor) by() string { return p.Operator }
+
+// Pass is a one-time code; nothing else has a copy.
+type Pass struct {
+	Code    string    `json:"code"`
+	Expires time.Time `json:"expires"`
 }
 
 // Trial asks for a test write now; an empty domain stands for all that name a test account. The answer is Trials.

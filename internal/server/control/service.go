@@ -27,6 +27,7 @@ type People interface {
 	AdminReset(ctx context.Context, t tenant.Tenant, operator, name string, password []byte) (reset.Attempt, error)
 	AdminUnlock(ctx context.Context, t tenant.Tenant, operator, name string) (reset.Attempt, error)
 	Probe(ctx context.Context, t tenant.Tenant, operator, name string) (protocol.PersonPolicy, error)
+	IssuePass(ctx context.Context, t tenant.Tenant, operator, name, reason string, life time.Duration) (code string, expires time.Time, err error)
 }
 
 // Service answers operators.
@@ -55,6 +56,7 @@ func (s *Service) routes() http.Handler {
 	mux.HandleFunc("POST "+PathUnlock, answer(s.unlock))
 	mux.HandleFunc("POST "+PathProbe, answer(s.probe))
 	mux.HandleFunc("POST "+PathSignIn, answer(s.signIn))
+	mux.HandleFunc("POST "+PathPass, answer(s.pass))
 	mux.HandleFunc("POST "+PathTest, answer(s.test))
 	mux.HandleFunc("POST "+PathKeys, answer(s.keys))
 	mux.HandleFunc("POST "+PathRoll, answer(s.roll))
@@ -215,6 +217,15 @@ func (s *Service) signIn(ctx context.Context, q Person) (SignedIn, error) {
 		return SignedIn{}, nil
 	}
 	return SignedIn{Right: err == nil, State: string(r.State), Reason: string(r.Reason)}, err
+}
+
+func (s *Service) pass(ctx context.Context, q PassFor) (Pass, error) {
+	t, err := s.Tenant(ctx, q.Tenant)
+	if err != nil {
+		return Pass{}, err
+	}
+	code, expires, err := s.People.IssuePass(ctx, t, q.Operator, q.Name, q.Reason, time.Duration(q.Millis)*time.Millisecond)
+	return Pass{Code: code, Expires: expires.Truncate(time.Second)}, err
 }
 
 func (s *Service) test(ctx context.Context, q Trial) (Trials, error) {

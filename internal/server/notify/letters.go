@@ -2,12 +2,15 @@ package notify
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"homeward/internal/protocol"
 	"homeward/internal/server/locale"
+	"homeward/internal/server/registration"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/tenant"
+	"homeward/internal/server/verify"
 )
 
 // doneLife is how long a confirmation is worth sending.
@@ -34,8 +37,11 @@ func (l *Letters) In(store Store) *Letters {
 }
 
 // Code sends a code to prove who somebody is. An empty address costs the same and sends nothing.
-func (l *Letters) Code(ctx context.Context, t tenant.Tenant, to, lang, code string, until time.Time) error {
+func (l *Letters) Code(ctx context.Context, t tenant.Tenant, kind verify.Kind, to, lang, code string, until time.Time) error {
 	w := l.catalog.In(lang)
+	if kind == verify.Text {
+		return l.text(ctx, t, to, w, w.T("text.code", "Code", code, "Name", t.Name)+"\n"+l.bound(code), until)
+	}
 	at := w.Clock(until, t.Settings.Location())
 	return l.queue.Post(ctx, t.ID, Message{
 		To: to, Lang: w.Lang(),
@@ -74,6 +80,54 @@ func done(w locale.Localizer, d reset.Done, values ...any) (subject, text string
 		return w.T("mail.admin_reset.subject", values...), w.T("mail.admin_reset.text", values...)
 	}
 	return w.T("mail.changed.subject", values...), w.T("mail.changed.text", values...)
+}
+
+// bound is the last line of a code's text message: browsers offer the code on this portal's pages and on no others (WICG,
+// origin-bound one-time codes).
+func (l *Letters) bound(code string) string {
+	host := l.portal
+	if u, err := url.Parse(l.portal); err == nil {
+		host = u.Hostname()
+	}
+	return "@" + host + " #" + code
+}
+
+func (l *Letters) text(ctx context.Context, t tenant.Tenant, to string, w locale.Localizer, text string, until time.Time) error {
+	return l.queue.Post(ctx, t.ID, Message{Channel: Text, To: to, Lang: w.Lang(), Text: text}, until)
+}
+
+// Info tells somebody that their security info was changed. It goes to where they could be reached before.
+func (l *Letters) Info(ctx context.Context, t tenant.Tenant, kind verify.Kind, to, lang string, c registration.Change) error {
+	w := l.catalog.In(lang)
+	values := []any{"Name", t.Name, "What", methodName(w, c.Kind), "Moment", w.Moment(c.At, t.Settings.Location())}
+	if kind == verify.Text {
+		return l.text(ctx, t, to, w, w.T("text.info", "Name", t.Name, "Portal", l.portal), l.now().Add(doneLife))
+	}
+	text := w.T("mail.info.added", values...)
+	switch c.What {
+	case registration.Changed:
+		text = w.T("mail.info.changed", values...)
+	case registration.Removed:
+		text = w.T("mail.info.removed", values...)
+	}
+	text += "\n\n" + w.T("mail.info.not_you", "Portal", l.portal)
+	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(), Subject: w.T("mail.info.subject", "Name", t.Name), Text: text + l.foot(w, t)}, l.now().Add(doneLife))
+}
+
+// methodName says what a kind is.
+func methodName(w locale.Localizer, k verify.Kind) string {
+	switch k {
+	case verify.App:
+		return w.T("info.kind.app")
+	case verify.Text:
+		return w.T("info.kind.text")
+	case verify.Passkey:
+		return w.T("info.kind.passkey")
+	case verify.Questions:
+		return w.T("info.kind.questions")
+	default:
+		return w.T("info.kind.mail")
+	}
 }
 
 // foot is the helpdesk line, where there is a helpdesk to name.

@@ -1,6 +1,6 @@
-// Package notify tells people by mail. Messages go through a stored queue, so a page never waits for a mail
+// Package notify tells people by mail and text message. Messages go through a stored queue, so a page never waits for a mail
 // server and a restart loses none; since they hold codes, the store only ever sees them sealed. It writes
-// only to addresses that callers took from the directory.
+// only to addresses that callers took from the directory or that people have registered.
 package notify
 
 import (
@@ -27,8 +27,12 @@ const (
 	retryMost  = 10 * time.Minute
 )
 
-// Message is one mail.
+// Text is the channel of a text message; a mail has none.
+const Text = "text"
+
+// Message is one mail or text message.
 type Message struct {
+	Channel string `json:"channel,omitempty"`
 	To      string `json:"to"`
 	Subject string `json:"subject"`
 	Text    string `json:"text"`

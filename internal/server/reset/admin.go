@@ -17,6 +17,8 @@ import (
 var (
 	ErrNoPerson  = errors.New("nobody has this name")
 	ErrAmbiguous = errors.New("several people have this name: use the user principal name or DOMAIN\\name")
+	// ErrHeld reports somebody whose sign-in name two directory accounts want: whoever is meant isn't certain.
+	ErrHeld = errors.New("two directory accounts want this person's sign-in name: decide whose it is first, with homeward sync problems")
 	// ErrNoOperator reports a call that does not say who makes it.
 	ErrNoOperator = errors.New("no operator named")
 	// ErrNoPassword reports an empty password.
@@ -119,6 +121,8 @@ func (s *Service) admit(ctx context.Context, tenantID string, kind protocol.Oper
 		refuse(event.UserNotFound, protocol.ReasonNotFound, "")
 	case errors.Is(err, ErrAmbiguous):
 		refuse(event.UserAmbiguous, protocol.ReasonAmbiguous, "")
+	case errors.Is(err, ErrHeld):
+		refuse(event.FlowHeld, protocol.ReasonAmbiguous, "")
 	}
 	if err != nil {
 		return none, err
@@ -161,6 +165,9 @@ func (s *Service) one(ctx context.Context, tenantID, name string) (provision.Per
 		if enabled != 1 {
 			return provision.Person{}, ErrAmbiguous
 		}
+	}
+	if found.Held != "" {
+		return provision.Person{}, ErrHeld
 	}
 	return found, nil
 }

@@ -12,7 +12,7 @@ type State string
 // States. Started → Verified → Submitted → one of the rest. From Refused a person may submit again, which
 // is a new request; NotSure is left as soon as the truth is known.
 const (
-	Started   State = "started"   // a name was typed; nothing is proven
+	Started   State = "started"   // a name was typed; not all checks are passed
 	Verified  State = "verified"  // they proved who they are
 	Submitted State = "submitted" // a sealed request is on its way or being carried out
 	Changed   State = "changed"   // the directory confirmed it
@@ -34,7 +34,7 @@ type Attempt struct {
 	Tenant  string
 	ID      string             // random; in the URL, proves nothing
 	Support string             // support code, HW-XXXX-XXXX
-	Kind    protocol.Operation // Reset, Change, Unlock or AdminReset
+	Kind    protocol.Operation // Reset, Change, Unlock, AdminReset or Register
 	// Operator is who began it for the person, at the command line; empty: the person did, in a browser.
 	Operator string
 	Session  []byte // SHA-256 of the browser's session token
@@ -42,6 +42,7 @@ type Attempt struct {
 	Decoy    string // masked address shown when there is nobody to write to
 	Shown    string // once verified, the UPN for the page; before that a stand-in for the typed name, for counters only
 	Locale   string
+	Checks   Checks // how far they have proven who they are
 	State    State
 	Reason   protocol.Reason
 	Rule     protocol.Rule

@@ -17,7 +17,7 @@ import (
 func (s *Service) Policy(ctx context.Context, a Attempt) (protocol.PersonPolicy, error) {
 	var out protocol.PersonPolicy
 	switch {
-	case a.State != Verified && a.State != Refused:
+	case a.State != Verified && a.State != Refused, a.Kind == Register:
 		return out, ErrState
 	case a.Tries >= maxTries:
 		return out, ErrTooMany

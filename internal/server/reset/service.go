@@ -30,9 +30,13 @@ import (
 	"homeward/internal/server/verify"
 )
 
+// Register is the kind of an attempt that ends at the person's security info. Nothing is written for it and no agent is asked.
+const Register protocol.Operation = "register"
+
 const (
 	startLife    = 15 * time.Minute // from the typed name to the last check
 	passwordLife = 10 * time.Minute // from the last check to the submission
+	registerLife = 15 * time.Minute // from the last check to the end of a visit to the security info
 	outcomeLife  = 15 * time.Minute // how long an outcome can be looked at again
 
 	maxTries = 5 // submissions per attempt
@@ -50,6 +54,8 @@ var (
 	ErrUnderWay = errors.New("another change of this password is on its way")
 	// ErrOutdated reports that agents answer, but none is new enough for the operation.
 	ErrOutdated = errors.New("agent is too old for this operation")
+	// ErrNoMethod reports a way to prove who one is that is not offered.
+	ErrNoMethod = errors.New("no such way to prove who one is")
 )
 
 // LimitError says until when no more tries are taken.
@@ -106,9 +112,9 @@ type Fleet interface {
 // ErrNoAgent reports that no agent took the command: it has not arrived anywhere.
 var ErrNoAgent = errors.New("no agent")
 
-// Notices tells people. Every address comes from the directory.
+// Notices tells people. Every address comes from the directory, or was registered and confirmed.
 type Notices interface {
-	Code(ctx context.Context, t tenant.Tenant, to, lang, code string, until time.Time) error
+	Code(ctx context.Context, t tenant.Tenant, kind verify.Kind, to, lang, code string, until time.Time) error
 	Shared(ctx context.Context, t tenant.Tenant, to, lang string) error
 	Done(ctx context.Context, t tenant.Tenant, to, lang string, d Done) error
 }
@@ -125,10 +131,21 @@ type Done struct {
 type Limits interface {
 	Start(ctx context.Context, tenant, typed, address string) (until time.Time, err error)
 	Send(ctx context.Context, tenant, person, destination string) (until time.Time, err error)
-	Answer(ctx context.Context, tenant, person string) (until time.Time, err error)
+	Answer(ctx context.Context, tenant, person, kind string) (until time.Time, err error)
+	// Right forgets the wrong answers of a kind, once somebody has shown that it is them.
+	Right(ctx context.Context, tenant, person, kind string) error
 	Submit(ctx context.Context, tenant, person string) (until time.Time, err error)
 	Operate(ctx context.Context, tenant, operator string) (until time.Time, err error)
 	Probe(ctx context.Context, tenant, operator string) (until time.Time, err error)
+}
+
+// Ways keeps what people have registered. Methods opens their secrets. UseMethod is verify.ErrReplayed for a step that
+// was accepted before.
+type Ways interface {
+	Methods(ctx context.Context, tenant, person string) ([]verify.Method, error)
+	UseMethod(ctx context.Context, tenant, id string, step int64, at time.Time) error
+	Registration(ctx context.Context, tenant, person string) (verify.Registration, error)
+	NoteCheck(ctx context.Context, tenant, person string, kind verify.Kind) error
 }
 
 // Audit appends records, and finds those of one attempt.
@@ -151,6 +168,19 @@ type Deps struct {
 	People   People
 	Fleet    Fleet
 	Codes    *verify.Codes
+	Ways     Ways
+	Passes   *verify.Passes
+	Passkeys *verify.Passkeys // nil: they can't work at this portal's address
+	// Census counts what the tenant's people have registered. It may be a minute old.
+	Census func(ctx context.Context, tenant string) (verify.Census, error)
+	// Texts: text messages can be sent.
+	Texts bool
+	// HoldsRole reports whether somebody administers this tenant; nil: nobody does.
+	HoldsRole func(ctx context.Context, tenant, person string) (bool, error)
+	// InScope reports whether somebody may help themselves by the tenant's choice; nil: everybody may.
+	InScope func(ctx context.Context, t tenant.Tenant, p provision.Person) (bool, error)
+	// Licensed reports whether the tenant may use password writeback at all; nil: it may.
+	Licensed func(t tenant.Tenant) bool
 	Notices  Notices
 	Limits   Limits
 	Audit    Audit
@@ -178,7 +208,7 @@ func New(d Deps) *Service { return &Service{Deps: d, waiters: newWaiters(), sile
 // StartRequest is what the first page posts.
 type StartRequest struct {
 	Typed   string
-	Kind    protocol.Operation // Reset, Change or Unlock
+	Kind    protocol.Operation // Reset, Change, Unlock or Register
 	Address string             // the visitor's, for limits only
 	Locale  string
 }
@@ -201,6 +231,10 @@ func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (t
 	if err != nil {
 		return "", a, fmt.Errorf("start: %w", err)
 	}
+	person, turned, err := s.admitted(ctx, t, person)
+	if err != nil {
+		return "", a, fmt.Errorf("start: %w", err)
+	}
 	decoy, err := s.decoy(ctx, t.ID, r.Typed)
 	if err != nil {
 		return "", a, fmt.Errorf("start: %w", err)
@@ -210,15 +244,18 @@ func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (t
 		Tenant: t.ID, Kind: r.Kind, Person: person.ID, Decoy: decoy, Shown: s.standIn(t.ID, r.Typed), Locale: r.Locale,
 		State: Started, Created: now, Expires: now.Add(startLife),
 	}
-	if _, err := able(writers, r.Kind); err != nil {
+	if _, err := able(writers, r.Kind); err != nil && r.Kind != Register {
 		a.State, a.Reason, a.Event, a.Finished = Failed, agentReason(err), int(eventOf(agentReason(err))), now
 		a.Expires = now.Add(outcomeLife)
+	}
+	if s.Licensed != nil && !s.Licensed(t) { // everybody alike
+		a.State, a.Reason, a.Event, a.Finished, a.Expires = Failed, protocol.ReasonNotLicensed, int(event.FlowUnlicensed), now, now.Add(outcomeLife)
 	}
 	token, err = s.create(ctx, &a)
 	if err != nil {
 		return "", a, fmt.Errorf("start: %w", err)
 	}
-	s.record(ctx, a, startRecord(a))
+	s.record(ctx, a, startRecord(a, turned))
 	if shared != "" && a.State == Started {
 		// Aside: how long the first page takes must not tell that the address is somebody's.
 		s.waiters.owner.Go(func() {
@@ -230,9 +267,46 @@ func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (t
 	return token, a, nil
 }
 
-func startRecord(a Attempt) audit.Record {
-	if a.State == Failed {
+// turned is somebody who exists and may not help themselves, and why. The visitor sees what unknown names see.
+type turned struct {
+	person string
+	reason protocol.Reason
+	event  event.Code
+}
+
+// nobody stands for people who don't exist, where looking at somebody must take the same time.
+const nobody = "00000000000000000000000000000000"
+
+// admitted leaves out whom the tenant's choice or an undecided conflict keeps from helping themselves.
+func (s *Service) admitted(ctx context.Context, t tenant.Tenant, p provision.Person) (provision.Person, turned, error) {
+	within := true
+	if s.InScope != nil {
+		looked := p
+		if looked.ID == "" {
+			looked.Object = nobody
+		}
+		var err error
+		if within, err = s.InScope(ctx, t, looked); err != nil {
+			return provision.Person{}, turned{}, fmt.Errorf("scope: %w", err)
+		}
+	}
+	switch {
+	case p.ID == "":
+		return p, turned{}, nil
+	case !within:
+		return provision.Person{}, turned{p.ID, protocol.ReasonNotInScope, event.FlowNotInScope}, nil
+	case p.Held != "":
+		return provision.Person{}, turned{p.ID, p.Held, event.FlowHeld}, nil
+	}
+	return p, turned{}, nil
+}
+
+func startRecord(a Attempt, t turned) audit.Record {
+	switch {
+	case a.State == Failed:
 		return audit.Record{Hop: "portal", Event: a.Event, Result: string(protocol.Failed), Reason: string(a.Reason)}
+	case t.person != "":
+		return audit.Record{Hop: "portal", Event: int(t.event), Result: string(protocol.Refused), Reason: string(t.reason), Detail: t.person}
 	}
 	return audit.Record{Hop: "portal", Event: int(event.FlowStarted), Result: "ok"}
 }
@@ -364,6 +438,8 @@ func activity(kind protocol.Operation, operator string) string {
 		return "Unlock user account" + by
 	case protocol.Change:
 		return "Change password" + by
+	case Register:
+		return "Sign in to security info"
 	}
 	return "Reset password" + by
 }

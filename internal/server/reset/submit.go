@@ -80,7 +80,7 @@ func (s *Service) allowed(ctx context.Context, a Attempt) error {
 func (s *Service) writer(ctx context.Context, a Attempt) (Writer, provision.Person, error) {
 	var none Writer
 	switch {
-	case a.State != Verified && a.State != Refused:
+	case a.State != Verified && a.State != Refused, a.Kind == Register:
 		return none, provision.Person{}, ErrState
 	case a.Tries >= maxTries:
 		return none, provision.Person{}, ErrTooMany

@@ -13,7 +13,7 @@ import (
 const (
 	attemptKey  = "tenant, id, support, created, revision, operator, mark" // Move leaves these as they are
 	attemptRest = "kind, session, person, decoy, shown, locale, state, reason, rule, event, detail, tries, " +
-		"request, agent, header, accepted, hops, verified, submitted, finished, expires, must_change"
+		"request, agent, header, accepted, hops, verified, submitted, finished, expires, must_change, checks"
 	attemptColumns = attemptKey + ", " + attemptRest
 )
 
@@ -37,6 +37,7 @@ func attemptRestFields(a *reset.Attempt) []any {
 		moment{&a.Finished},
 		moment{&a.Expires},
 		&a.MustChange,
+		document{&a.Checks},
 	}
 }
 

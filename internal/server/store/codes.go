@@ -10,17 +10,17 @@ import (
 	"homeward/internal/server/verify"
 )
 
-const mailCodeColumns = "tenant, attempt, hash, sent, expires, tries, used"
+const mailCodeColumns = "tenant, attempt, hash, sent, expires, tries, used, purpose"
 
 func mailCodeFields(c *verify.Code) []any {
-	return []any{&c.Tenant, &c.Attempt, blob{&c.Hash}, moment{&c.Sent}, moment{&c.Expires}, &c.Tries, &c.Used}
+	return []any{&c.Tenant, &c.Attempt, blob{&c.Hash}, moment{&c.Sent}, moment{&c.Expires}, &c.Tries, &c.Used, &c.Purpose}
 }
 
 // PutCode stores a mailed code in place of the attempt's earlier one. An unknown attempt gives ErrNotFound.
 func (s *Store) PutCode(ctx context.Context, c verify.Code) error {
 	fields := mailCodeFields(&c)
 	text := `INSERT INTO codes (` + mailCodeColumns + `) VALUES (` + marks(len(fields)) + `)
-		ON CONFLICT (tenant, attempt) DO UPDATE SET ` + overwrite("hash, sent, expires, tries, used")
+		ON CONFLICT (tenant, attempt) DO UPDATE SET ` + overwrite("hash, sent, expires, tries, used, purpose")
 	if _, err := s.exec(ctx, text, fields...); err != nil {
 		return fmt.Errorf("store a code: %w", err)
 	}

@@ -24,6 +24,8 @@ type Settings struct {
 	Locale        string `json:"locale,omitempty"`       // default language of mails
 	UnlockOnly    bool   `json:"unlock_only"`            // people may unlock without a new password
 
+	Checks Checks `json:"checks,omitzero"` // how people prove who they are
+
 	TestEvery time.Duration `json:"test_every,omitempty"` // how often a test account is written; zero: never
 
 	LicencesNeeded bool     `json:"licences_needed,omitempty"` // writeback needs a plan that includes it; false: nothing asks about licences

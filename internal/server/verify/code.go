@@ -2,7 +2,7 @@ package verify
 
 import "time"
 
-// Code is one mailed code, stored only as a keyed hash.
+// Code is one sent code, stored only as a keyed hash.
 type Code struct {
 	Tenant  string
 	Attempt string
@@ -11,4 +11,5 @@ type Code struct {
 	Expires time.Time
 	Tries   int // wrong answers so far
 	Used    bool
+	Purpose string // which method it was sent to: the code proves nothing else; empty is the directory's mail address
 }

@@ -79,6 +79,7 @@ func Run(t *testing.T, dsn func(t *testing.T) string) {
 		{"enrol", enrolTests()},
 		{"attempt", attemptTests()},
 		{"code", codeTests()},
+		{"method", methodTests()},
 		{"audit", auditTests()},
 		{"mail", mailTests()},
 	} {

@@ -12,6 +12,7 @@ import (
 
 	"homeward/internal/protocol"
 	"homeward/internal/server/locale"
+	"homeward/internal/server/registration"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/tenant"
 	"homeward/internal/server/web"
@@ -29,10 +30,12 @@ const (
 
 // Site answers for the portal's pages.
 type Site struct {
-	Resets  *reset.Service
-	Engine  *web.Engine
-	Assets  *web.Assets
-	Catalog *locale.Catalog
+	Resets *reset.Service
+	// Registration keeps people's security info.
+	Registration *registration.Service
+	Engine       *web.Engine
+	Assets       *web.Assets
+	Catalog      *locale.Catalog
 	// Tenant finds whose portal a request is for.
 	Tenant func(r *http.Request) (tenant.Tenant, error)
 	// Since tells when the tenant's directory was last heard.
@@ -50,11 +53,12 @@ func (s *Site) Handler() http.Handler {
 	mux.Handle("POST "+startPath, s.page((*visit).postStart))
 	mux.Handle("GET "+changePath, s.page((*visit).getChange))
 	mux.Handle("POST "+changePath, s.page((*visit).postChange))
-	mux.Handle("GET /verify/1", s.page((*visit).getMethod))
-	mux.Handle("POST /verify/1", s.page((*visit).postMethod))
-	mux.Handle("GET /verify/1/code", s.page((*visit).getCode))
-	mux.Handle("POST /verify/1/code", s.page((*visit).postCode))
-	mux.Handle("POST /verify/1/resend", s.page((*visit).postResend))
+	mux.Handle("GET "+verifyPath, s.page((*visit).getMethod))
+	mux.Handle("POST "+verifyPath, s.page((*visit).postMethod))
+	mux.Handle("GET "+verifyPath+"/code", s.page((*visit).getCode))
+	mux.Handle("POST "+verifyPath+"/code", s.page((*visit).postCode))
+	mux.Handle("POST "+verifyPath+"/resend", s.page((*visit).postResend))
+	s.infoRoutes(mux)
 	mux.Handle("GET /password", s.page((*visit).getPassword))
 	mux.Handle("POST /password/ticket", s.page((*visit).postTicket))
 	mux.Handle("POST /password/extend", s.page((*visit).postExtend))
@@ -249,9 +253,13 @@ func (v *visit) address() string {
 func at(a reset.Attempt) string {
 	switch a.State {
 	case reset.Started:
-		return "/verify/1"
+		return "/verify/" + strconv.Itoa(len(a.Checks.Passed)+1)
 	case reset.Verified, reset.Refused:
-		if a.Kind != protocol.Unlock {
+		switch a.Kind {
+		case reset.Register:
+			return infoPath
+		case protocol.Unlock:
+		default:
 			return "/password"
 		}
 	}

@@ -81,7 +81,7 @@ func changeOf(p protocol.PersonPolicy) *Change {
 
 func (v *visit) password(a reset.Attempt, p protocol.PersonPolicy) PasswordPage {
 	page := PasswordPage{
-		Frame: v.frame, Checks: 1, Flow: v.Resets.Flow(a), Shown: a.Shown, FullName: p.DisplayName,
+		Frame: v.frame, Checks: len(a.Checks.Passed), Flow: v.Resets.Flow(a), Shown: a.Shown, FullName: p.DisplayName,
 		Policy: Policy{
 			MinLength: p.MinLength, Complexity: p.Complexity, History: p.History, MinAge: time.Duration(p.MinAge) * time.Millisecond,
 			NameParts: directory.NameParts(p.SAM, p.DisplayName),

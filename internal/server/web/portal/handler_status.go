@@ -104,6 +104,8 @@ func shown(a reset.Attempt) Outcome {
 		return Disabled
 	case protocol.ReasonProtected:
 		return Protected
+	case reset.ReasonNotRegistered:
+		return NotSetUp
 	}
 	if e := explain(a.Reason); e.text == genericLead || e.remedy == another || e.remedy == unsure {
 		return Failed

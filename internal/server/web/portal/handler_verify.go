@@ -3,6 +3,8 @@ package portal
 import (
 	"errors"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 
 	"homeward/internal/protocol"
@@ -10,7 +12,12 @@ import (
 	"homeward/internal/server/verify"
 )
 
-const maxName = 256
+const (
+	maxName = 256
+
+	// verifyPath is where one check is chosen; n counts them from 1.
+	verifyPath = "/verify/{n}"
+)
 
 func (v *visit) getStart() error { return v.start(http.StatusOK, StartPage{}) }
 
@@ -31,6 +38,7 @@ func (v *visit) postChange() error {
 func (v *visit) start(status int, p StartPage) error {
 	set := v.tenant.Settings
 	p.Frame, p.UnlockOffered, p.ExampleUPN, p.ExampleDown = v.frame, set.UnlockOnly, set.ExampleUPN, set.ExampleDown
+	p.Checks = set.Checks.Need(false)
 	return v.render(status, p)
 }
 
@@ -71,17 +79,18 @@ func (v *visit) begin(p StartPage, kind protocol.Operation) error {
 	return v.seeOther(at(a))
 }
 
-// started returns the attempt if it is at the checks; otherwise it has sent the browser where it is.
+// started returns the attempt if it is at this page's check; otherwise it has sent the browser where it is.
 func (v *visit) started() (a reset.Attempt, sent bool, err error) {
 	a, err = v.attempt()
-	if err == nil && a.State != reset.Started {
+	if err == nil && (a.State != reset.Started || v.r.PathValue("n") != strconv.Itoa(len(a.Checks.Passed)+1)) {
 		return a, true, v.seeOther(at(a))
 	}
 	return a, false, err
 }
 
-func (v *visit) check(a reset.Attempt) Check {
-	return Check{Number: 1, Of: 1, Unlock: a.Kind == protocol.Unlock}
+func (v *visit) check(a reset.Attempt) (Check, error) {
+	number, of, err := v.Resets.Progress(v.ctx(), a)
+	return Check{Number: number, Of: of, Unlock: a.Kind == protocol.Unlock, Info: a.Kind == reset.Register}, err
 }
 
 func (v *visit) getMethod() error {
@@ -93,9 +102,13 @@ func (v *visit) getMethod() error {
 	if err != nil {
 		return err
 	}
-	p := MethodPage{Frame: v.frame, Check: v.check(a)}
+	check, err := v.check(a)
+	if err != nil {
+		return err
+	}
+	p := MethodPage{Frame: v.frame, Check: check, Action: at(a), Pass: !slices.Contains(a.Checks.Passed, verify.Pass)}
 	for _, m := range methods {
-		p.Methods = append(p.Methods, Method{Kind: m.Kind, Value: m.Kind, Masked: m.Masked})
+		p.Methods = append(p.Methods, Method{Kind: m.Kind, Value: m.Value, Masked: m.Masked, Count: m.Count})
 	}
 	return v.render(http.StatusOK, p)
 }
@@ -108,20 +121,21 @@ func (v *visit) postMethod() error {
 	if err != nil || sent {
 		return err
 	}
-	if v.r.PostForm.Get(FieldMethod) != MethodMail {
-		return v.seeOther("/verify/1")
-	}
-	// A code that was sent moments ago still works: a double click or the back button asks for no other.
+	a, err = v.Resets.Choose(v.ctx(), v.tenant, a, v.r.PostForm.Get(FieldMethod))
 	var limited *reset.LimitError
-	if err := v.Resets.SendCode(v.ctx(), v.tenant, a); errors.As(err, &limited) {
+	switch {
+	case errors.Is(err, reset.ErrNoMethod), errors.Is(err, reset.ErrConflict):
+		return v.seeOther(at(a))
+	case errors.As(err, &limited):
+		// A code that was sent moments ago still works: a double click or the back button asks for no other.
 		last, lastErr := v.Resets.LastCode(v.ctx(), a)
 		if lastErr != nil || last.Sent.IsZero() {
 			return err
 		}
-	} else if err != nil {
+	case err != nil:
 		return err
 	}
-	return v.seeOther("/verify/1/code")
+	return v.seeOther(at(a) + "/code")
 }
 
 func (v *visit) postResend() error {
@@ -135,11 +149,13 @@ func (v *visit) postResend() error {
 	case errors.As(err, &limited) && limited.Until.Sub(v.Now()) > verify.ResendAfter:
 		return v.code(http.StatusTooManyRequests, a, CodePage{Error: CodeTooMany, Wait: limited.Until.Sub(v.Now())})
 	case errors.As(err, &limited):
-		return v.seeOther("/verify/1/code")
+		return v.seeOther(at(a) + "/code")
+	case errors.Is(err, reset.ErrNoMethod):
+		return v.seeOther(at(a))
 	case err != nil:
 		return err
 	}
-	return v.seeOther("/verify/1/code?sent=1")
+	return v.seeOther(at(a) + "/code?sent=1")
 }
 
 func (v *visit) getCode() error {
@@ -150,25 +166,59 @@ func (v *visit) getCode() error {
 	return v.code(http.StatusOK, a, CodePage{Resent: v.r.URL.Query().Get("sent") == "1"})
 }
 
-// code shows the code page with what the stored code tells.
+// code shows the page of the chosen check's code with what is stored of it.
 func (v *visit) code(status int, a reset.Attempt, p CodePage) error {
-	last, err := v.Resets.LastCode(v.ctx(), a)
+	chosen, err := v.Resets.Chosen(v.ctx(), a)
+	if errors.Is(err, reset.ErrNoMethod) {
+		return v.seeOther(at(a))
+	}
 	if err != nil {
 		return err
 	}
-	if last.Sent.IsZero() {
-		return v.seeOther("/verify/1")
+	if chosen.Kind == MethodPasskey {
+		return v.passkey(status, a, PasskeyPage{Stopped: p.Error == CodeWrong || p.Error == CodeShape, TooMany: p.Error == CodeTooMany})
+	}
+	p.Method = Method{Kind: chosen.Kind, Value: chosen.Value, Masked: chosen.Masked, Count: chosen.Count}
+	if p.Check, err = v.check(a); err != nil {
+		return err
+	}
+	if p.Sent() {
+		last, err := v.Resets.LastCode(v.ctx(), a)
+		if err != nil {
+			return err
+		}
+		if last.Sent.IsZero() {
+			return v.seeOther(at(a))
+		}
+		p.Until, p.NextSend = last.Expires, last.Sent.Add(verify.ResendAfter)
+		if p.Error == CodeTooMany && p.Wait == 0 {
+			p.Wait = last.Expires.Sub(v.Now())
+		}
 	}
 	methods, err := v.Resets.Methods(v.ctx(), a)
 	if err != nil {
 		return err
 	}
-	v.frame.Path = "/verify/1/code" // a language chosen on the answer to a form leads back to the page
-	p.Frame, p.Check, p.Masked = v.frame, v.check(a), methods[0].Masked
-	p.Until, p.NextSend, p.Now, p.Location = last.Expires, last.Sent.Add(verify.ResendAfter), v.Now(), v.tenant.Settings.Location()
-	if p.Error == CodeTooMany && p.Wait == 0 {
-		p.Wait = last.Expires.Sub(v.Now())
+	if len(methods) > 1 || chosen.Kind == MethodPass {
+		p.AnotherURL = at(a)
 	}
+	v.frame.Path = at(a) + "/code" // a language chosen on the answer to a form leads back to the page
+	p.Frame, p.Action, p.ResendAction = v.frame, at(a)+"/code", at(a)+"/resend"
+	p.Now, p.Location = v.Now(), v.tenant.Settings.Location()
+	return v.render(status, p)
+}
+
+// passkey asks the browser for a passkey; the question is the same whoever it is.
+func (v *visit) passkey(status int, a reset.Attempt, p PasskeyPage) error {
+	question, err := v.Resets.PasskeyQuestion(a)
+	if err != nil {
+		return err
+	}
+	if p.Check, err = v.check(a); err != nil {
+		return err
+	}
+	v.frame.Path = at(a) + "/code"
+	p.Frame, p.Options, p.Action, p.AnotherURL = v.frame, string(question), at(a)+"/code", at(a)
 	return v.render(status, p)
 }
 
@@ -183,16 +233,18 @@ func (v *visit) postCode() error {
 	next, answer, err := v.Resets.CheckCode(v.ctx(), a, v.r.PostForm.Get(FieldCode))
 	var limited *reset.LimitError
 	switch {
-	case errors.Is(err, verify.ErrNotSix):
+	case errors.Is(err, verify.ErrNotSix), errors.Is(err, verify.ErrNotPass):
 		return v.code(http.StatusUnprocessableEntity, a, CodePage{Error: CodeShape})
 	case errors.As(err, &limited):
 		return v.code(http.StatusTooManyRequests, a, CodePage{Error: CodeTooMany, Wait: limited.Until.Sub(v.Now())})
+	case errors.Is(err, reset.ErrNoMethod):
+		return v.seeOther(at(a))
 	case err != nil:
 		return err
 	}
 	switch answer.Result {
 	case verify.OK:
-		return v.verified(next)
+		return v.passed(next)
 	case verify.Wrong:
 		return v.code(http.StatusUnprocessableEntity, a, CodePage{Error: CodeWrong, TriesLeft: answer.Remaining})
 	case verify.TooMany:
@@ -212,10 +264,10 @@ func (v *visit) freshCode(a reset.Attempt) error {
 	return v.code(http.StatusUnprocessableEntity, a, CodePage{Error: CodeExpired})
 }
 
-// verified goes on to the password; an unlock needs none and is on its way already.
-func (v *visit) verified(a reset.Attempt) error {
-	if a.Kind != protocol.Unlock {
-		return v.seeOther("/password")
+// passed goes on to the next check, or to the password; an unlock needs none and is on its way already.
+func (v *visit) passed(a reset.Attempt) error {
+	if a.State != reset.Verified || a.Kind != protocol.Unlock {
+		return v.seeOther(at(a))
 	}
 	next, err := v.Resets.Unlock(v.ctx(), a)
 	if errors.Is(err, reset.ErrState) || errors.Is(err, reset.ErrConflict) {

@@ -47,6 +47,7 @@ type Frame struct {
 	Languages  []locale.Language // choices of the language chooser
 	Path       string            // of this page's GET, where a language choice leads
 	Theme      string            // "light" or "dark" overrides the device's choice
+	SignOut    bool              // somebody is signed in: the header offers the way out in place of the languages
 }
 
 // Initial returns the letter in the round logo.

@@ -54,6 +54,7 @@ func now() time.Time { return time.Date(2027, 3, 15, 14, 32, 0, 0, time.UTC) }
 func samples(catalog *locale.Catalog, lang string) []sample {
 	out := append(formSamples(catalog, lang), passwordSamples(catalog, lang)...)
 	out = append(out, statusSamples(catalog, lang)...)
+	out = append(out, infoSamples(catalog, lang)...)
 	return append(out, messageSamples(catalog, lang)...)
 }
 
@@ -68,7 +69,7 @@ func formSamples(catalog *locale.Catalog, lang string) []sample {
 	nameless := change
 	nameless.NoName = true
 	methods := portal.MethodPage{
-		Frame: sampleFrame(catalog, lang, "/verify/1"), Check: portal.Check{Number: 1, Of: 2},
+		Frame: sampleFrame(catalog, lang, "/verify/1"), Check: portal.Check{Number: 1, Of: 2}, Pass: true,
 		Methods: []portal.Method{
 			{Kind: portal.MethodApp, Value: "app"},
 			{Kind: portal.MethodText, Value: "text", Masked: "•••• 42"},
@@ -81,7 +82,7 @@ func formSamples(catalog *locale.Catalog, lang string) []sample {
 	mailOnly.Check, mailOnly.Methods = portal.Check{Number: 1, Of: 1}, methods.Methods[2:3]
 	code := portal.CodePage{
 		Frame: sampleFrame(catalog, lang, "/verify/1/code"), Check: portal.Check{Number: 1, Of: 2},
-		AnotherURL: "/verify/1", Masked: "a•••@fastmail.example", Until: now().Add(4 * time.Minute), Location: time.UTC,
+		AnotherURL: "/verify/1", Method: portal.Method{Kind: portal.MethodMail, Masked: "a•••@fastmail.example"}, Until: now().Add(4 * time.Minute), Location: time.UTC,
 		NextSend: now().Add(24 * time.Second), Now: now(),
 	}
 	wrong := code
@@ -90,6 +91,24 @@ func formSamples(catalog *locale.Catalog, lang string) []sample {
 	many.Error, many.Wait = portal.CodeTooMany, 15*time.Minute
 	resent := code
 	resent.Resent = true
+	second := methods
+	second.Check, second.Methods = portal.Check{Number: 2, Of: 2}, methods.Methods[1:3]
+	text := code
+	text.Method = portal.Method{Kind: portal.MethodText, Masked: "•••• 42"}
+	textWrong := text
+	textWrong.Error, textWrong.TriesLeft = portal.CodeWrong, 3
+	pass := code
+	pass.Method = portal.Method{Kind: portal.MethodPass}
+	pass.Until, pass.NextSend = time.Time{}, time.Time{}
+	passWrong := pass
+	passWrong.Error = portal.CodeShape
+	app := code
+	app.Method = portal.Method{Kind: portal.MethodApp}
+	app.Until, app.NextSend = time.Time{}, time.Time{}
+	appWrong := app
+	appWrong.Error = portal.CodeWrong
+	appMany := app
+	appMany.Error, appMany.Wait = portal.CodeTooMany, 20*time.Hour
 	return []sample{
 		{"start", 200, start},
 		{"start-empty", 422, empty},
@@ -101,6 +120,14 @@ func formSamples(catalog *locale.Catalog, lang string) []sample {
 		{"code-wrong", 422, wrong},
 		{"code-many", 429, many},
 		{"code-resent", 200, resent},
+		{"method-second", 200, second},
+		{"code-text", 200, text},
+		{"code-text-wrong", 422, textWrong},
+		{"code-app", 200, app},
+		{"code-pass", 200, pass},
+		{"code-pass-wrong", 422, passWrong},
+		{"code-app-wrong", 422, appWrong},
+		{"code-app-many", 429, appMany},
 	}
 }
 

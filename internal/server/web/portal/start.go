@@ -22,6 +22,7 @@ const (
 // to choose.
 type StartPage struct {
 	Frame
+	Info          bool // signing in to the security info, at /security-info: nothing to choose either
 	Change        bool
 	Name          string // what was typed before, when the page is shown again
 	Choice        string // ProblemForgot, ProblemLocked or nothing yet
@@ -38,15 +39,35 @@ func (StartPage) Template() string { return "start" }
 
 // Title is the page's one h1.
 func (p StartPage) Title() string {
-	if p.Change {
+	switch {
+	case p.Info:
+		return p.T("info.title")
+	case p.Change:
 		return p.T("change.title")
 	}
 	return p.T("start.title")
 }
 
+// Lead says what the page is for.
+func (p StartPage) Lead() string {
+	switch {
+	case p.Info:
+		return p.T("info.start", "Name", p.TenantName)
+	case p.Change:
+		return p.T("change.lead", "Name", p.TenantName)
+	}
+	return p.T("start.lead", "Name", p.TenantName)
+}
+
+// Asks reports whether there is something to choose.
+func (p StartPage) Asks() bool { return !p.Change && !p.Info }
+
 // Action is where the form posts.
 func (p StartPage) Action() string {
-	if p.Change {
+	switch {
+	case p.Info:
+		return infoPath
+	case p.Change:
 		return changePath
 	}
 	return startPath
@@ -60,6 +81,9 @@ func (StartPage) Hills() bool { return true }
 
 // Steps is the first of the whole reset, the longer way.
 func (p StartPage) Steps() *Steps {
+	if p.Info {
+		return nil
+	}
 	return &Steps{Now: 1, Of: 2 + max(p.Checks, 1), Name: p.T("step.account")}
 }
 

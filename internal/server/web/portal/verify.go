@@ -1,6 +1,10 @@
 package portal
 
-import "time"
+import (
+	"html/template"
+	"strings"
+	"time"
+)
 
 // Field names of the two verification forms.
 const (
@@ -13,11 +17,12 @@ type Check struct {
 	Number int  // from 1
 	Of     int  // how many checks there are
 	Unlock bool // no new password follows
+	Info   bool // the security info follows
 }
 
 func (c Check) steps(f Frame) *Steps {
 	s := &Steps{Now: 1 + c.Number, Of: 1 + c.Of, Name: f.T("step.check")}
-	if !c.Unlock {
+	if !c.Unlock && !c.Info {
 		s.Of++
 	}
 	if c.Of > 1 {
@@ -33,6 +38,7 @@ const (
 	MethodText      = "text"
 	MethodPasskey   = "passkey"
 	MethodQuestions = "questions"
+	MethodPass      = "pass" // a code from the helpdesk; a link below the list, for everybody
 )
 
 // Method is one row of the list: a way to prove who one is.
@@ -56,6 +62,7 @@ type MethodPage struct {
 	Check
 	Action  string // where the form posts; empty is /verify/1
 	Methods []Method
+	Pass    bool // a code from the helpdesk is taken
 }
 
 // Template names the page's file.
@@ -69,6 +76,9 @@ func (p MethodPage) Steps() *Steps { return p.steps(p.Frame) }
 
 // Intro says how many checks there are.
 func (p MethodPage) Intro() string {
+	if p.Number > 1 {
+		return p.T("method.intro.second")
+	}
 	if p.Of > 1 {
 		return p.T("method.intro.two")
 	}
@@ -111,20 +121,22 @@ const (
 	CodeTooMany CodeError = "too_many"
 )
 
-// CodePage asks for the mailed code: GET and POST /verify/1/code; resend posts to /verify/1/resend.
+// CodePage asks for a code that was sent, or that an app shows: GET and POST /verify/1/code; resend posts to
+// /verify/1/resend.
 type CodePage struct {
 	Frame
 	Check
+	Method              // which one; no kind is mail
 	Action       string // empty is /verify/1/code
 	ResendAction string // empty is /verify/1/resend
 	AnotherURL   string // "Use another way"; empty hides it
-	Masked       string // a•••@fastmail.example
 	Until        time.Time
 	Location     *time.Location
 	TriesLeft    int       // shown after a wrong code
 	NextSend     time.Time // a new code may be asked for from then on
 	Now          time.Time
 	Wait         time.Duration // with CodeTooMany: how long to wait
+	Registering  bool          // the code proves a new address or number, no person
 	Resent       bool          // a new code has just been sent because somebody asked
 	Error        CodeError
 }
@@ -133,10 +145,68 @@ type CodePage struct {
 func (CodePage) Template() string { return "code" }
 
 // Title is the page's one h1.
-func (p CodePage) Title() string { return p.T("code.title.mail") }
+func (p CodePage) Title() string {
+	switch p.Kind {
+	case MethodText:
+		return p.T("code.title.text")
+	case MethodApp:
+		return p.T("code.title.app")
+	case MethodPass:
+		return p.T("code.title.pass")
+	}
+	return p.T("code.title.mail")
+}
+
+// Sent reports whether the code was sent, so that another one can be.
+func (p CodePage) Sent() bool { return p.Kind != MethodApp && p.Kind != MethodPass }
+
+// Digits reports whether the code is six of them.
+func (p CodePage) Digits() bool { return p.Kind != MethodPass }
+
+// Label names the field.
+func (p CodePage) Label() string {
+	if p.Kind == MethodPass {
+		return p.T("code.label.pass")
+	}
+	return p.T("code.label")
+}
+
+// Lead says where the code is to be found.
+func (p CodePage) Lead() template.HTML {
+	switch p.Kind {
+	case MethodText:
+		return p.Rich("code.sent.text", "Masked", strings.TrimPrefix(p.Masked, "••"))
+	case MethodApp:
+		return p.Rich("code.lead.app")
+	case MethodPass:
+		return p.Rich("code.lead.pass")
+	}
+	return p.Rich("code.sent.mail", "Masked", p.Masked)
+}
+
+// Nothing is the question of somebody to whom no code has come.
+func (p CodePage) Nothing() string {
+	if p.Kind == MethodText {
+		return p.T("code.none.text")
+	}
+	return p.T("code.none.mail")
+}
 
 // Steps is the step bar.
-func (p CodePage) Steps() *Steps { return p.steps(p.Frame) }
+func (p CodePage) Steps() *Steps {
+	if p.Registering {
+		return nil
+	}
+	return p.steps(p.Frame)
+}
+
+// Another is the link to another way, or back.
+func (p CodePage) Another() string {
+	if p.Registering {
+		return p.T("info.cancel")
+	}
+	return p.T("code.another")
+}
 
 // Scripts counts the seconds until the next code down; nothing else.
 func (p CodePage) Scripts() []string {
@@ -155,17 +225,38 @@ func (p CodePage) Problems() Problems {
 	switch p.Error {
 	case CodeShape:
 		text = p.T("code.error.shape")
+		if p.Kind == MethodPass {
+			text = p.T("code.error.shape.pass")
+		}
 	case CodeWrong:
-		text = p.T("code.error.wrong.mail")
+		text = p.wrong()
 	case CodeExpired:
 		text = p.T("code.error.expired")
 	case CodeTooMany:
 		text = p.T("error.too_many", "N", minutes(p.Wait))
+		if p.Wait > longWait {
+			text = p.T("error.too_many.long")
+		}
 	case CodeNone:
 		return nil
 	}
 	return Problems{{FieldCode, text}}
 }
+
+func (p CodePage) wrong() string {
+	switch p.Kind {
+	case MethodText:
+		return p.T("code.error.wrong.text")
+	case MethodApp:
+		return p.T("code.error.wrong.app")
+	case MethodPass:
+		return p.T("code.error.wrong.pass")
+	}
+	return p.T("code.error.wrong.mail")
+}
+
+// longWait is longer than anybody waits for: the page speaks of other ways instead.
+const longWait = 90 * time.Minute
 
 // Hint stands under the field: how long the code works, or how many tries are left.
 func (p CodePage) Hint() string {
