@@ -26,6 +26,9 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /enrol", s.enrol)
 	mux.HandleFunc("POST /renew", s.renew)
 	mux.HandleFunc("GET /healthz", s.health)
+	pages := s.admin.Handler()
+	mux.Handle("/admin", pages)
+	mux.Handle("/admin/", pages)
 	mux.Handle("/", s.site.Handler())
 	return mux
 }

@@ -24,10 +24,12 @@ import (
 	"homeward/internal/server/locale"
 	"homeward/internal/server/masterkey"
 	"homeward/internal/server/notify"
+	"homeward/internal/server/operator"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
 	"homeward/internal/server/verify"
+	"homeward/internal/server/web/admin"
 	"homeward/internal/server/web/portal"
 )
 
@@ -57,7 +59,10 @@ type Server struct {
 	uplink   *fleet.Uplink
 	limits   limits
 	site     *portal.Site
-	tls      *certificate
+	admin    *admin.Site
+	// operators signs the administrators in.
+	operators *operator.Service
+	tls       *certificate
 }
 
 // Open opens everything. What it opened is closed again when it fails.
@@ -182,7 +187,10 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	})
 	s.tests = &fleet.Tester{Fleet: s.fleet, Command: s.commands.For, Last: s.store.Tests}
 	s.uplink = &fleet.Uplink{Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.store, s.now), Renewals: s.enrols, Commands: s.commands, TenantOf: s.tenants.ofAccount}
-	return s.openSite(catalog)
+	if err := s.openSite(catalog); err != nil {
+		return err
+	}
+	return s.openAdmin(key, catalog)
 }
 
 func (s *Server) openSite(catalog *locale.Catalog) error {
@@ -308,6 +316,9 @@ func (s *Server) upkeep(ctx context.Context) error {
 		}
 		if _, err := s.store.DropExpiredMail(ctx, s.now()); err != nil && ctx.Err() == nil {
 			s.log.Error("expired mail couldn't be removed", "error", err)
+		}
+		if err := s.store.PruneOperators(ctx, s.now()); err != nil && ctx.Err() == nil {
+			s.log.Error("old sessions couldn't be removed", "error", err)
 		}
 		select {
 		case <-ctx.Done():
