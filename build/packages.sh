@@ -11,6 +11,7 @@ want unshare util-linux
 if [ "${1:-}" = test ]; then
   want chromium chromium
   [ -d /usr/share/fonts/truetype ] || need+=(fonts-liberation) # the browser's pages are measured
+  [ -e /usr/share/fonts/opentype/ipafont-gothic ] || need+=(fonts-ipafont-gothic) # Japanese, full width
   want npm npm
   want ip iproute2 # cables that can be pulled
   ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need+=(postgresql)

@@ -126,19 +126,21 @@ type letters struct {
 	to    []string
 	done  int
 	told  []reset.Done
+	langs []string // of every letter
 }
 
-func (l *letters) Code(_ context.Context, _ tenant.Tenant, to, _, code string, _ time.Time) error {
+func (l *letters) Code(_ context.Context, _ tenant.Tenant, to, lang, code string, _ time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.codes, l.to = append(l.codes, code), append(l.to, to)
+	l.codes, l.to, l.langs = append(l.codes, code), append(l.to, to), append(l.langs, lang)
 	return nil
 }
 func (l *letters) Shared(context.Context, tenant.Tenant, string, string) error { return nil }
-func (l *letters) Done(_ context.Context, _ tenant.Tenant, _, _ string, d reset.Done) error {
+func (l *letters) Done(_ context.Context, _ tenant.Tenant, _, lang string, d reset.Done) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.done++
+	l.langs = append(l.langs, lang)
 	l.told = append(l.told, d)
 	return nil
 }

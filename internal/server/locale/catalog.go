@@ -29,6 +29,7 @@ type Catalog struct {
 	bundle  *i18n.Bundle
 	tags    []language.Tag // the default language first
 	matcher language.Matcher
+	counts  map[language.Tag][]count
 	ids     map[string]bool
 	names   []Language
 }
@@ -40,7 +41,7 @@ type Language struct {
 }
 
 // New loads the messages built into the program. It fails when a language lacks a message, has one too
-// many, or a translation uses other placeholders than the English text.
+// many, lacks a plural form that its grammar has, or a translation uses other placeholders than the English text.
 func New() (*Catalog, error) { return load(messages) }
 
 func load(fsys fs.FS) (*Catalog, error) {
@@ -68,7 +69,7 @@ func load(fsys fs.FS) (*Catalog, error) {
 }
 
 func newCatalog(bundle *i18n.Bundle, sets map[language.Tag]messageSet) (*Catalog, error) {
-	c := &Catalog{bundle: bundle, tags: []language.Tag{language.English}, ids: map[string]bool{}}
+	c := &Catalog{bundle: bundle, tags: []language.Tag{language.English}, counts: map[language.Tag][]count{}, ids: map[string]bool{}}
 	for id := range sets[language.English] {
 		c.ids[id] = true
 	}
@@ -77,6 +78,7 @@ func newCatalog(bundle *i18n.Bundle, sets map[language.Tag]messageSet) (*Catalog
 	c.tags = append(c.tags, rest...)
 	c.matcher = language.NewMatcher(c.tags)
 	for _, tag := range c.tags {
+		c.counts[tag] = countsOf(tag)
 		l := c.In(tag.String())
 		name := l.T("language.name")
 		if name == "" || name == "language.name" {
@@ -117,7 +119,7 @@ func (c *Catalog) For(acceptLanguage, mkt, cookie string) Localizer {
 func (c *Catalog) In(tag string) Localizer { return c.For("", tag, "") }
 
 func (c *Catalog) localizer(tag language.Tag) Localizer {
-	return Localizer{words: i18n.NewLocalizer(c.bundle, tag.String()), tag: tag}
+	return Localizer{words: i18n.NewLocalizer(c.bundle, tag.String()), tag: tag, counts: c.counts[tag], rtl: rightToLeft(tag)}
 }
 
 // messageSet is the texts of one language: id, then plural category ("other" for a plain message).
@@ -185,11 +187,8 @@ func compareSets(sets map[language.Tag]messageSet) error {
 			if !ok {
 				return fmt.Errorf("messages %s: %s is missing", tag, id)
 			}
-			if a, b := placeholders(english[id]["other"]), placeholders(forms["other"]); !slices.Equal(a, b) {
-				return fmt.Errorf("messages %s: %s has placeholders %v, English has %v", tag, id, b, a)
-			}
-			if (len(english[id]) > 1) != (len(forms) > 1) {
-				return fmt.Errorf("messages %s: %s has plural forms in one language only", tag, id)
+			if err := compareForms(english[id], forms, countsOf(tag)); err != nil {
+				return fmt.Errorf("messages %s: %s %w", tag, id, err)
 			}
 		}
 		for _, id := range slices.Sorted(maps.Keys(set)) {
@@ -197,6 +196,34 @@ func compareSets(sets map[language.Tag]messageSet) error {
 				return fmt.Errorf("messages %s: %s does not exist in English", tag, id)
 			}
 		}
+	}
+	return nil
+}
+
+// compareForms checks one message against the English one. A language has exactly the plural forms its grammar
+// asks for, each with the placeholders of the English text; only the number itself may be written as a word.
+func compareForms(english, forms map[string]string, counts []count) error {
+	a, b := placeholders(english["other"]), placeholders(forms["other"])
+	if !slices.Equal(a, b) {
+		return fmt.Errorf("has placeholders %v, English has %v", b, a)
+	}
+	if len(english) == 1 {
+		if len(forms) > 1 {
+			return fmt.Errorf("has plural forms, the English text has none")
+		}
+		return nil
+	}
+	for _, c := range counts {
+		text, ok := forms[c.category]
+		if !ok {
+			return fmt.Errorf("has no plural form %q", c.category)
+		}
+		if got := placeholders(text + "{{.N}}"); !slices.Equal(got, placeholders(forms["other"]+"{{.N}}")) {
+			return fmt.Errorf("has placeholders %v in its plural form %q, English has %v", got, c.category, a)
+		}
+	}
+	if len(forms) != len(counts) {
+		return fmt.Errorf("has %d plural forms, the language has %d", len(forms), len(counts))
 	}
 	return nil
 }

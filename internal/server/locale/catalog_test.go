@@ -3,13 +3,17 @@ package locale
 import (
 	"html/template"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -43,7 +47,7 @@ func TestEveryMessageIsUsed(t *testing.T) {
 // usedIDs reads every template and Go file below root: ids in calls, and every quoted text.
 func usedIDs(t *testing.T, root string) (asked map[string]string, quoted map[string]bool) {
 	t.Helper()
-	call := regexp.MustCompile(`\.(?:T|Rich|Pattern|count|either)[ (]"([a-z0-9_.]+)"`)
+	call := regexp.MustCompile(`\.(?:T|Rich|Patterns|count|either)[ (]"([a-z0-9_.]+)"`)
 	text := regexp.MustCompile(`"([a-z0-9_]+(?:\.[a-z0-9_]+)+)"`)
 	asked, quoted = map[string]string{}, map[string]bool{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -84,7 +88,10 @@ func TestLoadRefuses(t *testing.T) {
 		"other placeholders":    {`{"language.name":"Deutsch","a":"eins {{.Y}}","b":{"one":"{{.N}}","other":"{{.N}}"}}`, "a has placeholders"},
 		"empty text":            {`{"language.name":"Deutsch","a":" ","b":{"one":"{{.N}}","other":"{{.N}}"}}`, "a: empty text"},
 		"no text":               {`{"language.name":"Deutsch","a":"","b":{"one":"{{.N}}","other":"{{.N}}"}}`, "a: no text"},
-		"no plural":             {`{"language.name":"Deutsch","a":"eins {{.X}}","b":"{{.N}} Tage"}`, "plural forms in one language only"},
+		"no plural":             {`{"language.name":"Deutsch","a":"eins {{.X}}","b":"{{.N}} Tage"}`, `b has no plural form "one"`},
+		"plural too many":       {`{"language.name":"Deutsch","a":"eins {{.X}}","b":{"one":"{{.N}}","few":"{{.N}}","other":"{{.N}}"}}`, "b has 3 plural forms, the language has 2"},
+		"plural of nothing":     {`{"language.name":"Deutsch","a":{"one":"eins {{.X}}","other":"{{.X}}"},"b":{"one":"{{.N}}","other":"{{.N}}"}}`, "a has plural forms"},
+		"plural loses a value":  {`{"language.name":"Deutsch","a":"eins {{.X}}","b":{"one":"{{.Y}}","other":"{{.N}}"}}`, `plural form "one"`},
 		"markup":                {`{"language.name":"Deutsch","a":"<b>{{.X}}</b>","b":{"one":"{{.N}}","other":"{{.N}}"}}`, "markup"},
 		"neither text nor form": {`{"language.name":"Deutsch","a":7,"b":{"one":"{{.N}}","other":"{{.N}}"}}`, "neither a text nor plural forms"},
 		"not JSON":              {`{`, "messages/de.json"},
@@ -107,12 +114,23 @@ func TestChoosesLanguage(t *testing.T) {
 	tests := map[string]struct{ accept, mkt, cookie, want string }{
 		"nothing":             {"", "", "", "en"},
 		"browser":             {"de-AT,de;q=0.9,en;q=0.5", "", "", "de"},
-		"unknown browser":     {"sv,fi;q=0.5", "", "", "en"},
-		"browser second":      {"sv,de;q=0.5", "", "", "de"},
+		"unknown browser":     {"zh-CN,zh;q=0.9,fi;q=0.5", "", "", "en"},
+		"browser second":      {"fi,de;q=0.5", "", "", "de"},
 		"cookie over browser": {"de", "", "en", "en"},
 		"choice over cookie":  {"en", "de-DE", "en", "de"},
 		"nonsense choice":     {"de", "<script>", "", "de"},
-		"unknown choice":      {"de", "sv", "", "de"},
+		"unknown choice":      {"de", "fi", "", "de"},
+		"Chinese":             {"", "zh", "", "en"},
+		"Chinese, simplified": {"zh-CN", "zh-Hans", "", "en"},
+		"Japanese":            {"en", "ja", "", "ja"},
+		"Japanese in Japan":   {"en", "ja-JP", "", "ja"},
+		"French in Canada":    {"en", "fr-CA", "", "fr"},
+		"Spanish in Mexico":   {"en", "es-MX", "", "es"},
+		"Swedish":             {"en", "sv-SE", "", "sv"},
+		"Arabic in Riyadh":    {"en", "ar-SA", "", "ar"},
+		"Arabic in Cairo":     {"ar-EG", "", "", "ar"},
+		"underscore":          {"en", "de_DE", "", "de"},
+		"lower case":          {"en", "de-de", "", "de"},
 		"nonsense everywhere": {";;q=", "x-y-z-!!", "\x00", "en"},
 	}
 	for name, tt := range tests {
@@ -122,7 +140,9 @@ func TestChoosesLanguage(t *testing.T) {
 			}
 		})
 	}
-	want := []Language{{"en", "English"}, {"de", "Deutsch"}}
+	want := []Language{
+		{"en", "English"}, {"ar", "العربية"}, {"de", "Deutsch"}, {"es", "Español"}, {"fr", "Français"}, {"ja", "日本語"}, {"sv", "Svenska"},
+	}
 	if diff := cmp.Diff(want, c.Languages()); diff != "" {
 		t.Error(diff)
 	}
@@ -137,7 +157,7 @@ func TestSpeaks(t *testing.T) {
 		en.T("code.tries", "N", 3):        "You can try 3 more times with this code.",
 		en.T("code.tries", "N", 1):        "You can try 1 more time with this code.",
 		de.T("code.tries", "N", 1):        "Mit diesem Code haben Sie noch 1 Versuch.",
-		en.Pattern("code.tries", 1):       "You can try {n} more time with this code.",
+		en.Patterns("code.tries")["one"]:  "You can try {n} more time with this code.",
 		en.T("start.title", "N", 1):       "Get back into your account",
 		en.T("no.such.message"):           "no.such.message",
 		Localizer{}.T("start.title"):      "start.title",
@@ -156,5 +176,102 @@ func TestSpeaks(t *testing.T) {
 	rich := en.Rich("help.both", "Phone", `<img src=x>`, "Online", template.HTML("<a>x</a>"))
 	if want := template.HTML("Stuck? Call the helpdesk on &lt;img src=x&gt; or <a>x</a>"); rich != want {
 		t.Errorf("%q, want %q", rich, want)
+	}
+}
+
+// TestEveryLanguageCounts holds the plural forms against what each language's grammar says.
+func TestEveryLanguageCounts(t *testing.T) {
+	c := newCatalogT(t)
+	for lang, want := range map[string]map[int]string{
+		"fr": {0: "Il vous reste 0 essai avec ce code.", 1: "Il vous reste 1 essai avec ce code.", 2: "Il vous reste 2 essais avec ce code."},
+		"es": {1: "Te queda 1 intento con este código.", 3: "Te quedan 3 intentos con este código."},
+		"sv": {1: "Du har 1 försök kvar med den här koden."},
+		"ja": {1: "このコードを試せるのはあと\u00a01\u00a0回です。", 3: "このコードを試せるのはあと\u00a03\u00a0回です。"},
+		"ar": {
+			1: "بقيت لديك محاولة واحدة بهذا الرمز.", 2: "بقيت لديك محاولتان بهذا الرمز.", 3: "بقيت لديك 3 محاولات بهذا الرمز.",
+			11: "بقيت لديك 11 محاولة بهذا الرمز.", 100: "بقيت لديك 100 محاولة بهذا الرمز.", 103: "بقيت لديك 103 محاولات بهذا الرمز.",
+		},
+	} {
+		for n, text := range want {
+			if got := c.In(lang).T("code.tries", "N", n); got != text {
+				t.Errorf("%s, %d: %q, want %q", lang, n, got, text)
+			}
+		}
+	}
+	for lang, want := range map[string][]string{
+		"en": {"one", "other"}, "de": {"one", "other"}, "fr": {"one", "other"}, "es": {"one", "other"}, "sv": {"one", "other"},
+		"ja": {"other"}, "ar": {"few", "many", "one", "other", "two", "zero"},
+	} {
+		forms := c.In(lang).Patterns("password.error.short_now", "Min", 12)
+		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(forms))); diff != "" {
+			t.Errorf("%s: %s", lang, diff)
+		}
+		if !strings.Contains(forms["other"], "{n}") || !strings.Contains(forms["other"], "12") {
+			t.Errorf("%s: pattern is %q", lang, forms["other"])
+		}
+	}
+}
+
+// TestEveryLanguageTellsTime shows dates and times as each language writes them.
+func TestEveryLanguageTellsTime(t *testing.T) {
+	c := newCatalogT(t)
+	oslo := time.FixedZone("Oslo", 3600)
+	first, second := time.Date(2027, 3, 1, 7, 10, 0, 0, time.UTC), time.Date(2027, 8, 2, 22, 5, 0, 0, time.UTC)
+	for lang, want := range map[string][2]string{
+		"en": {"1 March at 08:10", "2 August at 23:05"},
+		"de": {"1. März um 08:10", "2. August um 23:05"},
+		"fr": {"1er mars à 08:10", "2 août à 23:05"},
+		"es": {"1 de marzo a las 8:10", "2 de agosto a las 23:05"},
+		"sv": {"1 mars kl. 08:10", "2 augusti kl. 23:05"},
+		"ja": {"3月1日 8:10", "8月2日 23:05"},
+		"ar": {"1 مارس الساعة 08:10", "2 أغسطس الساعة 23:05"},
+	} {
+		l := c.In(lang)
+		if diff := cmp.Diff(want, [2]string{l.Moment(first, oslo), l.Moment(second, oslo)}); diff != "" {
+			t.Errorf("%s: %s", lang, diff)
+		}
+	}
+}
+
+// TestDirections: what is not Arabic keeps its order in an Arabic sentence, and other languages get no marks.
+func TestDirections(t *testing.T) {
+	c := newCatalogT(t)
+	ar, en := c.In("ar-SA"), c.In("en")
+	if ar.Dir() != "rtl" || en.Dir() != "ltr" || c.In("ja").Dir() != "ltr" || (Localizer{}).Dir() != "ltr" {
+		t.Errorf("directions: Arabic %s, English %s", ar.Dir(), en.Dir())
+	}
+	const phone = "+46 8 555 01 42"
+	for got, want := range map[string]string{
+		en.T("mail.help", "Phone", phone):                           "Stuck? Call the helpdesk on +46 8 555 01 42",
+		ar.T("mail.help", "Phone", phone):                           "هل تحتاج إلى مساعدة؟ اتصل بمكتب المساعدة على \u2066+46 8 555 01 42\u2069",
+		ar.T("start.hint.one", "Example", `CORP\sberg`):             "على سبيل المثال، \u2066CORP\\sberg\u2069",
+		ar.T("mail.code.subject", "Name", "Contoso", "Code", "048"): "رمزك في Contoso هو 048",
+		ar.T("status.today", "Time", "14:32"):                       "اليوم الساعة 14:32.",
+		ar.T("method.to", "Masked", "سمير الأول"):                   "إلى سمير الأول",
+		string(ar.Rich("code.sent.mail", "Masked", "a•••@x")):       `أرسلنا 6 أرقام إلى <strong><bdi dir="ltr">a•••@x</bdi></strong>.`,
+		string(en.Rich("code.sent.mail", "Masked", "a•••@x")):       `We sent 6 numbers to <strong>a•••@x</strong>.`,
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestArabicStartsRightToLeft: mail programs take the direction of a paragraph from its first letter.
+func TestArabicStartsRightToLeft(t *testing.T) {
+	ar := newCatalogT(t).In("ar")
+	for _, id := range newCatalogT(t).IDs() {
+		if !strings.HasPrefix(id, "mail.") {
+			continue
+		}
+		for line := range strings.Lines(ar.T(id, "Name", "Contoso", "Code", "481732", "Time", "14:32", "Portal", "https://x", "Phone", "+1 2", "Moment", "1")) {
+			letter := strings.IndexFunc(line, unicode.IsLetter)
+			if letter < 0 || strings.HasPrefix(line, "https://") {
+				continue
+			}
+			if r, _ := utf8.DecodeRuneInString(line[letter:]); !unicode.Is(unicode.Arabic, r) {
+				t.Errorf("%s: %q starts from the left", id, line)
+			}
+		}
 	}
 }

@@ -2,10 +2,8 @@ package locale
 
 import (
 	"fmt"
-	"html"
 	"html/template"
 	"strings"
-	"time"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
@@ -13,8 +11,10 @@ import (
 
 // Localizer speaks one language. The zero value says message ids and is of no use; take one from a Catalog.
 type Localizer struct {
-	words *i18n.Localizer
-	tag   language.Tag
+	words  *i18n.Localizer
+	tag    language.Tag
+	counts []count
+	rtl    bool
 }
 
 // Lang returns the language as written in the lang attribute.
@@ -24,6 +24,9 @@ func (l Localizer) Lang() string { return l.tag.String() }
 // named N chooses the plural form. An unknown id returns the id, so that a mistake is seen, not hidden.
 func (l Localizer) T(id string, data ...any) string {
 	values, count := pairs(data)
+	if l.rtl {
+		isolateAll(values)
+	}
 	return l.text(id, values, count)
 }
 
@@ -33,7 +36,7 @@ func (l Localizer) Rich(id string, data ...any) template.HTML {
 	values, count := pairs(data)
 	for name, v := range values {
 		if _, ok := v.(template.HTML); !ok {
-			values[name] = html.EscapeString(fmt.Sprint(v))
+			values[name] = l.markUp(fmt.Sprint(v))
 		}
 	}
 	text := l.text(id, values, count)
@@ -42,12 +45,16 @@ func (l Localizer) Rich(id string, data ...any) template.HTML {
 	return template.HTML(text) //nolint:gosec // values are escaped above and messages hold no markup
 }
 
-// Pattern returns the plural form that fits count, with {n} where the number belongs and every other
-// placeholder filled. A page hands such patterns to its script.
-func (l Localizer) Pattern(id string, count int, data ...any) string {
+// Patterns returns every plural form of a message by its category (one, few, other …), with {n} where the number
+// belongs and every other placeholder filled. A page hands them to its script, which chooses with Intl.PluralRules.
+func (l Localizer) Patterns(id string, data ...any) map[string]string {
 	values, _ := pairs(data)
 	values["N"] = "{n}"
-	return l.text(id, values, count)
+	forms := make(map[string]string, len(l.counts))
+	for _, c := range l.counts {
+		forms[c.category] = l.text(id, values, c.example)
+	}
+	return forms
 }
 
 func (l Localizer) text(id string, values map[string]any, count any) string {
@@ -97,26 +104,4 @@ func between(text, mark, opening, closing string) string {
 		b.WriteString(part)
 	}
 	return b.String()
-}
-
-// Clock writes the time of day of t at loc: 14:32.
-func (l Localizer) Clock(t time.Time, loc *time.Location) string { return t.In(loc).Format("15:04") }
-
-// Day writes the date of t at loc without its year: 15 March, 15. März.
-func (l Localizer) Day(t time.Time, loc *time.Location) string {
-	t = t.In(loc)
-	return l.T("time.day", "Day", t.Day(), "Month", l.T(months(t.Month())))
-}
-
-// Moment writes date and time of t at loc: 11 March at 08:10, 11. März um 08:10.
-func (l Localizer) Moment(t time.Time, loc *time.Location) string {
-	return l.T("time.moment", "Day", l.Day(t, loc), "Time", l.Clock(t, loc))
-}
-
-// months returns the message id of a month's name.
-func months(m time.Month) string {
-	return [...]string{
-		"month.january", "month.february", "month.march", "month.april", "month.may", "month.june", "month.july",
-		"month.august", "month.september", "month.october", "month.november", "month.december",
-	}[m-1]
 }

@@ -45,7 +45,7 @@ type Site struct {
 func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+web.StaticPath, s.Assets)
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/start", http.StatusSeeOther) })
+	mux.Handle("GET /{$}", s.page(func(v *visit) error { return v.seeOther(startPath) }))
 	mux.Handle("GET "+startPath, s.page((*visit).getStart))
 	mux.Handle("POST "+startPath, s.page((*visit).postStart))
 	mux.Handle("GET "+changePath, s.page((*visit).getChange))
@@ -95,18 +95,17 @@ func (s *Site) page(handle func(v *visit) error) http.Handler {
 	})
 }
 
+// languageKey is the field's name for a choice of language: ?mkt=de-DE.
+const languageKey = "mkt"
+
 // chooseLanguage turns ?mkt= into a cookie and shows the same page without it.
 func (v *visit) chooseLanguage() bool {
 	q := v.r.URL.Query()
-	if !q.Has("mkt") || v.r.Method != http.MethodGet {
+	if !q.Has(languageKey) || v.r.Method != http.MethodGet {
 		return false
 	}
-	lang := v.Catalog.For(v.r.Header.Get("Accept-Language"), q.Get("mkt"), "").Lang()
-	http.SetCookie(v.w, &http.Cookie{
-		Name: languageCookie, Value: lang, Path: "/", Secure: true, HttpOnly: true,
-		SameSite: http.SameSiteLaxMode, MaxAge: int((365 * 24 * time.Hour).Seconds()),
-	})
-	q.Del("mkt")
+	v.keepLanguage(q.Get(languageKey))
+	q.Del(languageKey)
 	target := *v.r.URL
 	target.RawQuery = q.Encode()
 	target.Scheme, target.Host = "", ""
@@ -114,12 +113,34 @@ func (v *visit) chooseLanguage() bool {
 	return true
 }
 
-func (v *visit) language() locale.Localizer {
-	chosen := ""
-	if c, err := v.r.Cookie(languageCookie); err == nil {
-		chosen = c.Value
+// keepLanguage remembers a choice for the visit. One that is none of ours leaves what was chosen or asked for before.
+func (v *visit) keepLanguage(choice string) locale.Localizer {
+	l := v.Catalog.For(v.r.Header.Get("Accept-Language"), choice, v.chosen())
+	http.SetCookie(v.w, &http.Cookie{Name: languageCookie, Value: l.Lang(), Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	return l
+}
+
+// otherLanguage reports whether a form was sent to see its page in another language, with all that was typed. From
+// then on the visit speaks it.
+func (v *visit) otherLanguage() bool {
+	if !v.r.PostForm.Has(languageKey) {
+		return false
 	}
-	return v.Catalog.For(v.r.Header.Get("Accept-Language"), "", chosen)
+	v.frame.Localizer = v.keepLanguage(v.r.PostForm.Get(languageKey))
+	return true
+}
+
+func (v *visit) language() locale.Localizer {
+	return v.Catalog.For(v.r.Header.Get("Accept-Language"), "", v.chosen())
+}
+
+// chosen is what was chosen earlier in the visit.
+func (v *visit) chosen() string {
+	c, err := v.r.Cookie(languageCookie)
+	if err != nil {
+		return ""
+	}
+	return c.Value
 }
 
 func (s *Site) frame(t tenant.Tenant, l locale.Localizer, r *http.Request) Frame {
@@ -206,7 +227,9 @@ func (v *visit) attempt() (reset.Attempt, error) {
 	if err != nil {
 		return reset.Attempt{}, reset.ErrNoSession
 	}
-	return v.Resets.Session(v.ctx(), v.tenant.ID, c.Value)
+	a, err := v.Resets.Session(v.ctx(), v.tenant.ID, c.Value)
+	a.Locale = v.frame.Lang() // mails speak the language of the page they follow from
+	return a, err
 }
 
 func (v *visit) remember(token string) {

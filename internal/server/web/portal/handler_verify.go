@@ -21,7 +21,11 @@ func (v *visit) postChange() error {
 	if err := v.form(); err != nil {
 		return err
 	}
-	return v.begin(StartPage{Change: true, Name: strings.TrimSpace(v.r.PostForm.Get(FieldName))}, protocol.Change)
+	p := StartPage{Change: true, Name: strings.TrimSpace(v.r.PostForm.Get(FieldName))}
+	if v.otherLanguage() {
+		return v.start(http.StatusOK, p)
+	}
+	return v.begin(p, protocol.Change)
 }
 
 func (v *visit) start(status int, p StartPage) error {
@@ -35,6 +39,9 @@ func (v *visit) postStart() error {
 		return err
 	}
 	p := StartPage{Name: strings.TrimSpace(v.r.PostForm.Get(FieldName)), Choice: v.r.PostForm.Get(FieldProblem)}
+	if v.otherLanguage() {
+		return v.start(http.StatusOK, p)
+	}
 	kind := protocol.Reset
 	switch p.Choice {
 	case ProblemForgot:

@@ -103,11 +103,19 @@ func link(address, text string) template.HTML {
 	if !strings.HasPrefix(address, "https://") && !strings.HasPrefix(address, "http://") && !strings.HasPrefix(address, "tel:") {
 		address = ""
 	}
-	return template.HTML(`<a href="` + html.EscapeString(address) + `">` + html.EscapeString(text) + `</a>`) //nolint:gosec // escaped
+	dir := ""
+	if strings.HasPrefix(address, "tel:") {
+		dir = `dir="ltr" `
+	}
+	return template.HTML(`<a ` + dir + `href="` + html.EscapeString(address) + `">` + html.EscapeString(text) + `</a>`) //nolint:gosec // escaped
 }
 
 // Problem reports whether the page carries an error; pages with forms override it through Problems.
 func (Frame) Problem() bool { return false }
+
+// Keep names the form whose fields a change of language carries along, so that nothing typed is lost. Most pages
+// have nothing to carry: what they ask for is a secret, or a press of a button.
+func (Frame) Keep() string { return "" }
 
 // Steps returns no step bar; pages of the flow have one.
 func (Frame) Steps() *Steps { return nil }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"homeward/internal/server/locale"
 	"homeward/internal/server/web"
 )
 
@@ -30,7 +31,7 @@ func TestPagesAreSafe(t *testing.T) {
 					t.Errorf("status %d, not %d", w.Code, s.status)
 				}
 				checkHeaders(t, w.Header())
-				checkMarkup(t, w.Body.String(), lang.Tag)
+				checkMarkup(t, w.Body.String(), catalog.In(lang.Tag))
 			})
 		}
 	}
@@ -51,7 +52,7 @@ func checkHeaders(t *testing.T, h http.Header) {
 	}
 }
 
-func checkMarkup(t *testing.T, body, lang string) {
+func checkMarkup(t *testing.T, body string, l locale.Localizer) {
 	t.Helper()
 	for _, forbidden := range []string{`<style`, `\sstyle=`, `\son[a-z]+=`, `<script[^>]*>[^<]`, `javascript:`, `ZgotmplZ`, `<no value>`, `\{\{`, `>[a-z_]+\.[a-z_.]+<`} {
 		if m := regexp.MustCompile(forbidden).FindString(body); m != "" {
@@ -76,8 +77,8 @@ func checkMarkup(t *testing.T, body, lang string) {
 				title = n.FirstChild.Data
 			}
 		case "html":
-			if attribute(n, "lang") != lang {
-				t.Errorf("lang is %q, not %q", attribute(n, "lang"), lang)
+			if attribute(n, "lang") != l.Lang() || attribute(n, "dir") != l.Dir() {
+				t.Errorf("lang is %q, dir %q, not %q, %q", attribute(n, "lang"), attribute(n, "dir"), l.Lang(), l.Dir())
 			}
 		}
 		problem = problem || attribute(n, "role") == "alert" && !inTemplate(n)
@@ -91,7 +92,7 @@ func checkMarkup(t *testing.T, body, lang string) {
 	if h1 != 1 {
 		t.Errorf("%d h1 elements, not one", h1)
 	}
-	if !strings.Contains(title, "Contoso") || problem != strings.HasPrefix(title, "Problem: ") {
+	if !strings.Contains(title, "Contoso") || problem != strings.HasPrefix(title, l.T("title.problem")+" ") {
 		t.Errorf("title is %q, error summary shown: %v", title, problem)
 	}
 }
@@ -136,6 +137,24 @@ func TestBundleIsTheRecordedOne(t *testing.T) {
 	}
 	if !strings.Contains(string(bundle[:2000]), "MIT License") {
 		t.Error("static/hpke.js has lost its licence")
+	}
+}
+
+// TestStylesheetKnowsNoSides: what is said of start and end holds for Arabic too; left and right do not.
+func TestStylesheetKnowsNoSides(t *testing.T) {
+	css, err := os.ReadFile("static/portal.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sided := regexp.MustCompile(`[{;\s](?:left|right|(?:margin|padding|border)-(?:left|right)[a-z-]*|(?:text-align|float|clear):\s*(?:left|right))\b[^;]*;`)
+	for _, found := range sided.FindAllString(string(css), -1) {
+		t.Errorf("portal.css says %q; use the logical property", found)
+	}
+	four := regexp.MustCompile(`(?:margin|padding|border-width):\s*([^\s;]+) ([^\s;]+) ([^\s;]+) ([^\s;]+);`)
+	for _, m := range four.FindAllStringSubmatch(string(css), -1) {
+		if m[2] != m[4] {
+			t.Errorf("portal.css says %q, which differs on the right and the left", m[0])
+		}
 	}
 }
 

@@ -1,6 +1,10 @@
 package portal
 
-import "homeward/internal/protocol"
+import (
+	"encoding/json"
+
+	"homeward/internal/protocol"
+)
 
 // RuleRow is one line of the checklist as the page is sent; the script keeps it live.
 type RuleRow struct {
@@ -51,37 +55,51 @@ func (p PasswordPage) brokenRule() string {
 	return ""
 }
 
-// Count is a sentence with a number for the script: its singular and its plural, {n} for the number.
-type Count struct{ One, Many string }
-
-// Words are the sentences the script says, in the person's language. It has none of its own.
+// Words are the sentences the script says, in the person's language. It has none of its own. Those with a number
+// are JSON: every plural form by its category, {n} for the number.
 type Words struct {
 	Title, Problem, Empty, Current, Name, Long, Network, Lost, Again, Busy string
-	Short, Kinds                                                           Count
+	Short, Kinds, Now, Met, Spoken                                         string
 	Lower, Upper, Digit, Symbol, Comma, Or                                 string
-	Now, Met, Spoken                                                       string
 	Yes, No, Bad                                                           string
 	Show, Hide, ShowLong, HideLong                                         string
 	Weak, Fair, Good, Strong                                               string
 }
 
 // Words returns the script's sentences.
-func (p PasswordPage) Words() Words {
-	return Words{
+func (p PasswordPage) Words() (Words, error) {
+	w := Words{
 		Title: p.Title(), Problem: p.T("title.problem"),
 		Empty: p.T("password.error.empty"), Current: p.T("password.error.current_empty"), Name: p.T("password.error.name", "Name", "{name}"),
 		Long: p.T("password.error.long"), Network: p.T("password.error.network"), Lost: p.T("password.error.lost"), Again: p.T("password.error.again"),
 		Busy:  p.T("password.error.busy"),
-		Short: p.count("password.error.short_now", "Min", p.Policy.MinLength), Kinds: p.count("password.error.kinds_more", "List", "{list}"),
 		Lower: p.T("kind.lower"), Upper: p.T("kind.upper"), Digit: p.T("kind.digit"), Symbol: p.T("kind.symbol"),
 		Comma: p.T("list.comma"), Or: p.T("list.or"),
-		Now: p.Pattern("rule.now", 2), Met: p.Pattern("rules.met", 2, "Of", "{of}"), Spoken: p.Pattern("rules.spoken", 2, "Of", "{of}"),
 		Yes: p.T("rule.yes"), No: p.T("rule.no"), Bad: p.T("rule.bad"),
 		Show: p.T("password.show"), Hide: p.T("password.hide"), ShowLong: p.T("password.show.long"), HideLong: p.T("password.hide.long"),
 		Weak: p.T("strength.weak"), Fair: p.T("strength.fair"), Good: p.T("strength.good"), Strong: p.T("strength.strong"),
 	}
+	for _, counted := range []struct {
+		into *string
+		by   map[string]string
+	}{
+		{&w.Short, p.Patterns("password.error.short_now", "Min", p.Policy.MinLength)},
+		{&w.Kinds, p.Patterns("password.error.kinds_more", "List", "{list}")},
+		{&w.Now, p.Patterns("rule.now")},
+		{&w.Met, p.Patterns("rules.met", "Of", "{of}")},
+		{&w.Spoken, p.Patterns("rules.spoken", "Of", "{of}")},
+	} {
+		text, err := forms(counted.by)
+		if err != nil {
+			return Words{}, err
+		}
+		*counted.into = text
+	}
+	return w, nil
 }
 
-func (p PasswordPage) count(id string, data ...any) Count {
-	return Count{One: p.Pattern(id, 1, data...), Many: p.Pattern(id, 2, data...)}
+// forms hands the plural forms of a sentence to a script.
+func forms(byCategory map[string]string) (string, error) {
+	b, err := json.Marshal(byCategory)
+	return string(b), err
 }

@@ -52,6 +52,9 @@ func (p StartPage) Action() string {
 	return startPath
 }
 
+// Keep is the form with what was typed and chosen.
+func (StartPage) Keep() string { return "first" }
+
 // Hills shows them on a small screen.
 func (StartPage) Hills() bool { return true }
 

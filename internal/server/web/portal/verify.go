@@ -189,11 +189,8 @@ func (p CodePage) ResendIn() int {
 // ResendText says when a new code may be asked for.
 func (p CodePage) ResendText() string { return p.T("code.resend.wait", "N", p.ResendIn()) }
 
-// ResendOne and ResendMany are the same sentence for the script, with {n} for the number.
-func (p CodePage) ResendOne() string { return p.Pattern("code.resend.wait", 1) }
-
-// ResendMany is the plural of ResendOne.
-func (p CodePage) ResendMany() string { return p.Pattern("code.resend.wait", 2) }
+// ResendForms is the same sentence for the script, in every plural form; see PasswordPage.Words.
+func (p CodePage) ResendForms() (string, error) { return forms(p.Patterns("code.resend.wait")) }
 
 // minutes rounds up and never says 0.
 func minutes(d time.Duration) int {

@@ -6,6 +6,7 @@
   const button = document.getElementById("resend");
   if (!wait || !button) return;
   const words = wait.dataset;
+  const forms = JSON.parse(words.forms);
   const plural = new Intl.PluralRules(document.documentElement.lang);
   const end = Date.now() + Number(words.seconds) * 1000;
   const timer = setInterval(() => {
@@ -17,7 +18,7 @@
       wait.remove();
       return;
     }
-    const sentence = plural.select(left) === "one" ? words.one : words.many;
+    const sentence = forms[plural.select(left)] ?? forms.other;
     wait.textContent = sentence.replace("{n}", left);
   }, 1000);
 })();

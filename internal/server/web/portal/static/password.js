@@ -17,7 +17,10 @@
   const maxTries = 3;
 
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
-  const count = (name, n, values) => fill(words[name + (plural.select(n) === "one" ? "One" : "Many")], { n, ...values });
+  const count = (name, n, values) => {
+    const forms = JSON.parse(words[name]); // by plural category: Arabic has six
+    return fill(forms[plural.select(n)] ?? forms.other, { n, ...values });
+  };
 
   // --- what Active Directory would say -------------------------------------------------------------------
 
@@ -77,8 +80,8 @@
     mark("kinds", kinds.length >= 3 ? "ok" : "todo");
     mark("name", some && !nameIn(text) ? "ok" : "todo");
     mark("history", "later");
-    note("length", some ? ` ${fill(words.now, { n: text.length })}` : "");
-    note("kinds", some ? ` ${fill(words.now, { n: kinds.length })}` : "");
+    note("length", some ? count("now", text.length) : "");
+    note("kinds", some ? count("now", kinds.length) : "");
     chips(kinds, some);
     tally(some);
     strength(text);
@@ -103,15 +106,16 @@
   function tally(some) {
     clearTimeout(speaking);
     if (!rules) return;
-    const values = { n: rules.querySelectorAll('[data-state="ok"]').length, of: rules.children.length };
-    met.textContent = some ? ` · ${fill(words.met, values)}` : "";
-    if (some) speaking = setTimeout(() => (spoken.textContent = fill(words.spoken, values)), 1000);
+    const n = rules.querySelectorAll('[data-state="ok"]').length;
+    const of = rules.children.length;
+    met.textContent = some ? ` · ${count("met", n, { of })}` : "";
+    if (some) speaking = setTimeout(() => (spoken.textContent = count("spoken", n, { of })), 1000);
     else spoken.textContent = "";
   }
 
   // --- strength: advice only, the rules decide -----------------------------------------------------------
 
-  const common = /pass(wor[dt])?|qwert|asdf|letmein|welcome|willkommen|admin|summer|sommer|winter|spring|autumn|herbst|monday|montag|hallo|1234|abcd|(.)\2\2/gi;
+  const common = /pass(wor[dt])?|qwert|asdf|letmein|welcome|willkommen|bienvenue|admin|summer|sommer|winter|spring|autumn|herbst|monday|montag|hallo|hola|bonjour|motdepasse|azerty|contrase|l[oö]senord|1234|abcd|(.)\2\2/gi;
 
   function level(text) {
     if (text === "") return 0;
