@@ -15,8 +15,8 @@ import (
 
 const axePath = "../../../../build/js/node_modules/axe-core/axe.min.js"
 
-// TestEveryPageInABrowser opens every page in both languages and both themes: no complaint of the content
-// policy, nothing on the console, no sideways scrolling at 320 px, and no finding of axe.
+// TestEveryPageInABrowser opens every page in every language: no complaint of the content policy, nothing on the console, no
+// sideways scrolling at 320 px. In both directions of writing and both themes axe finds nothing.
 func TestEveryPageInABrowser(t *testing.T) {
 	axe, err := os.ReadFile(axePath)
 	if err != nil {
@@ -24,19 +24,21 @@ func TestEveryPageInABrowser(t *testing.T) {
 	}
 	server, b := sampleServer(t), newBrowser(t)
 	_, _, catalog := newSite(t)
-	for i, scheme := range []string{"light", "dark"} {
-		lang := catalog.Languages()[i].Tag // each theme with one language: every page once
-		for _, s := range samples(catalog, lang) {
-			t.Run(lang+"-"+scheme+"/"+s.name, func(t *testing.T) {
-				b.screen(t, 320, 640, 1, scheme)
-				b.open(t, server.URL+"/sample/"+lang+"/"+s.name)
+	for _, lang := range catalog.Languages() {
+		scheme := map[string]string{"en": "light", "ar": "dark"}[lang.Tag]
+		for _, s := range samples(catalog, lang.Tag) {
+			t.Run(lang.Tag+"/"+s.name, func(t *testing.T) {
+				b.screen(t, 320, 640, 1, "light")
+				b.open(t, server.URL+"/sample/"+lang.Tag+"/"+s.name)
 				if w := value[int](t, b, "document.documentElement.scrollWidth"); w > 320 {
 					t.Errorf("page is %d px wide on a screen of 320: %s", w, value[string](t, b, widest))
 				}
-				b.screen(t, 1280, 800, 1, scheme)
-				b.do(t, string(axe))
-				for _, finding := range axeFindings(t, b) {
-					t.Error(finding)
+				if scheme != "" {
+					b.screen(t, 1280, 800, 1, scheme)
+					b.do(t, string(axe))
+					for _, finding := range axeFindings(t, b) {
+						t.Error(finding)
+					}
 				}
 				b.quiet(t, s.name)
 			})
