@@ -137,6 +137,7 @@ func allowed() map[string][]operator.Role {
 		"POST /admin/sign-out":                    all(),
 		"POST /admin/account/sessions/end":        all(),
 		"POST /admin/account/sessions/end-others": all(),
+		"GET /admin/{$}":                          all(),
 		"GET /admin":                              all(),
 		"POST /admin/test-write":                  agents,
 		"GET /admin/password-reset/onprem":        {global, hybrid, policy},
@@ -157,7 +158,7 @@ func allowed() map[string][]operator.Role {
 func address(pattern string) (method, path string) {
 	method, path, _ = strings.Cut(pattern, " ")
 	path = strings.Replace(path, "/audit/{id}", "/audit/HW-7K3Q-92MD", 1)
-	return method, strings.NewReplacer("{id}", benchAgent, "{link}", "nonsense").Replace(path)
+	return method, strings.NewReplacer("{$}", "", "{id}", benchAgent, "{link}", "nonsense").Replace(path)
 }
 
 // TestEveryRouteWithEveryRole walks every route that is served, with every role, with none, and from another site. A

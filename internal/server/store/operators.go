@@ -14,7 +14,9 @@ const operatorColumns = "tenant, id, name, role, password, seed, step, disabled,
 
 func operatorFields(o *operator.Operator) []any {
 	return []any{
-		&o.Tenant, &o.ID, &o.Name, &o.Role, &o.Password, blob{&o.Seed}, &o.Step, &o.Disabled,
+		&o.Tenant, &o.ID, &o.Name, &o.Role, &o.Password,
+		blob{&o.Seed},
+		&o.Step, &o.Disabled,
 		moment{&o.Created},
 		moment{&o.Changed},
 	}

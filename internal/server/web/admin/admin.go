@@ -91,14 +91,13 @@ func (f Frame) CanSeeAudit() bool { return f.Operator.Role.May(operator.ReadAudi
 // Initials are the letters in the round picture.
 func (f Frame) Initials() string {
 	local, _, _ := strings.Cut(f.Operator.Name, "@")
-	out := ""
-	for _, word := range strings.FieldsFunc(local, func(r rune) bool { return strings.ContainsRune(".-_+", r) }) {
+	words := strings.FieldsFunc(local, func(r rune) bool { return strings.ContainsRune(".-_+", r) })
+	var out strings.Builder
+	for _, word := range words[:min(len(words), 2)] {
 		r, _ := utf8.DecodeRuneInString(word)
-		if out += strings.ToUpper(string(r)); utf8.RuneCountInString(out) == 2 {
-			break
-		}
+		out.WriteString(strings.ToUpper(string(r)))
 	}
-	return out
+	return out.String()
 }
 
 // LanguageName returns the present language in its own words.

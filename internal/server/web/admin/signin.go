@@ -47,7 +47,7 @@ func (p SignInPage) Problem() bool { return len(p.Problems) > 0 }
 
 func (v *visit) getSignIn() error {
 	next := inside(v.r.URL.Query().Get("next"))
-	if v.signedIn() == nil {
+	if v.signedIn(v.ctx()) == nil {
 		return v.seeOther(next)
 	}
 	return v.render(http.StatusOK, SignInPage{Frame: v.frame, Next: next})
@@ -76,7 +76,7 @@ func (v *visit) postSignIn() error {
 
 // replace begins a new session in this browser; one that it had ends.
 func (v *visit) replace(cookie string) {
-	if v.signedIn() == nil {
+	if v.signedIn(v.ctx()) == nil {
 		if err := v.Operators.End(v.ctx(), v.by, v.session.ID); err != nil {
 			v.Log.Warn("the session before couldn't be ended", "error", err)
 		}

@@ -117,6 +117,7 @@ func routes() []route {
 		{"POST " + accountPath + "/sessions/end-others", operator.Account, (*visit).postEndOthers},
 
 		{"GET " + overviewPath, operator.ReadOverview, (*visit).getOverview},
+		{"GET " + overviewPath + "/{$}", operator.ReadOverview, func(v *visit) error { return v.seeOther(overviewPath) }},
 		{"POST /admin/test-write", operator.TestWrite, (*visit).postTest},
 
 		{"GET " + onpremPath, operator.ReadIntegration, (*visit).getOnprem},
@@ -189,7 +190,7 @@ func (s *Site) page(needs operator.Permission, handle func(v *visit) error) http
 			return
 		}
 		v.frame = Frame{Localizer: v.language(), Path: r.URL.Path, Languages: s.Catalog.Languages(), Version: s.Version, Now: s.Now()}
-		err := v.enter(needs)
+		err := v.enter(r.Context(), needs)
 		if err == nil {
 			err = handle(v)
 		}
@@ -200,16 +201,16 @@ func (s *Site) page(needs operator.Permission, handle func(v *visit) error) http
 }
 
 // enter finds out who asks and whether they may.
-func (v *visit) enter(needs operator.Permission) (err error) {
+func (v *visit) enter(ctx context.Context, needs operator.Permission) (err error) {
 	if needs == operator.Public {
 		v.tenant, err = v.Home(v.r)
 		v.frame.TenantName, v.frame.Location = v.tenant.Name, v.tenant.Settings.Location()
 		return err
 	}
-	if err := v.signedIn(); err != nil {
+	if err := v.signedIn(ctx); err != nil {
 		return err
 	}
-	if v.tenant, err = v.Tenant(v.ctx(), v.by.Tenant); err != nil {
+	if v.tenant, err = v.Tenant(ctx, v.by.Tenant); err != nil {
 		return err
 	}
 	v.frame.TenantName, v.frame.Location, v.frame.Operator = v.tenant.Name, v.tenant.Settings.Location(), v.by
@@ -237,12 +238,12 @@ func (v *visit) shown() (path, again string) {
 }
 
 // signedIn finds the operator of the browser's cookie.
-func (v *visit) signedIn() error {
+func (v *visit) signedIn(ctx context.Context) error {
 	c, err := v.r.Cookie(sessionCookie)
 	if err != nil {
 		return operator.ErrNoSession
 	}
-	v.by, v.session, err = v.Operators.Session(v.ctx(), c.Value, v.r.Header.Get(pollHeader) == "")
+	v.by, v.session, err = v.Operators.Session(ctx, c.Value, v.r.Header.Get(pollHeader) == "")
 	return err
 }
 
