@@ -149,6 +149,7 @@ func allowed() map[string][]operator.Role {
 		"POST /admin/agents/{id}/resume":          agents,
 		"POST /admin/agents/{id}/accept-move":     agents,
 		"POST /admin/agents/{id}/cut-off":         agents,
+		"GET /admin/setup":                        all(),
 		"GET /admin/audit":                        {global, hybrid, policy, users, reports},
 		"GET /admin/audit/{id}":                   {global, hybrid, policy, users, reports},
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,42 +18,68 @@ const clockSlack = time.Hour
 // SearchAudit returns entries, newest first; see audit.Query. With more than Limit fitting, those nearest to Before or
 // After are returned.
 func (s *Store) SearchAudit(ctx context.Context, tenant string, q audit.Query) ([]audit.Record, error) {
-	where, args := []string{"tenant = ?"}, []any{tenant}
-	add := func(condition string, values ...any) {
-		where, args = append(where, condition), append(args, values...)
-	}
-	if err := s.auditSpan(ctx, tenant, q, add); err != nil {
+	c := conditions{where: []string{"tenant = ?"}, args: []any{tenant}}
+	if err := s.auditSpan(ctx, tenant, q, c.add); err != nil {
 		return nil, fmt.Errorf("search the audit record: %w", err)
 	}
-	if q.Support != "" {
-		add("support = ?", q.Support)
-	}
-	if q.Activity != "" {
-		add("activity = ?", q.Activity)
-	}
-	if q.Result != "" {
-		add("result = ?", q.Result)
-	}
-	if q.People != nil {
-		if len(q.People) == 0 {
-			return nil, nil
+	for _, f := range []struct{ column, value string }{{"support", q.Support}, {"activity", q.Activity}, {"result", q.Result}} {
+		if f.value != "" {
+			c.add(f.column+" = ?", f.value)
 		}
-		ids := make([]any, len(q.People))
-		for i, p := range q.People {
-			ids[i] = p
-		}
-		in := "(" + marks(len(ids)) + ")"
-		add("(target IN "+in+" OR actor IN "+in+")", append(slices.Clone(ids), ids...)...)
 	}
-	add("event <> ?", audit.Told)
-	add(`(support = '' OR NOT EXISTS (SELECT 1 FROM audit later
+	c.add("event <> ?", audit.Told)
+	c.add(`(support = '' OR NOT EXISTS (SELECT 1 FROM audit later
 		WHERE later.tenant = audit.tenant AND later.support = audit.support AND later.seq > audit.seq AND later.event <> ?))`, audit.Told)
-	order := "DESC"
-	if q.After > 0 && q.Before == 0 {
-		order = "ASC"
+	c.back, c.limit = q.After > 0 && q.Before == 0, q.Limit
+	if q.People == nil {
+		return s.entries(ctx, c)
 	}
-	found, err := s.records(ctx, strings.Join(where, " AND ")+" ORDER BY seq "+order+" LIMIT ?", append(args, q.Limit)...)
-	if order == "ASC" {
+	// One search for each name and column: each follows an index in the order of the rows, however rare the name is.
+	var found []audit.Record
+	for _, id := range q.People {
+		for _, column := range []string{"target", "actor"} {
+			some, err := s.entries(ctx, c.with(column+" = ?", id))
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, some...)
+		}
+	}
+	slices.SortFunc(found, func(a, b audit.Record) int { return cmp.Compare(b.Seq, a.Seq) })
+	found = slices.CompactFunc(found, func(a, b audit.Record) bool { return a.Seq == b.Seq })
+	if c.back && len(found) > q.Limit {
+		return found[len(found)-q.Limit:], nil
+	}
+	return found[:min(len(found), q.Limit)], nil
+}
+
+// conditions are the WHERE of a search and in which direction it goes.
+type conditions struct {
+	where []string
+	args  []any
+	back  bool // from old to new
+	limit int
+}
+
+func (c *conditions) add(condition string, values ...any) {
+	c.where, c.args = append(c.where, condition), append(c.args, values...)
+}
+
+// with returns the conditions with one more; c stays as it is.
+func (c *conditions) with(condition string, values ...any) conditions {
+	more := conditions{where: slices.Clone(c.where), args: slices.Clone(c.args), back: c.back, limit: c.limit}
+	more.add(condition, values...)
+	return more
+}
+
+// entries returns what fits, newest first.
+func (s *Store) entries(ctx context.Context, c conditions) ([]audit.Record, error) {
+	order := " DESC"
+	if c.back {
+		order = " ASC"
+	}
+	found, err := s.records(ctx, strings.Join(c.where, " AND ")+" ORDER BY seq"+order+" LIMIT ?", append(slices.Clone(c.args), c.limit)...)
+	if c.back {
 		slices.Reverse(found)
 	}
 	return found, err

@@ -130,7 +130,10 @@ func (f Frame) Nav() []Group {
 			f.item(operator.ReadAudit, f.T("admin.nav.audit"), auditPath, "list"),
 		}},
 		{Name: f.T("admin.nav.reset"), Items: []Item{f.item(operator.ReadIntegration, f.T("admin.nav.onprem"), onpremPath, "link")}},
-		{Name: f.T("admin.nav.directory"), Items: []Item{f.item(operator.ReadAgents, f.T("admin.nav.agents"), agentsPath, "agent")}},
+		{Name: f.T("admin.nav.directory"), Items: []Item{
+			f.item(operator.ReadAgents, f.T("admin.nav.agents"), agentsPath, "agent"),
+			f.item(operator.ReadOverview, f.T("admin.nav.setup"), setupPath, "flag"),
+		}},
 	}
 	var out []Group
 	for _, g := range groups {

@@ -200,6 +200,11 @@ func otherSamples(catalog *locale.Catalog, lang string) []sample {
 		{"audit", http.StatusOK, log},
 		{"audit-none", http.StatusOK, admin.AuditPage{Frame: at("/admin/audit")}},
 		{"event", http.StatusOK, event},
+		{"setup-list", http.StatusOK, admin.ChecklistPage{Frame: at("/admin/setup"), Steps: []admin.CheckStep{
+			{Number: 1, Name: "Register an agent", About: "3 registered", State: "done"},
+			{Number: 2, Name: "Give the agent its rights", About: "It checks each domain.", State: "next", Path: "/admin/agents", Action: "Agents", Command: "homeward-agent doctor"},
+			{Number: 3, Name: "Write a test password", About: "Uses a test account.", State: "later"},
+		}}},
 		{"account", http.StatusOK, admin.AccountPage{Frame: at("/admin/account"), Sessions: sessions, Current: "s1"}},
 		{"forbidden", http.StatusForbidden, admin.MessagePage{Frame: at("/admin/agents"), Kind: "forbidden"}},
 		{"not-found", http.StatusNotFound, admin.MessagePage{Frame: at("/admin/nothing"), Kind: "not_found"}},

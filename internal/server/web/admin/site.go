@@ -38,6 +38,7 @@ const (
 	onpremPath   = "/admin/password-reset/onprem"
 	agentsPath   = "/admin/agents"
 	auditPath    = "/admin/audit"
+	setupPath    = "/admin/setup"
 )
 
 // Fleet is what operators do to agents.
@@ -75,6 +76,8 @@ type Site struct {
 	Tests     Tests
 	Records   Records
 	Names     Names
+	// People counts a tenant's people.
+	People func(ctx context.Context, tenantID string) (int, error)
 	// Code makes a one-time code for a new agent.
 	Code func(ctx context.Context, tenantID string) (string, time.Time, error)
 	// Status says whether writeback works, from what is true now.
@@ -130,6 +133,8 @@ func routes() []route {
 		{"POST " + agentsPath + "/{id}/resume", operator.ChangeAgents, (*visit).postResume},
 		{"POST " + agentsPath + "/{id}/accept-move", operator.ChangeAgents, (*visit).postMove},
 		{"POST " + agentsPath + "/{id}/cut-off", operator.ChangeAgents, (*visit).postCutOff},
+
+		{"GET " + setupPath, operator.ReadOverview, (*visit).getChecklist},
 
 		{"GET " + auditPath, operator.ReadAudit, (*visit).getAudit},
 		{"GET " + auditPath + "/{id}", operator.ReadAudit, (*visit).getEvent},

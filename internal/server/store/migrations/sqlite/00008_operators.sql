@@ -52,6 +52,7 @@ CREATE INDEX operator_sessions_expires ON operator_sessions (expires);
 -- The filters of the audit page: each ends with seq, by which it pages.
 CREATE INDEX audit_at ON audit (tenant, at, seq);
 CREATE INDEX audit_activity ON audit (tenant, activity, seq);
+CREATE INDEX audit_activity_result ON audit (tenant, activity, result, seq);
 CREATE INDEX audit_result ON audit (tenant, result, seq);
 CREATE INDEX audit_actor ON audit (tenant, actor, seq);
 CREATE INDEX audit_target ON audit (tenant, target, seq);
