@@ -25,11 +25,14 @@ type verbs struct {
 	Status  statusVerb      `cmd:"" help:"Say whether writeback works, and if not, why. Exit code 1: it doesn't."`
 	Test    testVerb        `cmd:"" name:"test-write" help:"Write a random password to the test accounts that the agents' own configuration names, now or on schedule."`
 	Keys    keysVerbs       `cmd:"" help:"The keys that sign what agents are told."`
-	Audit   auditVerbs      `cmd:"" help:"The audit log."`
-	Config  configVerbs     `cmd:"" help:"The configuration file."`
-	Events  eventsVerb      `cmd:"" help:"Print every event code, what it means and what to do."`
-	Demo    demoVerb        `cmd:"" help:"Run everything here on sample people: a real domain controller, server, agent and mailbox."`
-	Version cli.Version     `cmd:"" help:"Print the version."`
+
+	Operator operatorVerbs `cmd:"" help:"Administrators: who may sign in to the admin portal."`
+
+	Audit   auditVerbs  `cmd:"" help:"The audit log."`
+	Config  configVerbs `cmd:"" help:"The configuration file."`
+	Events  eventsVerb  `cmd:"" help:"Print every event code, what it means and what to do."`
+	Demo    demoVerb    `cmd:"" help:"Run everything here on sample people: a real domain controller, server, agent and mailbox."`
+	Version cli.Version `cmd:"" help:"Print the version."`
 }
 
 func main() {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -50,6 +51,9 @@ func (v *serverVerb) Run(ctx context.Context, s command.Streams) error {
 	srv, err := server.Open(ctx, c, daemon.NewLog(s.Err, level, c.Log.Format == "json"))
 	if err != nil {
 		return err
+	}
+	if err := srv.FirstOperators(ctx, s.Out); err != nil {
+		return errors.Join(err, srv.Close(ctx))
 	}
 	return srv.Run(ctx)
 }

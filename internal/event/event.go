@@ -105,6 +105,14 @@ const (
 	InfoRemoved    Code = 34043
 	InfoReviewed   Code = 34044
 	PassIssued     Code = 34045
+
+	OperatorSignedIn  Code = 34060
+	OperatorRefused   Code = 34061
+	OperatorSetUp     Code = 34062
+	OperatorInvited   Code = 34063
+	OperatorSignedOut Code = 34064
+	OperatorDisabled  Code = 34065
+	SettingChanged    Code = 34066
 )
 
 // Event explains one code.
@@ -117,7 +125,7 @@ type Event struct {
 
 // Catalogue returns every event, in order of code.
 func Catalogue() []Event {
-	all := append(append(agentEvents(), directoryEvents()...), portalEvents()...)
+	all := append(append(append(agentEvents(), directoryEvents()...), portalEvents()...), operatorEvents()...)
 	slices.SortFunc(all, func(a, b Event) int { return int(a.Code) - int(b.Code) })
 	return all
 }
@@ -228,5 +236,17 @@ func portalEvents() []Event {
 		{AgentEnrolled, "AgentEnrolled", "An agent traded a one-time code for its identity.", ""},
 		{AgentRefused, "AgentRefused", "An agent's connection was refused.", "Enrol the agent again, or update it."},
 		{AgentCloned, "AgentCloned", "A second machine came with an agent's identity and was refused; the one that serves goes on.", "On the copy: remove the state folder and enrol it with a code of its own. If the agent moved on purpose: homeward agent accept-move."},
+	}
+}
+
+func operatorEvents() []Event {
+	return []Event{
+		{OperatorSignedIn, "OperatorSignedIn", "An administrator signed in to the admin portal.", ""},
+		{OperatorRefused, "OperatorRefused", "A sign-in to the admin portal was refused. The record says which part was wrong; the page didn't.", "Repeated ones from an address nobody knows: somebody guesses. Passwords alone let nobody in."},
+		{OperatorSetUp, "OperatorSetUp", "An administrator chose a password and a second factor with a one-time link.", ""},
+		{OperatorInvited, "OperatorInvited", "A one-time set-up link was made for an administrator. An earlier password and second factor are void.", ""},
+		{OperatorSignedOut, "OperatorSignedOut", "A session of an administrator was ended.", ""},
+		{OperatorDisabled, "OperatorDisabled", "An administrator can't sign in any more; their sessions were ended.", "To take them back: homeward operator reset."},
+		{SettingChanged, "SettingChanged", "An administrator changed a setting. The record holds the old and the new value.", ""},
 	}
 }

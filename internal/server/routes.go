@@ -29,6 +29,9 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /enrol/device/poll", machine(s, s.limits.polls(), s.enrols.Poll))
 	mux.HandleFunc("POST /renew", machine(s, s.limits.enrols(), s.enrols.RenewSigned))
 	mux.HandleFunc("GET /healthz", s.health)
+	pages := s.admin.Handler()
+	mux.Handle("/admin", pages)
+	mux.Handle("/admin/", pages)
 	mux.Handle("/", s.site.Handler())
 	return mux
 }

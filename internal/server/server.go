@@ -25,11 +25,13 @@ import (
 	"homeward/internal/server/locale"
 	"homeward/internal/server/masterkey"
 	"homeward/internal/server/notify"
+	"homeward/internal/server/operator"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/registration"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
 	"homeward/internal/server/verify"
+	"homeward/internal/server/web/admin"
 	"homeward/internal/server/web/portal"
 )
 
@@ -66,6 +68,9 @@ type Server struct {
 	site      *portal.Site
 	tls       *certificate
 	infos     *registration.Service
+	admin     *admin.Site
+	// operators signs the administrators in.
+	operators *operator.Service
 }
 
 // Open opens everything. What it opened is closed again when it fails.
@@ -212,7 +217,10 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.accounts), Syncs: syncs{s.accounts},
 		Renewals: s.enrols, Commands: s.commands, TenantOf: s.tenants.ofAccount,
 	}
-	return s.openSite(catalog)
+	if err := s.openSite(catalog); err != nil {
+		return err
+	}
+	return s.openAdmin(key, catalog)
 }
 
 // passkeys are nil where they cannot work.
@@ -358,6 +366,9 @@ func (s *Server) upkeep(ctx context.Context) error {
 		s.sweep(ctx)
 		if _, err := s.store.DropDevices(ctx, s.now().Add(-enrol.DeviceLife)); err != nil && ctx.Err() == nil {
 			s.log.Error("old devices' requests couldn't be removed", "error", err)
+		}
+		if err := s.store.PruneOperators(ctx, s.now()); err != nil && ctx.Err() == nil {
+			s.log.Error("old sessions couldn't be removed", "error", err)
 		}
 		select {
 		case <-ctx.Done():

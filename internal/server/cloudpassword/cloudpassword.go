@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"homeward/internal/protocol"
+	"homeward/internal/server/passwordhash"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/tenant"
@@ -66,7 +67,7 @@ func (s *Service) Set(ctx context.Context, tenantID, person string, password []b
 	if n := len([]rune(string(password))); n < 8 || n > 256 {
 		return ErrWeak
 	}
-	if err := s.Accounts.SetCloudPassword(ctx, tenantID, person, hash(password)); err != nil {
+	if err := s.Accounts.SetCloudPassword(ctx, tenantID, person, passwordhash.New(password)); err != nil {
 		return fmt.Errorf("store a cloud password: %w", err)
 	}
 	return nil
@@ -81,10 +82,10 @@ func (s *Service) SignIn(ctx context.Context, t tenant.Tenant, person string, pa
 		return Result{}, fmt.Errorf("sign in: %w", err)
 	}
 	if !ok || !stored.Superseded.IsZero() {
-		_ = hash(password) // as long as a comparison takes
+		_ = passwordhash.New(password) // as long as a comparison takes
 		return Result{}, ErrNone
 	}
-	right, err := matches(stored.Hash, password)
+	right, err := passwordhash.Matches(stored.Hash, password)
 	if err != nil {
 		return Result{}, fmt.Errorf("sign in: %w", err)
 	}

@@ -86,11 +86,15 @@ func New(d Deps) *Fleet {
 	return &Fleet{Deps: d, work: newWorkload(d.Now), turns: newLeases(d.Now), told: map[string]time.Time{}}
 }
 
-// Writers lists the agents that can write for a domain now, the best first; an empty domain stands for any.
+// Writers lists the agents that can write for a domain now, the best first; an empty domain stands for any. Nobody writes
+// while an administrator has turned writeback off.
 func (f *Fleet) Writers(ctx context.Context, tenantID, domain string) ([]reset.Writer, error) {
 	t, err := f.Tenants(ctx, tenantID)
 	if err != nil {
 		return nil, fmt.Errorf("writers: %w", err)
+	}
+	if t.Settings.WritebackOff {
+		return nil, nil
 	}
 	agents, err := f.Store.Agents(ctx, tenantID)
 	if err != nil {
@@ -135,6 +139,9 @@ func (f *Fleet) Call(ctx context.Context, tenantID, agent string, op protocol.Op
 	}
 	if !a.Draining.IsZero() || a.Status != enrol.Approved {
 		return protocol.Accepted{}, fmt.Errorf("call agent: it takes no new requests: %w", reset.ErrNoAgent)
+	}
+	if t, err := f.Tenants(ctx, tenantID); err == nil && t.Settings.WritebackOff {
+		return protocol.Accepted{}, fmt.Errorf("call agent: writeback is turned off: %w", reset.ErrNoAgent)
 	}
 	conn, lost, err := f.line(ctx, tenantID, agent)
 	if err != nil {

@@ -18,14 +18,15 @@ const (
 	namePermission  = "Permission missing"
 	nameDirectory   = "Directory not reachable"
 	nameDraining    = "Agents are being drained"
+	nameTurnedOff   = "Turned off"
 )
 
 // off lists why writeback is off, in fixing order; nothing while every domain can be written.
 func (f Facts) off(r Report) []Cause {
 	if len(f.Agents) == 0 {
 		return []Cause{{
-			nameNone, "No agent has been registered. Install Homeward Connect on a server in your domain.",
-			"Make a code with homeward agent code, and on that server run homeward-agent enrol.",
+			Name: nameNone, ID: "none", Says: "No agent has been registered. Install Homeward Connect on a server in your domain.",
+			Next: "Make a code with homeward agent code, and on that server run homeward-agent enrol.",
 		}}
 	}
 	dead := slices.ContainsFunc(r.Domains, func(d Domain) bool { return !d.Works }) || len(r.Domains) == 0
@@ -40,20 +41,30 @@ func (f Facts) off(r Report) []Cause {
 				a = b
 			}
 		}
-		said := fmt.Sprintf("%s last answered at %s. At least one agent must be online.", a.Machine, f.clock(a.Seen))
-		if a.Seen.IsZero() {
-			said = a.Machine + " has never answered. At least one agent must be online."
+		c := Cause{
+			Name: nameOffline, ID: "offline", Agent: a.ID, Values: with("Agent", a.Machine, "Time", f.clock(a.Seen)),
+			Says: fmt.Sprintf("%s last answered at %s. At least one agent must be online.", a.Machine, f.clock(a.Seen)),
+			Next: "On " + a.Machine + ": check that the service homeward-agent runs and reaches this server on TCP 443.",
 		}
-		out = append(out, Cause{nameOffline, said, "On " + a.Machine + ": check that the service homeward-agent runs and reaches this server on TCP 443."})
+		if a.Seen.IsZero() {
+			c.ID, c.Says = "never", a.Machine+" has never answered. At least one agent must be online."
+		}
+		out = append(out, c)
 	}
 	out = append(out, f.moved()...)
 	for _, a := range f.Agents {
 		if a.Obstacle("") == fleet.Outdated {
-			out = append(out, Cause{nameOutdated, fmt.Sprintf("%s runs %s. This server needs a newer one.", a.Machine, a.Build), "Install the present version on " + a.Machine + "."})
+			out = append(out, Cause{
+				Name: nameOutdated, ID: "outdated", Agent: a.ID, Values: with("Agent", a.Machine, "Version", a.Build),
+				Says: fmt.Sprintf("%s runs %s. This server needs a newer one.", a.Machine, a.Build), Next: "Install the present version on " + a.Machine + ".",
+			})
 		}
 	}
 	if a, drained := f.someDrained(r); drained {
-		out = append(out, Cause{nameDraining, "The only agents that could write take no new requests.", "Run homeward agent resume " + ShortID(a.ID) + " (" + a.Machine + ")."})
+		out = append(out, Cause{
+			Name: nameDraining, ID: "draining", Agent: a.ID, Values: with("Agent", a.Machine),
+			Says: "The only agents that could write take no new requests.", Next: "Run homeward agent resume " + ShortID(a.ID) + " (" + a.Machine + ").",
+		})
 	}
 	return append(out, f.directory(r)...)
 }
@@ -66,9 +77,9 @@ func (f Facts) moved() []Cause {
 			continue
 		}
 		out = append(out, Cause{
-			nameNotApproved,
-			fmt.Sprintf("%s asked to serve at %s with the identity of the agent on %s.", a.Rival.Machine.Name, f.clock(a.Rival.At), a.Machine),
-			"If the agent moved there, run homeward agent accept-move " + ShortID(a.ID) + ". If not, somebody has copied its state folder: run homeward agent cut-off " + ShortID(a.ID) + ".",
+			Name: nameNotApproved, ID: "moved", Agent: a.ID, Values: with("Agent", a.Machine, "New", a.Rival.Machine.Name, "Time", f.clock(a.Rival.At)),
+			Says: fmt.Sprintf("%s asked to serve at %s with the identity of the agent on %s.", a.Rival.Machine.Name, f.clock(a.Rival.At), a.Machine),
+			Next: "If the agent moved there, run homeward agent accept-move " + ShortID(a.ID) + ". If not, somebody has copied its state folder: run homeward agent cut-off " + ShortID(a.ID) + ".",
 		})
 	}
 	return out
@@ -101,7 +112,7 @@ func (f Facts) directory(r Report) []Cause {
 			if !ok || a.Obstacle(d.Name) != fleet.NoDirectory {
 				continue
 			}
-			c := explain(a.Machine, d.Name, said.Reason)
+			c := explain(a, d.Name, said.Reason)
 			if c.Name == namePermission {
 				rights = append(rights, c)
 			} else {
@@ -111,27 +122,37 @@ func (f Facts) directory(r Report) []Cause {
 	}
 	for _, a := range f.Agents {
 		if len(a.Domains) == 0 && a.Obstacle("") == fleet.NoDirectory {
-			rest = append(rest, explain(a.Machine, "its domain", protocol.Reason(a.Reason)))
+			rest = append(rest, explain(a, "its domain", protocol.Reason(a.Reason)))
 		}
 	}
 	return append(rights, rest...)
 }
 
-func explain(machine, domain string, reason protocol.Reason) Cause {
+func explain(a Fact, domain string, reason protocol.Reason) Cause {
+	machine := a.Machine
 	doctor := "On " + machine + ": homeward-agent doctor"
+	c := Cause{Name: nameDirectory, Agent: a.ID, Values: with("Agent", machine, "Domain", domain)}
 	switch reason {
 	case protocol.ReasonRights:
-		return Cause{namePermission, fmt.Sprintf("The service account of %s can’t reset passwords in %s.", machine, domain), doctor + " prints the command that grants it."}
+		c.Name, c.ID = namePermission, "rights"
+		c.Says, c.Next = fmt.Sprintf("The service account of %s can’t reset passwords in %s.", machine, domain), doctor+" prints the command that grants it."
 	case protocol.ReasonServiceAccount:
-		return Cause{namePermission, fmt.Sprintf("The service account of %s can’t sign in to %s.", machine, domain), "Check its password, and that it isn’t locked, expired or turned off."}
+		c.Name, c.ID = namePermission, "account"
+		c.Says, c.Next = fmt.Sprintf("The service account of %s can’t sign in to %s.", machine, domain), "Check its password, and that it isn’t locked, expired or turned off."
 	case protocol.ReasonNoPolicyHints:
-		return Cause{nameDirectory, fmt.Sprintf("The domain controllers of %s that %s reaches don’t enforce history on resets.", domain, machine), "Use a controller on Windows Server 2012 or later, or Samba 4.24 or later."}
+		c.ID = "hints"
+		c.Says, c.Next = fmt.Sprintf("The domain controllers of %s that %s reaches don’t enforce history on resets.", domain, machine), "Use a controller on Windows Server 2012 or later, or Samba 4.24 or later."
 	case protocol.ReasonNotEncrypted:
-		return Cause{nameDirectory, fmt.Sprintf("%s has no encrypted connection to a domain controller for %s.", machine, domain), doctor + " says which certificate or name is wrong."}
+		c.ID = "encrypted"
+		c.Says, c.Next = fmt.Sprintf("%s has no encrypted connection to a domain controller for %s.", machine, domain), doctor+" says which certificate or name is wrong."
 	case protocol.ReasonReadOnly:
-		return Cause{nameDirectory, fmt.Sprintf("%s reaches only read-only domain controllers for %s.", machine, domain), "Let it reach a writable one."}
+		c.ID = "readonly"
+		c.Says, c.Next = fmt.Sprintf("%s reaches only read-only domain controllers for %s.", machine, domain), "Let it reach a writable one."
+	default:
+		c.ID = "unreachable"
+		c.Says, c.Next = fmt.Sprintf("%s can’t reach a domain controller for %s over LDAPS (636).", machine, domain), doctor+" says where the way ends."
 	}
-	return Cause{nameDirectory, fmt.Sprintf("%s can’t reach a domain controller for %s over LDAPS (636).", machine, domain), doctor + " says where the way ends."}
+	return c
 }
 
 // notes list what needs attention while writeback works.
@@ -140,12 +161,16 @@ func (f Facts) notes(r Report) []Cause {
 	for _, a := range r.Agents {
 		if a.Rival != nil && a.Rival.Reason == protocol.ReasonAgentCloned {
 			out = append(out, Cause{
-				"Cloned agent", fmt.Sprintf("%s came with the identity of the agent on %s at %s and was refused.", orUnnamed(a.Rival.Machine), a.Machine, f.clock(a.Rival.At)),
-				"On the copy: remove the agent’s state folder and enrol it with a code of its own.",
+				Name: "Cloned agent", ID: "cloned", Agent: a.ID, Values: with("Agent", a.Machine, "New", orUnnamed(a.Rival.Machine), "Time", f.clock(a.Rival.At)),
+				Says: fmt.Sprintf("%s came with the identity of the agent on %s at %s and was refused.", orUnnamed(a.Rival.Machine), a.Machine, f.clock(a.Rival.At)),
+				Next: "On the copy: remove the agent’s state folder and enrol it with a code of its own.",
 			})
 		}
 		if (a.State == "offline" || a.State == "silent") && !slices.ContainsFunc(r.Off, func(c Cause) bool { return c.Name == nameOffline }) {
-			out = append(out, Cause{"Agent offline", fmt.Sprintf("%s last answered at %s.", a.Machine, f.clock(a.Seen)), "Start it, or cut it off for good: homeward agent cut-off " + ShortID(a.ID)})
+			out = append(out, Cause{
+				Name: "Agent offline", ID: "away", Agent: a.ID, Values: with("Agent", a.Machine, "Time", f.clock(a.Seen)),
+				Says: fmt.Sprintf("%s last answered at %s.", a.Machine, f.clock(a.Seen)), Next: "Start it, or cut it off for good: homeward agent cut-off " + ShortID(a.ID),
+			})
 		}
 	}
 	if len(r.Off) == 0 {
@@ -154,15 +179,16 @@ func (f Facts) notes(r Report) []Cause {
 	for _, a := range f.Agents {
 		for _, d := range a.Domains {
 			if d.OK && d.Reason == protocol.ReasonRights && a.Obstacle(d.Name) == fleet.Free {
-				out = append(out, explain(a.Machine, d.Name, d.Reason))
+				out = append(out, explain(a, d.Name, d.Reason))
 			}
 		}
 	}
 	for _, d := range r.Domains {
 		if d.Test != nil && !d.Test.Passed {
 			out = append(out, Cause{
-				"Test write failed", fmt.Sprintf("The test write to %s at %s failed: %s.", d.Name, f.clock(d.Test.At), strings.ReplaceAll(string(d.Test.Reason), "_", " ")),
-				"Look for event 31027 in the audit log, and run homeward-agent doctor.",
+				Name: "Test write failed", ID: "test", Values: with("Domain", d.Name, "Time", f.clock(d.Test.At)),
+				Says: fmt.Sprintf("The test write to %s at %s failed: %s.", d.Name, f.clock(d.Test.At), strings.ReplaceAll(string(d.Test.Reason), "_", " ")),
+				Next: "Look for event 31027 in the audit log, and run homeward-agent doctor.",
 			})
 		}
 	}

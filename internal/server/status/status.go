@@ -49,6 +49,7 @@ const (
 	Degraded State = "degraded" // it works, and something needs attention
 	Down     State = "down"
 	Unset    State = "not_set_up"
+	Off      State = "off"     // an administrator has turned it off
 	Unknown  State = "unknown" // it can't be told from here
 )
 
@@ -59,10 +60,14 @@ type Report struct {
 	State    State     `json:"state"`
 	Works    bool      `json:"works"` // every domain can be written
 	Sentence string    `json:"sentence"`
-	Off      []Cause   `json:"off,omitempty"`    // why writeback is off, in fixing order
-	Notes    []Cause   `json:"notes,omitempty"`  // what needs attention while it works
-	Agents   []Agent   `json:"agents,omitempty"` // approved ones
-	Domains  []Domain  `json:"domains,omitempty"`
+	// SentenceID and Values say the same to a page that has it in the reader's language.
+	SentenceID string            `json:"sentence_id"`
+	Values     map[string]string `json:"values,omitempty"`
+
+	Off     []Cause  `json:"off,omitempty"`    // why writeback is off, in fixing order
+	Notes   []Cause  `json:"notes,omitempty"`  // what needs attention while it works
+	Agents  []Agent  `json:"agents,omitempty"` // approved ones
+	Domains []Domain `json:"domains,omitempty"`
 }
 
 // Cause is one reason, its sentence and the next step.
@@ -70,6 +75,10 @@ type Cause struct {
 	Name string `json:"name"`
 	Says string `json:"says"`
 	Next string `json:"next"`
+	// ID and Values say the same to a page that has it in the reader's language; Agent is the one to look at.
+	ID     string            `json:"id"`
+	Values map[string]string `json:"values,omitempty"`
+	Agent  string            `json:"agent,omitempty"`
 }
 
 // Agent is one agent's line.
@@ -124,8 +133,14 @@ func Judge(f Facts) Report {
 	}
 	r.Domains = f.domains()
 	r.Off, r.Notes = f.off(r), f.notes(r)
-	r.Works = f.Up && len(r.Agents) > 0 && len(r.Domains) > 0 && !slices.ContainsFunc(r.Domains, func(d Domain) bool { return !d.Works })
-	r.State, r.Sentence = f.sentence(r)
+	if f.Tenant.Settings.WritebackOff {
+		r.Off = append(r.Off, Cause{
+			Name: nameTurnedOff, ID: "turned_off", Says: "An administrator has turned writeback off.", Next: "Turn it on in the admin portal, under On-premises integration.",
+		})
+	}
+	r.Works = f.Up && !f.Tenant.Settings.WritebackOff && len(r.Agents) > 0 && len(r.Domains) > 0 && !slices.ContainsFunc(r.Domains, func(d Domain) bool { return !d.Works })
+	said := f.sentence(r)
+	r.State, r.Sentence, r.SentenceID, r.Values = said.state, said.text, said.id, said.values
 	return r
 }
 
@@ -198,34 +213,55 @@ func (f Facts) test(domain string) *Test {
 	return nil
 }
 
+// said is a sentence, as English text and as what a page needs to say it in another language.
+type said struct {
+	state    State
+	text, id string
+	values   map[string]string
+}
+
 // sentence is the one the administrator sees first (design.md, section 5).
-func (f Facts) sentence(r Report) (State, string) {
+func (f Facts) sentence(r Report) said {
+	unset := said{Unset, "Writeback isn’t set up yet.", "unset", nil}
 	switch {
 	case len(f.Agents) == 0:
-		return Unset, "Writeback isn’t set up yet."
+		return unset
+	case f.Tenant.Settings.WritebackOff:
+		return said{Off, "Writeback is turned off.", "off", nil}
 	case !f.Up:
-		return Unknown, fmt.Sprintf("The portal can’t reach the relay %s. Your agents may be fine.", f.Relay)
+		return said{Unknown, fmt.Sprintf("The portal can’t reach the relay %s. Your agents may be fine.", f.Relay), "relay", with("Relay", f.Relay)}
 	}
 	if f.all(fleet.NotConnected, fleet.Silent) {
 		last := f.last()
 		if last.IsZero() {
-			return Unset, "Writeback isn’t set up yet."
+			return unset
 		}
-		return Down, fmt.Sprintf("No agent has answered since %s. The relay is up, so the break is between your servers and the relay.", f.clock(last))
+		at := f.clock(last)
+		return said{Down, fmt.Sprintf("No agent has answered since %s. The relay is up, so the break is between your servers and the relay.", at), "silent", with("Time", at)}
 	}
 	if !r.Works {
 		if a, ok := f.first(fleet.Outdated); ok && len(r.Off) > 0 && r.Off[0].Name == nameOutdated {
-			return Unknown, fmt.Sprintf("We can’t check %s: its version is too old to report.", a.Machine)
+			return said{Unknown, fmt.Sprintf("We can’t check %s: its version is too old to report.", a.Machine), "unchecked", with("Agent", a.Machine)}
 		}
-		return Down, "Writeback doesn’t work. " + first(r.Off) // the design's six sentences have none for a reachable agent
+		return said{Down, "Writeback doesn’t work. " + first(r.Off), "broken", nil} // the design's six sentences have none for a reachable agent
 	}
 	if a, ok := f.behind(); ok {
-		return Degraded, fmt.Sprintf("Writeback works, but %s is out of date (%s).", a.Machine, a.Build)
+		return said{Degraded, fmt.Sprintf("Writeback works, but %s is out of date (%s).", a.Machine, a.Build), "outdated", with("Agent", a.Machine, "Version", a.Build)}
 	}
+	state := Working
 	if len(r.Notes) > 0 {
-		return Degraded, "Your on-premises writeback agents are up and running."
+		state = Degraded
 	}
-	return Working, "Your on-premises writeback agents are up and running."
+	return said{state, "Your on-premises writeback agents are up and running.", "working", nil}
+}
+
+// with makes a map of name, value, name, value …
+func with(pairs ...string) map[string]string {
+	m := make(map[string]string, len(pairs)/2)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		m[pairs[i]] = pairs[i+1]
+	}
+	return m
 }
 
 func first(off []Cause) string {

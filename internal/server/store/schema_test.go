@@ -20,6 +20,7 @@ import (
 	"homeward/internal/server/audit"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/notify"
+	"homeward/internal/server/operator"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
@@ -31,7 +32,7 @@ import (
 // Run with -update to write the dump of the present schema. Once its version is released the file never changes.
 var update = flag.Bool("update", false, "write the dump of the present schema")
 
-const presentSchema = "testdata/schema/7.sql"
+const presentSchema = "testdata/schema/8.sql"
 
 // TestEveryReleasedSchemaMigrates opens a database of each released version, filled by that version, and finds
 // its rows and the tables of a new database.
@@ -106,6 +107,9 @@ func fill(t *testing.T, s *store.Store) {
 		s.PutCode(ctx, verify.Code{Tenant: "contoso", Attempt: "a1", Hash: []byte("right"), Sent: at, Expires: expires}),
 		s.Append(ctx, "contoso", audit.Record{At: at, Support: "HW-1", Hop: "portal"}, audit.Record{At: at, Hop: "relay"}),
 		s.Enqueue(ctx, notify.Mail{ID: "m1", Tenant: "contoso", Sealed: []byte{1}, Due: at, Expires: expires}),
+		s.CreateOperator(ctx, operator.Operator{Tenant: "contoso", ID: "o1", Name: "karin", Role: operator.ReportsReader, Created: at},
+			operator.Link{Hash: []byte("link"), Tenant: "contoso", Operator: "o1", Created: at, Expires: expires}),
+		s.CreateSession(ctx, operator.Session{Hash: []byte("session"), ID: "s1", Tenant: "contoso", Operator: "o1", Created: at, Seen: at, Expires: expires}),
 	} {
 		if err != nil {
 			t.Fatal(err)

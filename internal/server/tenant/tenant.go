@@ -23,6 +23,8 @@ type Settings struct {
 	TimeZone      string `json:"time_zone,omitempty"`    // IANA name; empty is UTC
 	Locale        string `json:"locale,omitempty"`       // default language of mails
 	UnlockOnly    bool   `json:"unlock_only"`            // people may unlock without a new password
+	// WritebackOff: an administrator has turned writeback off, so agents get no new request.
+	WritebackOff bool `json:"writeback_off,omitempty"`
 
 	Checks Checks `json:"checks,omitzero"` // how people prove who they are
 

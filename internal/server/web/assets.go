@@ -13,11 +13,14 @@ import (
 	"time"
 )
 
-// StaticPath is where Assets are served.
+// StaticPath is where Assets are served, unless NewAssetsAt names another place.
 const StaticPath = "/static/"
 
 // Assets are the static files of one site: read once, each under an address that changes with its bytes.
-type Assets struct{ files map[string]asset }
+type Assets struct {
+	path  string
+	files map[string]asset
+}
 
 type asset struct {
 	body      []byte
@@ -27,8 +30,11 @@ type asset struct {
 }
 
 // NewAssets reads every file of fsys. A file of a type that browsers are not meant to get is left out.
-func NewAssets(fsys fs.FS) (*Assets, error) {
-	a := &Assets{files: map[string]asset{}}
+func NewAssets(fsys fs.FS) (*Assets, error) { return NewAssetsAt(StaticPath, fsys) }
+
+// NewAssetsAt is NewAssets for files that are served below another path, which ends with a slash.
+func NewAssetsAt(at string, fsys fs.FS) (*Assets, error) {
+	a := &Assets{path: at, files: map[string]asset{}}
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -75,7 +81,7 @@ func (a *Assets) URL(name string) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("no static file %q", name)
 	}
-	return StaticPath + name + "?v=" + f.version, nil
+	return a.path + name + "?v=" + f.version, nil
 }
 
 // Integrity returns the value of a script's integrity attribute.
@@ -90,7 +96,7 @@ func (a *Assets) Integrity(name string) (string, error) {
 // ServeHTTP serves the files. An address with the right version may be kept for a year; any other is
 // checked again each time, because its bytes may change.
 func (a *Assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	name := strings.TrimPrefix(r.URL.Path, StaticPath)
+	name := strings.TrimPrefix(r.URL.Path, a.path)
 	f, ok := a.files[name]
 	if !ok {
 		http.NotFound(w, r)

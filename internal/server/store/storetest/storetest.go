@@ -82,6 +82,8 @@ func Run(t *testing.T, dsn func(t *testing.T) string) {
 		{"method", methodTests()},
 		{"audit", auditTests()},
 		{"mail", mailTests()},
+		{"operator", operatorTests()},
+		{"audit search", auditSearchTests()},
 	} {
 		t.Run(area.name, func(t *testing.T) {
 			for _, c := range area.tests {

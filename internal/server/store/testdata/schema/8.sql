@@ -74,7 +74,7 @@ CREATE TABLE attempts (
     verified  INTEGER NOT NULL,
     submitted INTEGER NOT NULL,
     finished  INTEGER NOT NULL,
-    expires   INTEGER NOT NULL, mark TEXT NOT NULL DEFAULT '{}', must_change TEXT NOT NULL DEFAULT '', operator TEXT NOT NULL DEFAULT '',
+    expires   INTEGER NOT NULL, mark TEXT NOT NULL DEFAULT '{}', must_change TEXT NOT NULL DEFAULT '', operator TEXT NOT NULL DEFAULT '', checks TEXT NOT NULL DEFAULT '{}',
     PRIMARY KEY (tenant, id)
 ) STRICT;
 CREATE TABLE codes (
@@ -84,7 +84,7 @@ CREATE TABLE codes (
     sent    INTEGER NOT NULL,
     expires INTEGER NOT NULL,
     tries   INTEGER NOT NULL,
-    used    INTEGER NOT NULL,
+    used    INTEGER NOT NULL, purpose TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (tenant, attempt),
     FOREIGN KEY (tenant, attempt) REFERENCES attempts (tenant, id) ON DELETE CASCADE
 ) STRICT;
@@ -358,6 +358,90 @@ CREATE TABLE cloud_passwords (
     PRIMARY KEY (tenant, person),
     FOREIGN KEY (tenant, person) REFERENCES people (tenant, id)
 ) STRICT;
+CREATE TABLE devices (
+    hash      BLOB PRIMARY KEY,
+    user_hash BLOB NOT NULL,
+    machine   TEXT NOT NULL,
+    build     TEXT NOT NULL,
+    address   TEXT NOT NULL,
+    created   INTEGER NOT NULL,
+    expires   INTEGER NOT NULL,
+    state     TEXT NOT NULL,
+    tenant    TEXT NOT NULL,
+    operator  TEXT NOT NULL,
+    decided   INTEGER NOT NULL
+) STRICT;
+CREATE TABLE methods (
+    tenant    TEXT NOT NULL REFERENCES tenants (id),
+    id        TEXT NOT NULL,
+    person    TEXT NOT NULL,
+    kind      TEXT NOT NULL,
+    masked    TEXT NOT NULL,
+    secret    BLOB NOT NULL,
+    step      INTEGER NOT NULL,
+    created   INTEGER NOT NULL,
+    confirmed INTEGER NOT NULL,
+    used      INTEGER NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT;
+CREATE TABLE registrations (
+    tenant   TEXT NOT NULL REFERENCES tenants (id),
+    person   TEXT NOT NULL,
+    last     TEXT NOT NULL,
+    reviewed INTEGER NOT NULL,
+    PRIMARY KEY (tenant, person)
+) STRICT;
+CREATE TABLE passes (
+    tenant  TEXT NOT NULL REFERENCES tenants (id),
+    person  TEXT NOT NULL,
+    hash    BLOB NOT NULL,
+    created INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    used    INTEGER NOT NULL,
+    PRIMARY KEY (tenant, person)
+) STRICT;
+CREATE TABLE operators (
+    tenant    TEXT NOT NULL REFERENCES tenants (id),
+    id        TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    name_fold TEXT NOT NULL UNIQUE,
+    role      TEXT NOT NULL,
+    password  TEXT NOT NULL,
+    seed      BLOB NOT NULL,
+    step      INTEGER NOT NULL,
+    disabled  INTEGER NOT NULL,
+    created   INTEGER NOT NULL,
+    changed   INTEGER NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT;
+CREATE TABLE operator_links (
+    hash     BLOB PRIMARY KEY,
+    tenant   TEXT NOT NULL,
+    operator TEXT NOT NULL,
+    created  INTEGER NOT NULL,
+    expires  INTEGER NOT NULL,
+    FOREIGN KEY (tenant, operator) REFERENCES operators (tenant, id)
+) STRICT;
+CREATE TABLE operator_recovery (
+    tenant   TEXT NOT NULL,
+    operator TEXT NOT NULL,
+    hash     BLOB NOT NULL,
+    PRIMARY KEY (tenant, operator, hash),
+    FOREIGN KEY (tenant, operator) REFERENCES operators (tenant, id)
+) STRICT;
+CREATE TABLE operator_sessions (
+    hash     BLOB PRIMARY KEY,
+    id       TEXT NOT NULL,
+    tenant   TEXT NOT NULL,
+    operator TEXT NOT NULL,
+    created  INTEGER NOT NULL,
+    seen     INTEGER NOT NULL,
+    expires  INTEGER NOT NULL,
+    address  TEXT NOT NULL,
+    browser  TEXT NOT NULL,
+    UNIQUE (tenant, operator, id),
+    FOREIGN KEY (tenant, operator) REFERENCES operators (tenant, id)
+) STRICT;
 CREATE UNIQUE INDEX tenants_account ON tenants (account) WHERE account <> '';
 CREATE INDEX agents_tenant ON agents (tenant);
 CREATE UNIQUE INDEX attempts_support ON attempts (support);
@@ -393,19 +477,33 @@ CREATE INDEX sync_problems_domain ON sync_problems (tenant, domain);
 CREATE INDEX sync_waiting_domain ON sync_waiting (tenant, domain);
 CREATE INDEX sync_preview_upn ON sync_preview (tenant, upn_fold) WHERE upn_fold <> '';
 CREATE INDEX sync_preview_address ON sync_preview (tenant, address_fold) WHERE address_fold <> '';
-INSERT INTO goose_db_version VALUES (1, 0, 1, '2026-11-28 04:08:01');
-INSERT INTO goose_db_version VALUES (2, 1, 1, '2026-11-28 04:08:01');
-INSERT INTO goose_db_version VALUES (3, 2, 1, '2026-11-28 04:08:01');
-INSERT INTO goose_db_version VALUES (4, 3, 1, '2026-11-28 04:08:01');
-INSERT INTO goose_db_version VALUES (5, 4, 1, '2026-11-28 04:08:01');
-INSERT INTO goose_db_version VALUES (6, 5, 1, '2026-11-28 04:08:01');
-INSERT INTO meta VALUES ('master key check', X'48574D016F7C991E93E3575BF47807DC83CAF3EE16E1D46BDACCD48887D575609FF634A301F19C9C6F13899BE1F65AC11AAFFF0B081E6DEE');
+CREATE UNIQUE INDEX devices_user ON devices (user_hash);
+CREATE INDEX devices_expires ON devices (expires);
+CREATE INDEX methods_person ON methods (tenant, person);
+CREATE INDEX operator_links_operator ON operator_links (tenant, operator);
+CREATE INDEX operator_sessions_expires ON operator_sessions (expires);
+CREATE INDEX audit_at ON audit (tenant, at, seq);
+CREATE INDEX audit_activity ON audit (tenant, activity, seq);
+CREATE INDEX audit_activity_result ON audit (tenant, activity, result, seq);
+CREATE INDEX audit_result ON audit (tenant, result, seq);
+CREATE INDEX audit_actor ON audit (tenant, actor, seq);
+CREATE INDEX audit_target ON audit (tenant, target, seq);
+INSERT INTO goose_db_version VALUES (1, 0, 1, '2026-11-28 04:45:47');
+INSERT INTO goose_db_version VALUES (2, 1, 1, '2026-11-28 04:45:47');
+INSERT INTO goose_db_version VALUES (3, 2, 1, '2026-11-28 04:45:47');
+INSERT INTO goose_db_version VALUES (4, 3, 1, '2026-11-28 04:45:47');
+INSERT INTO goose_db_version VALUES (5, 4, 1, '2026-11-28 04:45:47');
+INSERT INTO goose_db_version VALUES (6, 5, 1, '2026-11-28 04:45:47');
+INSERT INTO goose_db_version VALUES (7, 6, 1, '2026-11-28 04:45:47');
+INSERT INTO goose_db_version VALUES (8, 7, 1, '2026-11-28 04:45:47');
+INSERT INTO goose_db_version VALUES (9, 8, 1, '2026-11-28 04:45:47');
+INSERT INTO meta VALUES ('master key check', X'48574D016F7C991E93E3575BF5AB1F3C47489D439AF1BC6E5E946A32EA29A5E6AB6223C9F6727BDB0B0B678C320CD8007337FFB384807C14');
 INSERT INTO tenants VALUES ('contoso', 'Contoso', 'AC', '{"unlock_only":false}', 1795000000000);
-INSERT INTO secrets VALUES ('contoso', 'seed', X'48574D016F7C991E93E3575B46E79813F2386439175BE4414D63B95E364BB756101FC571D0B3E76331D2C2B7DAD65E00', 1795838881291);
+INSERT INTO secrets VALUES ('contoso', 'seed', X'48574D016F7C991E93E3575BDBC5645024E5B39FEBA0E6BA28B3F2FE69531AD957149C1366B173C35E382C2DE25FA482', 1795841147693);
 INSERT INTO enrol_codes VALUES (X'68', 'contoso', 1795000000000, 1795003600000, '', '');
 INSERT INTO agents VALUES ('U1', 'contoso', 1795000000000, '', '', X'01', '', '', 0, 'approved', 0, 0, '', 0, 0, 0, '', 0, 0, 0, '', '', 0, '', '', '', '', 0);
-INSERT INTO attempts VALUES ('contoso', 'a1', 'HW-1', 1795000000000, 0, 'reset', X'', '', '', '', '', 'submitted', '', '{}', 0, '', 0, '0a', '', X'', 0, '[{"name":"agent","at":1}]', 0, 0, 0, 1795003600000, '{"request":"0a","dc":"dc1.corp.example","invocation":"","version":7,"password_set":0,"at":0}', '', '');
-INSERT INTO codes VALUES ('contoso', 'a1', X'7269676874', 1795000000000, 1795003600000, 0, 0);
+INSERT INTO attempts VALUES ('contoso', 'a1', 'HW-1', 1795000000000, 0, 'reset', X'', '', '', '', '', 'submitted', '', '{}', 0, '', 0, '0a', '', X'', 0, '[{"name":"agent","at":1}]', 0, 0, 0, 1795003600000, '{"request":"0a","dc":"dc1.corp.example","invocation":"","version":7,"password_set":0,"at":0}', '', '', '{}');
+INSERT INTO codes VALUES ('contoso', 'a1', X'7269676874', 1795000000000, 1795003600000, 0, 0, '');
 INSERT INTO audit VALUES ('contoso', 1, 1795000000000, 'HW-1', '', 'portal', 0, '', '', '', '', '', 0, X'', X'CD5A40B2B815F8BDB6B39247E0809CF99E51C4B95B36CA78E52C714BF2411DD5');
 INSERT INTO audit VALUES ('contoso', 2, 1795000000000, '', '', 'relay', 0, '', '', '', '', '', 0, X'CD5A40B2B815F8BDB6B39247E0809CF99E51C4B95B36CA78E52C714BF2411DD5', X'FA2133EAEB7EB357F1CB0296AF92487D9CC46C9016330C31E3443878DF0100AA');
 INSERT INTO audit_heads VALUES ('contoso', 2, X'FA2133EAEB7EB357F1CB0296AF92487D9CC46C9016330C31E3443878DF0100AA', X'DCA7371EF04A5EE842D221907CF8CC2E85CC1F60DA2C15CEE7A7FA2612416E9B');
@@ -424,3 +522,6 @@ INSERT INTO sync_preview VALUES ('contoso', 'corp.example', 0, 'o1', 'create', '
 INSERT INTO roles VALUES ('contoso', 'c1', 'Global Administrator', '', '', 1795000000000);
 INSERT INTO tenant_domains VALUES ('contoso', 'corp.example', 't', 1795000000000);
 INSERT INTO cloud_passwords VALUES ('contoso', 'c1', '$x', 1795000000000, 0);
+INSERT INTO operators VALUES ('contoso', 'o1', 'karin', 'karin', 'Reports Reader', '', X'', 0, 0, 1795000000000, 0);
+INSERT INTO operator_links VALUES (X'6C696E6B', 'contoso', 'o1', 1795000000000, 1795003600000);
+INSERT INTO operator_sessions VALUES (X'73657373696F6E', 's1', 'contoso', 'o1', 1795000000000, 1795000000000, 1795003600000, '', '');

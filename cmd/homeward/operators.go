@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"homeward/internal/agent/command"
+	"homeward/internal/server"
+	operators "homeward/internal/server/operator"
+	"homeward/internal/server/store"
+)
+
+type operatorVerbs struct {
+	Invite  operatorInvite  `cmd:"" help:"Make an administrator and print the link with which they set themselves up."`
+	List    operatorList    `cmd:"" help:"List the administrators and their roles."`
+	Reset   operatorReset   `cmd:"" help:"Void an administrator's password and second factor, end their sessions, and print a new set-up link. The way back in for whoever is locked out."`
+	Disable operatorDisable `cmd:"" help:"Keep an administrator from signing in and end their sessions; reset takes them back."`
+	Roles   operatorRoles   `cmd:"" help:"Print what each role may do, as the table of the reference."`
+}
+
+// link prints a set-up link: the address on standard output, what it is on standard error.
+func (f file) link(s command.Streams, name, token string, until time.Time) error {
+	c, err := f.load()
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(s.Err, "Works once, until %s. %s opens it in a browser:\n", until.Local().Format("2 January 15:04"), name)
+	_, err = fmt.Fprintln(s.Out, server.SetUpLink(c.BaseURL, token))
+	return err
+}
+
+type operatorInvite struct {
+	ofTenant
+
+	Name string `arg:"" help:"Name to sign in with, such as karin.holm@contoso.com."`
+	Role string `help:"global-administrator, hybrid-identity-administrator, authentication-policy-administrator, user-administrator, helpdesk-administrator or reports-reader." default:"global-administrator" placeholder:"ROLE"`
+}
+
+// Run implements the verb.
+func (v *operatorInvite) Run(ctx context.Context, s command.Streams) error {
+	role, err := operators.ParseRole(v.Role)
+	if err != nil {
+		return err
+	}
+	return v.with(ctx, s, func(st *store.Store, id string) error {
+		token, until, err := server.Operators(st).Invite(ctx, id, v.Name, role, operator())
+		if err != nil {
+			return err
+		}
+		return v.link(s, v.Name, token, until)
+	})
+}
+
+type operatorReset struct {
+	file
+
+	Name string `arg:"" help:"The administrator's name."`
+}
+
+// Run implements the verb.
+func (v *operatorReset) Run(ctx context.Context, s command.Streams) error {
+	st, err := v.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = st.Close() }()
+	o, token, until, err := server.Operators(st).Reset(ctx, v.Name, operator())
+	if err != nil {
+		return err
+	}
+	return v.link(s, o.Name, token, until)
+}
+
+type operatorDisable struct {
+	file
+
+	Name string `arg:"" help:"The administrator's name."`
+}
+
+// Run implements the verb.
+func (v *operatorDisable) Run(ctx context.Context, s command.Streams) error {
+	st, err := v.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = st.Close() }()
+	o, err := server.Operators(st).Disable(ctx, v.Name, operator())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.Out, "%s can't sign in any more, and their sessions have ended.\n", o.Name)
+	return err
+}
+
+type operatorList struct {
+	ofTenant
+	asJSON
+}
+
+// operatorLine is one administrator as a program reads them.
+type operatorLine struct {
+	Name    string         `json:"name"`
+	Role    operators.Role `json:"role"`
+	State   string         `json:"state"` // ready, invited, disabled
+	Created time.Time      `json:"created"`
+}
+
+// Run implements the verb.
+func (v *operatorList) Run(ctx context.Context, s command.Streams) error {
+	return v.with(ctx, s, func(st *store.Store, id string) error {
+		all, err := st.Operators(ctx, id)
+		if err != nil {
+			return err
+		}
+		lines := []operatorLine{}
+		for _, o := range all {
+			state := "invited"
+			if o.Ready() {
+				state = "ready"
+			} else if o.Disabled {
+				state = "disabled"
+			}
+			lines = append(lines, operatorLine{o.Name, o.Role, state, o.Created})
+		}
+		if v.JSON {
+			return printJSON(s, lines)
+		}
+		w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
+		_, _ = fmt.Fprintln(w, "NAME\tROLE\tSTATE\tCREATED")
+		for _, l := range lines {
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.Name, l.Role, l.State, l.Created.Local().Format("2 January 2006"))
+		}
+		return w.Flush()
+	})
+}
+
+type operatorRoles struct{}
+
+// Run implements the verb.
+func (operatorRoles) Run(s command.Streams) error { return server.RolesTable(s.Out) }

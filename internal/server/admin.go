@@ -1,0 +1,148 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"homeward/internal/build"
+	"homeward/internal/server/audit"
+	"homeward/internal/server/enrol"
+	"homeward/internal/server/limit"
+	"homeward/internal/server/locale"
+	"homeward/internal/server/masterkey"
+	"homeward/internal/server/operator"
+	"homeward/internal/server/store"
+	"homeward/internal/server/tenant"
+	"homeward/internal/server/web/admin"
+)
+
+// openAdmin composes the admin portal.
+func (s *Server) openAdmin(key masterkey.Key, catalog *locale.Catalog) error {
+	seeds, err := key.Derive("operator seeds")
+	if err != nil {
+		return err
+	}
+	s.operators = operator.New(operator.Deps{
+		Store: s.store, Limits: operatorLimits(s.limits), Record: s.record, SeedKey: seeds, Now: s.now, Log: s.log,
+	})
+	assets, err := admin.Assets()
+	if err != nil {
+		return err
+	}
+	engine, err := admin.NewEngine(assets, catalog)
+	if err != nil {
+		return err
+	}
+	s.admin = &admin.Site{
+		Operators: s.operators, Fleet: s.fleet, Tests: s.tests, Records: s.store, Names: s.store,
+		People: s.store.CountPeople,
+		Code: func(ctx context.Context, tenantID string) (string, time.Time, error) {
+			return s.enrols.NewCode(ctx, tenantID, enrol.CodeLife)
+		},
+		Status: s.status, Change: s.changeSettings, Record: s.record, Tenant: s.tenants.tenant, Home: s.tenants.ofRequest,
+		Engine: engine, Assets: assets, Catalog: catalog, BaseURL: s.config.BaseURL, Version: build.Version(), Now: s.now, Log: s.log,
+	}
+	return nil
+}
+
+// changeSettings changes a tenant's settings, all or nothing, and has this server act on them at once. Others of the same
+// database follow within two seconds.
+func (s *Server) changeSettings(ctx context.Context, tenantID string, change func(*tenant.Settings) error) error {
+	err := s.store.WithTx(ctx, func(tx *store.Store) error {
+		t, err := tx.Tenant(ctx, tenantID)
+		if err != nil {
+			return err
+		}
+		if err := change(&t.Settings); err != nil {
+			return err
+		}
+		return tx.SaveSettings(ctx, tenantID, t.Settings)
+	})
+	if err != nil {
+		return fmt.Errorf("change settings: %w", err)
+	}
+	return s.tenants.sync(ctx)
+}
+
+// FirstOperators invites the first administrator of every tenant that has none, and writes their set-up link to out: it
+// is worth a password for a day, so it goes nowhere else.
+func (s *Server) FirstOperators(ctx context.Context, out io.Writer) error {
+	all, err := s.store.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
+		name, token, until, err := s.operators.First(ctx, t.ID)
+		if err != nil {
+			return err
+		}
+		if token == "" {
+			continue
+		}
+		if _, err := fmt.Fprintf(out, "Nobody administers %s yet. Set up the first administrator, %s, at this address. It works once, until %s:\n  %s\n",
+			t.Name, name, until.Local().Format("2 January 15:04"), SetUpLink(s.config.BaseURL, token)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close closes what Open opened, for a server that never ran.
+func (s *Server) Close(ctx context.Context) error {
+	err := s.broker.Close(ctx)
+	if other := s.store.Close(); err == nil {
+		err = other
+	}
+	return err
+}
+
+// SetUpLink is the address at which an operator chooses a password and a second factor.
+func SetUpLink(baseURL, token string) string {
+	return strings.TrimSuffix(baseURL, "/") + "/admin/set-up/" + token
+}
+
+// Operators returns the service of operators for the command line: it invites, resets and disables, and signs nobody in.
+func Operators(st *store.Store) *operator.Service {
+	return operator.New(operator.Deps{
+		Store: st, Now: time.Now,
+		Record: func(ctx context.Context, tenantID string, r audit.Record) {
+			r.At = time.Now()
+			// The change is made: an audit log that can't be written is told by the next homeward audit check.
+			_ = st.Append(ctx, tenantID, r)
+		},
+	})
+}
+
+// operatorLimits is how often somebody may try to sign in as an operator.
+type operatorLimits limits
+
+func (operatorLimits) name() limit.Rule {
+	return limit.Rule{Name: "operator/name", Burst: 20, Period: 15 * time.Minute}
+}
+
+func (operatorLimits) address() limit.Rule {
+	return limit.Rule{Name: "operator/address", Burst: 20, Period: 10 * time.Minute}
+}
+
+func (operatorLimits) told() limit.Rule {
+	return limit.Rule{Name: "operator/told", Burst: 1, Period: 10 * time.Minute}
+}
+
+// SignIn implements operator.Limits.
+func (l operatorLimits) SignIn(ctx context.Context, name, address string) (time.Time, error) {
+	return limits(l).take(ctx, limit.Claim{Rule: l.name(), Key: name}, limit.Claim{Rule: l.address(), Key: address})
+}
+
+// Passed implements operator.Limits.
+func (l operatorLimits) Passed(ctx context.Context, name string) error {
+	return l.limiter.Reset(ctx, l.name(), name)
+}
+
+// Tell implements operator.Limits.
+func (l operatorLimits) Tell(ctx context.Context, address string) (bool, error) {
+	ok, _, err := l.limiter.Take(ctx, l.told(), address)
+	return ok, err
+}

@@ -1,0 +1,82 @@
+package storetest
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"homeward/internal/server/audit"
+)
+
+func auditSearchTests() []test {
+	seqs := func(t *testing.T, e *env, tenant string, q audit.Query) []int64 {
+		t.Helper()
+		if q.Limit == 0 {
+			q.Limit = 100
+		}
+		var out []int64
+		for _, r := range at[[]audit.Record](t)(e.SearchAudit(e.ctx, tenant, q)) {
+			out = append(out, r.Seq)
+		}
+		return out
+	}
+	// Attempt HW-1 has rows 1, 2 and 5 (and the mail, 6); HW-2 has row 3; row 4 and 7 belong to none.
+	fill := func(t *testing.T, e *env) {
+		row := func(n int, support, activity, result, actor, target string, event int) audit.Record {
+			return audit.Record{
+				At: noon().Add(time.Duration(n) * time.Hour), Support: support, Activity: activity, Hop: "portal", Event: event,
+				Result: result, Actor: actor, Target: target,
+			}
+		}
+		ok(t, e.Append(e.ctx, TenantA,
+			row(1, "HW-1", "Reset", "ok", "", "p1", 34001), row(2, "HW-1", "Reset", "ok", "", "p1", 34007),
+			row(3, "HW-2", "Unlock", "refused", "", "p2", 33008), row(4, "", "Drain agent", "ok", "karin", "U1", 31037),
+			row(5, "HW-1", "Reset", "changed", "U1", "p1", 31002), row(6, "HW-1", "Reset", "ok", "", "p1", audit.Told),
+			row(7, "", "Sign in", "refused", "", "", 34041)))
+		ok(t, e.Append(e.ctx, TenantB, row(1, "HW-9", "Reset", "ok", "", "p1", 31002)))
+	}
+	tests := []test{}
+	for name, c := range map[string]struct {
+		q    audit.Query
+		want []int64
+	}{
+		"everything":     {audit.Query{}, []int64{7, 5, 4, 3}},
+		"a support code": {audit.Query{Support: "HW-1"}, []int64{5}},
+		"another's code": {audit.Query{Support: "HW-9"}, nil},
+		"a person":       {audit.Query{People: []string{"p1", "p2"}}, []int64{5, 3}},
+		"an operator":    {audit.Query{People: []string{"karin"}}, []int64{4}},
+		"nobody":         {audit.Query{People: []string{}}, nil},
+		"an activity":    {audit.Query{Activity: "Unlock"}, []int64{3}},
+		"a result":       {audit.Query{Result: "refused"}, []int64{7, 3}},
+		"first page":     {audit.Query{Limit: 2}, []int64{7, 5}},
+		"older":          {audit.Query{Before: 5, Limit: 2}, []int64{4, 3}},
+		"newer":          {audit.Query{After: 3, Limit: 2}, []int64{5, 4}},
+		"from":           {audit.Query{From: noon().Add(4 * time.Hour)}, []int64{7, 5, 4}},
+		"to":             {audit.Query{To: noon().Add(5 * time.Hour)}, []int64{4, 3}},
+		"between":        {audit.Query{From: noon().Add(3 * time.Hour), To: noon().Add(5 * time.Hour), Result: "refused"}, []int64{3}},
+		"the future":     {audit.Query{From: noon().Add(99 * time.Hour)}, nil},
+		"the past":       {audit.Query{To: noon().Add(-99 * time.Hour)}, nil},
+	} {
+		tests = append(tests, test{"search " + name, func(t *testing.T, e *env) {
+			fill(t, e)
+			if diff := cmp.Diff(c.want, seqs(t, e, TenantA, c.q)); diff != "" {
+				t.Error(diff)
+			}
+		}})
+	}
+	tests = append(tests, test{"one row", func(t *testing.T, e *env) {
+		fill(t, e)
+		if r := at[[]audit.Record](t)(e.AuditRow(e.ctx, TenantA, 4)); len(r) != 1 || r[0].Actor != "karin" {
+			t.Errorf("got %+v", r)
+		}
+		for _, tenant := range []string{TenantB, "nobody"} {
+			if r := at[[]audit.Record](t)(e.AuditRow(e.ctx, tenant, 4)); len(r) > 0 {
+				t.Errorf("%s: %+v", tenant, r)
+			}
+		}
+	}})
+	slices.SortFunc(tests, func(a, b test) int { return len(a.name) - len(b.name) })
+	return tests
+}

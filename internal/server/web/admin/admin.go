@@ -1,0 +1,225 @@
+// Package admin holds the pages of the admin portal: who may see and do what on them, their typed structs, templates,
+// styles and scripts.
+//
+// Every route stands in one table with the permission it needs, and nothing is served that isn't in it. A page shows what
+// is true at the moment it is asked for; it asks again every 15 seconds and swaps what has changed. Without script a
+// reload does the same. The pages decide nothing about agents, people or settings: the services do.
+package admin
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"homeward/internal/server/locale"
+	"homeward/internal/server/operator"
+	"homeward/internal/server/status"
+	"homeward/internal/server/web"
+)
+
+//go:embed parts/*.html pages/*.html static
+var files embed.FS
+
+// staticPath is where this package's static files are served.
+const staticPath = "/admin/static/"
+
+// Assets returns the admin portal's static files, to be served under /admin/static/.
+func Assets() (*web.Assets, error) {
+	static, err := fs.Sub(files, "static")
+	if err != nil {
+		return nil, fmt.Errorf("admin static files: %w", err)
+	}
+	return web.NewAssetsAt(staticPath, static)
+}
+
+// NewEngine returns the engine that renders this package's pages.
+func NewEngine(assets *web.Assets, catalog *locale.Catalog) (*web.Engine, error) {
+	return web.NewEngine(files, assets, catalog)
+}
+
+// Frame is what every page shows around its own part.
+type Frame struct {
+	locale.Localizer
+
+	TenantName string
+	Domains    []string // of the directory
+	Version    string   // of this server
+	Operator   operator.Operator
+	Report     status.Report
+	Known      bool // the report could be made
+	Path       string
+	Poll       string // where the page asks again whether it is still true; empty: it doesn't
+	Languages  []locale.Language
+	Theme      string
+	Now        time.Time
+	Location   *time.Location
+}
+
+// Bare reports whether the page stands without navigation: nobody has signed in.
+func (f Frame) Bare() bool { return f.Operator.ID == "" }
+
+// Problem reports whether the page carries an error.
+func (Frame) Problem() bool { return false }
+
+// Crumbs lead to the page; the last one is the page itself.
+func (Frame) Crumbs() []Crumb { return nil }
+
+// Crumb is one step of the way to a page.
+type Crumb struct{ Name, Path string }
+
+// Scripts lists the static files a page runs.
+func (Frame) Scripts() []string { return []string{"admin.js"} }
+
+// CanRun reports whether the operator may run a test write.
+func (f Frame) CanRun() bool { return f.Operator.Role.May(operator.TestWrite) }
+
+// CanTurn reports whether the operator may turn writeback and unlocking on and off.
+func (f Frame) CanTurn() bool { return f.Operator.Role.May(operator.ChangeIntegration) }
+
+// CanChangeAgents reports whether the operator may add, drain and cut off agents.
+func (f Frame) CanChangeAgents() bool { return f.Operator.Role.May(operator.ChangeAgents) }
+
+// CanSeeAgents reports whether the operator may see agents.
+func (f Frame) CanSeeAgents() bool { return f.Operator.Role.May(operator.ReadAgents) }
+
+// CanSeeAudit reports whether the operator may read the audit log.
+func (f Frame) CanSeeAudit() bool { return f.Operator.Role.May(operator.ReadAudit) }
+
+// Initials are the letters in the round picture.
+func (f Frame) Initials() string {
+	local, _, _ := strings.Cut(f.Operator.Name, "@")
+	words := strings.FieldsFunc(local, func(r rune) bool { return strings.ContainsRune(".-_+", r) })
+	var out strings.Builder
+	for _, word := range words[:min(len(words), 2)] {
+		r, _ := utf8.DecodeRuneInString(word)
+		out.WriteString(strings.ToUpper(string(r)))
+	}
+	return out.String()
+}
+
+// LanguageName returns the present language in its own words.
+func (f Frame) LanguageName() string {
+	for _, l := range f.Languages {
+		if l.Tag == f.Lang() {
+			return l.Name
+		}
+	}
+	return f.Lang()
+}
+
+// Group is one part of the side navigation.
+type Group struct {
+	Name  string
+	Items []Item
+}
+
+// Item is one entry of the side navigation.
+type Item struct {
+	Name, Path, Icon string
+	Here             bool
+}
+
+// Nav lists what the operator may open, and only what there is.
+func (f Frame) Nav() []Group {
+	groups := []Group{
+		{Items: []Item{
+			f.item(operator.ReadOverview, f.T("admin.nav.overview"), overviewPath, "home"),
+			f.item(operator.ReadAudit, f.T("admin.nav.audit"), auditPath, "list"),
+		}},
+		{Name: f.T("admin.nav.reset"), Items: []Item{f.item(operator.ReadIntegration, f.T("admin.nav.onprem"), onpremPath, "link")}},
+		{Name: f.T("admin.nav.directory"), Items: []Item{
+			f.item(operator.ReadAgents, f.T("admin.nav.agents"), agentsPath, "agent"),
+			f.item(operator.ReadOverview, f.T("admin.nav.setup"), setupPath, "flag"),
+		}},
+	}
+	var out []Group
+	for _, g := range groups {
+		kept := Group{Name: g.Name}
+		for _, i := range g.Items {
+			if i.Path != "" {
+				kept.Items = append(kept.Items, i)
+			}
+		}
+		if len(kept.Items) > 0 {
+			out = append(out, kept)
+		}
+	}
+	return out
+}
+
+func (f Frame) item(p operator.Permission, name, path, icon string) Item {
+	if !f.Operator.Role.May(p) {
+		return Item{}
+	}
+	here := f.Path == path || path != overviewPath && strings.HasPrefix(f.Path, path+"/")
+	return Item{Name: name, Path: path, Icon: icon, Here: here}
+}
+
+// Pill says on every page whether writeback works.
+func (f Frame) Pill() Pill {
+	if !f.Known {
+		return Pill{"unknown", "question", f.T("admin.pill.unknown")}
+	}
+	switch f.Report.State {
+	case status.Working, status.Degraded:
+		return Pill{"ok", "check", f.T("admin.pill.working")}
+	case status.Down:
+		return Pill{"bad", "cross", f.T("admin.pill.down")}
+	case status.Off:
+		return Pill{"warn", "warning", f.T("admin.pill.off")}
+	case status.Unset:
+		return Pill{"warn", "clock", f.T("admin.pill.setup")}
+	case status.Unknown:
+	}
+	return Pill{"unknown", "question", f.T("admin.pill.unknown")}
+}
+
+// Pill is the state of writeback in a few words. Look is ok, warn, bad or unknown.
+type Pill struct{ Look, Icon, Text string }
+
+// Sentence is the status in the operator's language.
+func (f Frame) Sentence() string {
+	r := f.Report
+	if !f.Known {
+		return f.T("admin.status.unread")
+	}
+	id := sentenceID(r.SentenceID)
+	if id == "" {
+		return r.Sentence
+	}
+	return f.T(id, values(r.Values)...)
+}
+
+// Second writes a moment with its seconds: 14:32:07, and the day when it isn't today.
+func (f Frame) Second(t time.Time) string {
+	if t.IsZero() || f.Location == nil {
+		return f.T("admin.never")
+	}
+	at, now := t.In(f.Location), f.Now.In(f.Location)
+	clock := at.Format("15:04:05")
+	if at.YearDay() == now.YearDay() && at.Year() == now.Year() {
+		return clock
+	}
+	return f.T("time.moment", "Day", f.Day(t, f.Location), "Time", clock)
+}
+
+// When writes a moment with its whole date.
+func (f Frame) When(t time.Time) string {
+	if t.IsZero() || f.Location == nil {
+		return f.T("admin.never")
+	}
+	at := t.In(f.Location)
+	return f.T("admin.date", "Day", f.Day(t, f.Location), "Year", at.Format("2006"), "Time", at.Format("15:04:05"))
+}
+
+// values turns a map into the arguments of a message.
+func values(m map[string]string) []any {
+	out := make([]any, 0, 2*len(m))
+	for name, v := range m {
+		out = append(out, name, v)
+	}
+	return out
+}

@@ -1,0 +1,302 @@
+package admin
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"homeward/internal/event"
+	"homeward/internal/server/audit"
+)
+
+// pageSize is how many entries a page of the audit log has.
+const pageSize = 50
+
+// AuditPage is the log with its filters: GET /admin/audit. Its form is a plain GET, so an address is a search.
+type AuditPage struct {
+	Frame
+
+	Who, When, Activity, Result string
+	Rows                        []Entry
+	Older, Newer                string // addresses; empty: there is no such page
+}
+
+// Template names the page's file.
+func (AuditPage) Template() string { return "audit" }
+
+// Title is the page's one h1.
+func (p AuditPage) Title() string { return p.T("admin.nav.audit") }
+
+// Crumbs lead to the page.
+func (p AuditPage) Crumbs() []Crumb { return []Crumb{{p.Title(), ""}} }
+
+// Filtered reports whether anything is filtered.
+func (p AuditPage) Filtered() bool {
+	return p.Who != "" || p.When != "" || p.Activity != "" || p.Result != ""
+}
+
+// Choice is one entry of a select.
+type Choice struct {
+	Value, Name string
+	Chosen      bool
+}
+
+// Whens are the spans of time.
+func (p AuditPage) Whens() []Choice {
+	var out []Choice
+	for _, w := range []string{"", "hour", "today", "week", "month"} {
+		out = append(out, Choice{w, p.T(spanWord(orAll(w))), w == p.When})
+	}
+	return out
+}
+
+// Activities are those there are. Their names are the field's, in every language.
+func (p AuditPage) Activities() []Choice {
+	out := []Choice{{"", p.T("admin.audit.all"), p.Activity == ""}}
+	for _, a := range activities() {
+		out = append(out, Choice{a, a, a == p.Activity})
+	}
+	return out
+}
+
+// Results are what an entry can come to.
+func (p AuditPage) Results() []Choice {
+	out := []Choice{{"", p.T("admin.audit.all"), p.Result == ""}}
+	for _, r := range []string{"ok", "changed", "refused", "failed", "unknown"} {
+		out = append(out, Choice{r, p.T(resultWord(r)), r == p.Result})
+	}
+	return out
+}
+
+func orAll(s string) string {
+	if s == "" {
+		return "all"
+	}
+	return s
+}
+
+// activities lists what is recorded.
+func activities() []string {
+	return []string{
+		"Reset password (self-service)", "Change password (self-service)", "Unlock user account (self-service)",
+		"Reset password (by admin)", "Unlock user account (by admin)", "Look up user account (by admin)",
+		"Test write", "Test write (by admin)", "Change setting",
+		"Make enrolment code", "Register agent", "Agent connection", "Serve domain", "Drain agent", "Resume agent", "Revoke agent", "Accept moved agent",
+		"Replace sealing key", "Replace command key",
+		"Sign in (administrator)", "Sign out (administrator)", "Set up administrator", "Invite administrator", "Reset administrator sign-in", "Disable administrator",
+	}
+}
+
+// Entry is one line of the log.
+type Entry struct {
+	audit.Record
+
+	Path               string
+	Time, Who, Through string
+	Look, Icon         string
+	Word, Why          string
+	Took               string
+}
+
+// isSupport reports whether a text is a support code: what people read out.
+func isSupport(s string) bool {
+	const form = "HW-XXXX-XXXX"
+	if len(s) != len(form) {
+		return false
+	}
+	for i, c := range []byte(s) {
+		if form[i] != 'X' && c != form[i] || form[i] == 'X' && (c < '0' || c > 'Z' || c > '9' && c < 'A') {
+			return false
+		}
+	}
+	return true
+}
+
+func (v *visit) getAudit() error {
+	q := v.r.URL.Query()
+	p := AuditPage{Frame: v.frame, Who: strings.TrimSpace(q.Get("who")), When: q.Get("when"), Activity: q.Get("activity"), Result: q.Get("result")}
+	search, err := v.search(p)
+	if err != nil {
+		return err
+	}
+	search.Before, _ = strconv.ParseInt(q.Get("before"), 10, 64) // nonsense is no number: the first page
+	search.After, _ = strconv.ParseInt(q.Get("after"), 10, 64)
+	search.Limit = pageSize + 1
+	found, err := v.Records.SearchAudit(v.ctx(), v.tenant.ID, search)
+	if err != nil {
+		return err
+	}
+	back := search.After > 0 && search.Before == 0
+	more := len(found) > pageSize
+	if more && back {
+		found = found[1:]
+	} else if more {
+		found = found[:pageSize]
+	}
+	if len(found) > 0 {
+		if more || back {
+			p.Older = p.turned("before", found[len(found)-1].Seq)
+		}
+		if back && more || search.Before > 0 {
+			p.Newer = p.turned("after", found[0].Seq)
+		}
+	}
+	if p.Rows, err = v.entries(found); err != nil {
+		return err
+	}
+	return v.render(http.StatusOK, p)
+}
+
+// turned is the address of another page of the same search.
+func (p AuditPage) turned(name string, seq int64) string {
+	q := url.Values{name: {strconv.FormatInt(seq, 10)}}
+	for key, value := range map[string]string{"who": p.Who, "when": p.When, "activity": p.Activity, "result": p.Result} {
+		if value != "" {
+			q.Set(key, value)
+		}
+	}
+	return auditPath + "?" + q.Encode()
+}
+
+// search turns what was typed and chosen into a query.
+func (v *visit) search(p AuditPage) (audit.Query, error) {
+	q := audit.Query{Activity: p.Activity, Result: p.Result}
+	now := v.Now().In(v.frame.Location)
+	switch p.When {
+	case "hour":
+		q.From = now.Add(-time.Hour)
+	case "today":
+		q.From = time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, v.frame.Location)
+	case "week":
+		q.From = now.AddDate(0, 0, -7)
+	case "month":
+		q.From = now.AddDate(0, 0, -30)
+	}
+	if p.Who == "" {
+		return q, nil
+	}
+	if code := strings.ToUpper(strings.ReplaceAll(p.Who, " ", "")); isSupport(code) {
+		q.Support = code
+		return q, nil
+	}
+	q.People = []string{p.Who}
+	people, err := v.Names.FindPeople(v.ctx(), v.tenant.ID, p.Who)
+	if err != nil {
+		return q, err
+	}
+	for _, one := range people {
+		q.People = append(q.People, one.ID)
+	}
+	agents, err := v.Names.Agents(v.ctx(), v.tenant.ID)
+	if err != nil {
+		return q, err
+	}
+	for _, a := range agents {
+		if strings.EqualFold(a.Machine, p.Who) {
+			q.People = append(q.People, a.ID)
+		}
+	}
+	return q, nil
+}
+
+// namer says who an id stands for, each looked up once.
+type namer struct {
+	v      *visit
+	agents map[string]string
+	people map[string]string
+}
+
+func (v *visit) namer() (*namer, error) {
+	n := &namer{v: v, agents: map[string]string{}, people: map[string]string{}}
+	all, err := v.Names.Agents(v.ctx(), v.tenant.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range all {
+		n.agents[a.ID] = a.Machine
+	}
+	return n, nil
+}
+
+// name returns a machine's or a person's name, or the id itself: an operator's name, a domain, somebody who is gone.
+func (n *namer) name(id string) string {
+	if id == "" {
+		return ""
+	}
+	if machine, ok := n.agents[id]; ok {
+		return machine
+	}
+	if known, ok := n.people[id]; ok {
+		return known
+	}
+	name := id
+	if p, err := n.v.Names.Person(n.v.ctx(), n.v.tenant.ID, id); err == nil {
+		if name = p.DisplayName; name == "" {
+			name = p.UPN
+		}
+	}
+	n.people[id] = name
+	return name
+}
+
+func (v *visit) entries(found []audit.Record) ([]Entry, error) {
+	n, err := v.namer()
+	if err != nil {
+		return nil, err
+	}
+	var out []Entry
+	for _, r := range found {
+		out = append(out, v.entry(n, r))
+	}
+	return out, nil
+}
+
+func (v *visit) entry(n *namer, r audit.Record) Entry {
+	e := Entry{Record: r, Path: auditPath + "/" + r.Support, Time: v.frame.Second(r.At), Took: v.frame.took(r.Micros)}
+	if r.Support == "" {
+		e.Path = auditPath + "/" + strconv.FormatInt(r.Seq, 10)
+	}
+	e.Who, e.Through = n.name(r.Target), n.name(r.Actor)
+	if e.Who == e.Through {
+		e.Through = ""
+	}
+	e.Look, e.Icon = look(r)
+	e.Word, e.Why = v.frame.result(r.Result), v.frame.reason(r.Reason)
+	if e.Why == "" {
+		if known, ok := event.Lookup(event.Code(r.Event)); ok && r.Support != "" && r.Result == "ok" {
+			e.Why = known.Name
+		}
+	}
+	return e
+}
+
+// look is how a record's result is drawn.
+func look(r audit.Record) (look, icon string) {
+	switch r.Result {
+	case "ok", "changed":
+		return "ok", "check"
+	case "refused":
+		return "warn", "warning"
+	case "failed":
+		return "bad", "cross"
+	}
+	return "unknown", "question"
+}
+
+// result is a result in the operator's language; one without words stays as it is.
+func (f Frame) result(r string) string {
+	if id := resultWord(r); id != "" {
+		return f.T(id)
+	}
+	return strings.ReplaceAll(r, "_", " ")
+}
+
+// reason is a reason in the operator's language; one without words is its code, spelt out.
+func (f Frame) reason(r string) string {
+	if id := reasonWord(r); id != "" {
+		return f.T(id)
+	}
+	return strings.ReplaceAll(r, "_", " ")
+}

@@ -1,0 +1,230 @@
+package admin
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"homeward/internal/server/audit"
+	"homeward/internal/server/status"
+)
+
+// OverviewPage answers, in this order: does it work, what needs me, what happened last. GET /admin.
+type OverviewPage struct {
+	Frame
+
+	Host     string // the portal's
+	Testable bool   // some agent names a test account
+	Untested bool   // a test write was asked for and nobody names a test account
+	Latest   []Entry
+}
+
+// Template names the page's file.
+func (OverviewPage) Template() string { return "overview" }
+
+// Title is the page's one h1.
+func (p OverviewPage) Title() string { return p.T("admin.nav.overview") }
+
+// Crumbs lead to the page.
+func (p OverviewPage) Crumbs() []Crumb { return []Crumb{{p.Title(), ""}} }
+
+// Date is today's, with the time the page was made.
+func (p OverviewPage) Date() string { return p.When(p.Now) }
+
+// Down reports whether likely causes take the place of what happened last.
+func (p OverviewPage) Down() bool {
+	return p.Known && (p.Report.State == status.Down || p.Report.State == status.Unset || p.Report.State == status.Off)
+}
+
+// Headline is the state in a sentence of its own.
+func (p OverviewPage) Headline() string {
+	if !p.Known {
+		return p.T("admin.overview.unknown")
+	}
+	switch p.Report.State {
+	case status.Working, status.Degraded:
+		return p.T("admin.overview.working")
+	case status.Down:
+		return p.T("admin.overview.down")
+	case status.Off:
+		return p.T("admin.overview.off")
+	case status.Unset:
+		return p.T("admin.overview.unset")
+	case status.Unknown:
+	}
+	return p.T("admin.overview.unknown")
+}
+
+// TestText says how the last test write of a domain ended, or nothing.
+func (p OverviewPage) TestText() string {
+	var last *status.Test
+	for _, d := range p.Report.Domains {
+		if d.Test != nil && (last == nil || d.Test.At.After(last.At)) {
+			last = d.Test
+		}
+	}
+	switch {
+	case last == nil:
+		return ""
+	case !last.Passed:
+		return p.T("admin.overview.test.failed", "Time", p.Second(last.At), "Reason", p.reason(string(last.Reason)))
+	case last.Micros > 0:
+		return p.T("admin.overview.test.took", "Time", p.Second(last.At), "Took", p.took(last.Micros))
+	}
+	return p.T("admin.overview.test.ok", "Time", p.Second(last.At))
+}
+
+// Causes are why it is off, with their next steps; Notes what needs attention while it works.
+func (p OverviewPage) Causes() []CauseView { return p.causes(p.Report.Off) }
+
+// Notes are what needs attention while it works.
+func (p OverviewPage) Notes() []CauseView { return p.causes(p.Report.Notes) }
+
+// Hop is one stop of the drawn path. State is ok, warn, bad or unknown; Link is that of the line before it.
+type Hop struct {
+	Icon, State, Link, Name string
+	Lines                   []string
+}
+
+// Hops draws the way: portal, relay, agents, Active Directory. What wasn't checked is never drawn as working.
+func (p OverviewPage) Hops() []Hop {
+	portal := Hop{Icon: "globe", State: "ok", Name: p.T("admin.path.portal"), Lines: []string{p.Host, p.T("admin.path.working")}}
+	relay := Hop{Icon: "swap", State: "ok", Link: "ok", Name: p.T("admin.path.relay"), Lines: []string{p.Host, p.T("admin.path.working")}}
+	agents := Hop{Icon: "agent", State: "unknown", Link: "unknown", Name: p.T("admin.path.agents.unknown"), Lines: []string{p.T("admin.path.unchecked")}}
+	tree := Hop{Icon: "tree", State: "unknown", Link: "unknown", Name: "Active Directory", Lines: []string{p.T("admin.path.no_agent")}}
+	if !p.Known || p.Report.SentenceID == "relay" {
+		relay.State, relay.Link, relay.Lines = "bad", "bad", []string{p.Host, p.T("admin.path.unreached")}
+		if !p.Known {
+			relay.State, relay.Link, relay.Lines = "unknown", "unknown", []string{p.T("admin.path.unchecked")}
+		}
+		return []Hop{portal, relay, agents, tree}
+	}
+	online := p.agents(&agents)
+	if online > 0 {
+		p.directory(&tree)
+	}
+	return []Hop{portal, relay, agents, tree}
+}
+
+// agents fills the agents' stop and returns how many are online.
+func (p OverviewPage) agents(h *Hop) (online int) {
+	h.Lines = nil
+	for _, a := range p.Report.Agents {
+		if a.State == "offline" || a.State == "silent" {
+			h.Lines = append(h.Lines, p.T("admin.path.seen", "Agent", a.Machine, "Time", p.Second(a.Seen)))
+			continue
+		}
+		online++
+	}
+	total := len(p.Report.Agents)
+	h.Name = p.T("admin.path.agents", "Online", online, "N", total)
+	switch {
+	case total == 0:
+		h.State, h.Link, h.Lines = "unknown", "unknown", []string{p.T("admin.path.none")}
+	case online == 0:
+		h.State, h.Link = "bad", "bad"
+	case online < total:
+		h.State, h.Link = "warn", "ok"
+	default:
+		h.State, h.Link = "ok", "ok"
+	}
+	const most = 3
+	if len(h.Lines) > most {
+		h.Lines = append(h.Lines[:most-1], p.T("admin.path.more", "N", len(h.Lines)-most+1))
+	}
+	return online
+}
+
+func (p OverviewPage) directory(h *Hop) {
+	works := 0
+	h.Lines = nil
+	for _, d := range p.Report.Domains {
+		line := p.T("admin.path.domain.broken", "Domain", d.Name)
+		if d.Works {
+			works++
+			if line = d.Name; d.DC != "" {
+				line = p.T("admin.path.domain", "Domain", d.Name, "Controller", short(d.DC))
+			}
+		}
+		h.Lines = append(h.Lines, line)
+	}
+	switch {
+	case len(p.Report.Domains) == 0:
+		h.Lines = []string{p.T("admin.path.unchecked")}
+	case works == 0:
+		h.State, h.Link = "bad", "bad"
+	case works < len(p.Report.Domains):
+		h.State, h.Link = "warn", "ok"
+	default:
+		h.State, h.Link = "ok", "ok"
+	}
+}
+
+// short is a host's name without its domain.
+func short(host string) string {
+	name, _, _ := strings.Cut(host, ".")
+	return name
+}
+
+// latest is how many entries the overview shows.
+const latest = 5
+
+func (v *visit) getOverview() error {
+	p := OverviewPage{Frame: v.frame, Host: v.host(), Untested: v.r.URL.Query().Get("test") == "none"}
+	domains, err := v.Tests.Domains(v.ctx(), v.tenant.ID)
+	if err != nil {
+		return err
+	}
+	p.Testable = len(domains) > 0
+	if v.frame.CanSeeAudit() {
+		found, err := v.Records.SearchAudit(v.ctx(), v.tenant.ID, audit.Query{Limit: latest})
+		if err != nil {
+			return err
+		}
+		if p.Latest, err = v.entries(found); err != nil {
+			return err
+		}
+	}
+	return v.render(http.StatusOK, p)
+}
+
+func (v *visit) host() string {
+	if u, err := url.Parse(v.BaseURL); err == nil {
+		return u.Host
+	}
+	return v.BaseURL
+}
+
+// postTest writes to every domain that names a test account. How it ended is part of the status.
+func (v *visit) postTest() error {
+	domains, err := v.Tests.Domains(v.ctx(), v.tenant.ID)
+	if err != nil {
+		return err
+	}
+	if len(domains) == 0 {
+		return v.seeOther(overviewPath + "?test=none")
+	}
+	for _, d := range domains {
+		if _, err := v.Tests.Write(v.ctx(), v.tenant.ID, v.by.Name, d); err != nil {
+			v.Log.Warn("test write couldn't be carried out", "domain", d, "error", err)
+			return v.seeOther(overviewPath + "?test=none")
+		}
+	}
+	return v.seeOther(overviewPath)
+}
+
+// took writes how long something took.
+func (f Frame) took(micros int64) string {
+	switch ms := micros / 1000; {
+	case micros <= 0:
+		return ""
+	case ms >= 10_000:
+		return f.T("admin.seconds", "Seconds", strconv.FormatInt(ms/1000, 10))
+	case ms >= 1000:
+		return f.T("admin.seconds", "Seconds", strconv.FormatFloat(float64(ms)/1000, 'f', 1, 64))
+	case ms > 0:
+		return strconv.FormatInt(ms, 10) + " ms"
+	}
+	return strconv.FormatFloat(float64(micros)/1000, 'f', 1, 64) + " ms"
+}

@@ -1,0 +1,145 @@
+package admin
+
+// What a code that comes from elsewhere is called: the id of its message, or nothing for a code without words of its own.
+// The ids stand here in full, so that a test can find one that nobody wrote down.
+
+// causeWords are the messages of one reason.
+type causeWords struct{ name, says, next string }
+
+func wordsOfCause(id string) causeWords {
+	return map[string]causeWords{
+		"none":        {"admin.cause.none", "admin.cause.none.says", "admin.cause.none.next"},
+		"offline":     {"admin.cause.offline", "admin.cause.offline.says", "admin.cause.offline.next"},
+		"never":       {"admin.cause.never", "admin.cause.never.says", "admin.cause.never.next"},
+		"moved":       {"admin.cause.moved", "admin.cause.moved.says", "admin.cause.moved.next"},
+		"outdated":    {"admin.cause.outdated", "admin.cause.outdated.says", "admin.cause.outdated.next"},
+		"draining":    {"admin.cause.draining", "admin.cause.draining.says", "admin.cause.draining.next"},
+		"rights":      {"admin.cause.rights", "admin.cause.rights.says", "admin.cause.rights.next"},
+		"account":     {"admin.cause.account", "admin.cause.account.says", "admin.cause.account.next"},
+		"hints":       {"admin.cause.hints", "admin.cause.hints.says", "admin.cause.hints.next"},
+		"encrypted":   {"admin.cause.encrypted", "admin.cause.encrypted.says", "admin.cause.encrypted.next"},
+		"readonly":    {"admin.cause.readonly", "admin.cause.readonly.says", "admin.cause.readonly.next"},
+		"unreachable": {"admin.cause.unreachable", "admin.cause.unreachable.says", "admin.cause.unreachable.next"},
+		"cloned":      {"admin.cause.cloned", "admin.cause.cloned.says", "admin.cause.cloned.next"},
+		"away":        {"admin.cause.away", "admin.cause.away.says", "admin.cause.away.next"},
+		"test":        {"admin.cause.test", "admin.cause.test.says", "admin.cause.test.next"},
+		"turned_off":  {"admin.cause.turned_off", "admin.cause.turned_off.says", "admin.cause.turned_off.next"},
+	}[id]
+}
+
+// sentenceID is a sentence of the status.
+func sentenceID(code string) string {
+	return map[string]string{
+		"broken":    "admin.status.broken",
+		"off":       "admin.status.off",
+		"outdated":  "admin.status.outdated",
+		"relay":     "admin.status.relay",
+		"silent":    "admin.status.silent",
+		"unchecked": "admin.status.unchecked",
+		"unset":     "admin.status.unset",
+		"working":   "admin.status.working",
+	}[code]
+}
+
+// agentWord is the state of an agent.
+func agentWord(code string) string {
+	return map[string]string{
+		"ready":     "admin.agent.ready",
+		"draining":  "admin.agent.draining",
+		"offline":   "admin.agent.offline",
+		"silent":    "admin.agent.silent",
+		"outdated":  "admin.agent.outdated",
+		"directory": "admin.agent.directory",
+		"revoked":   "admin.agent.revoked",
+	}[code]
+}
+
+// reasonWord is why something was refused or failed.
+func reasonWord(code string) string {
+	return map[string]string{
+		"account_expired": "admin.reason.account_expired",
+		"agent_cloned":    "admin.reason.agent_cloned",
+		"agent_lost":      "admin.reason.agent_lost",
+		"agent_moved":     "admin.reason.agent_moved",
+		"agent_outdated":  "admin.reason.agent_outdated",
+		"ambiguous":       "admin.reason.ambiguous",
+		"cannot_change":   "admin.reason.cannot_change",
+		"contains_name":   "admin.reason.contains_name",
+		"directory_down":  "admin.reason.directory_down",
+		"disabled":        "admin.reason.disabled",
+		"filter":          "admin.reason.filter",
+		"locked":          "admin.reason.locked",
+		"no_agent":        "admin.reason.no_agent",
+		"not_found":       "admin.reason.not_found",
+		"protected":       "admin.reason.protected",
+		"rights":          "admin.reason.rights",
+		"service_account": "admin.reason.service_account",
+		"timeout":         "admin.reason.timeout",
+		"too_many":        "admin.reason.too_many",
+		"too_short":       "admin.reason.too_short",
+		"too_simple":      "admin.reason.too_simple",
+		"too_young":       "admin.reason.too_young",
+		"unknown_name":    "admin.reason.unknown_name",
+		"used_before":     "admin.reason.used_before",
+		"wrong_code":      "admin.reason.wrong_code",
+		"wrong_password":  "admin.reason.wrong_password",
+	}[code]
+}
+
+// resultWord is what something came to.
+func resultWord(code string) string {
+	return map[string]string{
+		"changed":  "admin.result.changed",
+		"failed":   "admin.result.failed",
+		"not_sure": "admin.result.not_sure",
+		"ok":       "admin.result.ok",
+		"refused":  "admin.result.refused",
+		"unknown":  "admin.result.unknown",
+	}[code]
+}
+
+// hopWord is one stop of the way.
+func hopWord(code string) string {
+	return map[string]string{
+		"agent":     "admin.hop.agent",
+		"directory": "admin.hop.directory",
+		"notify":    "admin.hop.notify",
+		"operator":  "admin.hop.operator",
+		"portal":    "admin.hop.portal",
+		"relay":     "admin.hop.relay",
+		"verify":    "admin.hop.verify",
+	}[code]
+}
+
+// spanWord is a span of time.
+func spanWord(code string) string {
+	return map[string]string{
+		"all":   "admin.audit.when.all",
+		"hour":  "admin.audit.when.hour",
+		"month": "admin.audit.when.month",
+		"today": "admin.audit.when.today",
+		"week":  "admin.audit.when.week",
+	}[code]
+}
+
+// messageTitle is the heading of a plain page.
+func messageTitle(k kind) string {
+	return map[kind]string{
+		notFound:  "admin.message.not_found.title",
+		tooMany:   "admin.message.too_many.title",
+		broken:    "admin.message.broken.title",
+		forbidden: "admin.message.forbidden.title",
+		linkOver:  "admin.message.link_over.title",
+	}[k]
+}
+
+// messageText is what a plain page says.
+func messageText(k kind) string {
+	return map[kind]string{
+		notFound:  "admin.message.not_found.text",
+		tooMany:   "admin.message.too_many.text",
+		broken:    "admin.message.broken.text",
+		forbidden: "admin.message.forbidden.text",
+		linkOver:  "admin.message.link_over.text",
+	}[k]
+}
