@@ -21,11 +21,17 @@ func (e *Engine) InScope(ctx context.Context, t tenant.Tenant, p Person) (bool, 
 	return false, nil
 }
 
-// ScopeCount is how many living people a choice covers, of all.
+// ScopeCount is how many living people a choice covers, of all that are synced: accounts that live in the cloud only have
+// nothing to write back.
 func (e *Engine) ScopeCount(ctx context.Context, tenantID string, scope tenant.Scope, group string) (in, all int, err error) {
 	if all, err = e.Store.CountPeople(ctx, tenantID); err != nil {
 		return 0, 0, err
 	}
+	cloud, err := e.Store.CloudAccounts(ctx, tenantID)
+	if err != nil {
+		return 0, 0, err
+	}
+	all -= cloud
 	switch scope {
 	case tenant.ScopeAll:
 		return all, all, nil

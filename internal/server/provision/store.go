@@ -159,6 +159,8 @@ type ReportTx interface {
 	InGroup(ctx context.Context, tenantID, group, object string) (bool, error)
 	PeopleIn(ctx context.Context, tenantID, group, after string, limit int) ([]Person, error)
 	CountIn(ctx context.Context, tenantID, group string) (int, error)
+	// CloudAccounts counts living accounts that no directory feeds.
+	CloudAccounts(ctx context.Context, tenantID string) (int, error)
 }
 
 // Filter chooses people of a list.
