@@ -162,6 +162,10 @@ func (c *collecting) collect(ctx context.Context, deltas []activedirectory.Delta
 		c.deltas[d.ID] = d
 	}
 	for _, id := range restored {
+		// Whoever comes back is a member of nothing until told: groups don't say that they lost what was deleted.
+		if err := c.p.gone(ctx, id, protocol.GoneDeleted); err != nil {
+			return err
+		}
 		groups, err := c.e.Source.GroupsOf(ctx, id)
 		if err != nil {
 			return err

@@ -132,11 +132,19 @@ func (w *work) gone(ctx context.Context, shape batchOf, in []incoming, b protoco
 			there[object] = true
 		}
 	}
-	var objects []string
+	var objects, deleted []string
 	for _, g := range b.Gone {
-		if object, ok := guid(g.Object); ok && !there[object] {
+		object, ok := guid(g.Object)
+		if ok && g.Why == protocol.GoneDeleted {
+			deleted = append(deleted, object)
+		}
+		if ok && !there[object] {
 			objects = append(objects, object)
 		}
+	}
+	// A directory takes what it deletes out of every group, and doesn't say so of the groups. Also if it is there again.
+	if err := w.tx.DropFromGroups(ctx, shape.Key, once(deleted)); err != nil {
+		return err
 	}
 	if len(objects) == 0 {
 		return nil

@@ -386,6 +386,14 @@ func groupTests(t *testing.T, e *env) {
 	in(false, "g1")
 	ok(t, e.DropMembers(e.ctx, TenantA, "g3", []string{p.Object}))
 	in(false, "g2")
+	ok(t, e.PutMembers(e.ctx, TenantA, "g3", "", []string{p.Object}))
+	in(true, "g3")
+	elsewhere := key(TenantA)
+	elsewhere.Domain = "elsewhere.example"
+	ok(t, e.DropFromGroups(e.ctx, elsewhere, []string{p.Object})) // another domain's word doesn't count
+	in(true, "g3")
+	ok(t, e.DropFromGroups(e.ctx, key(TenantA), []string{p.Object}))
+	in(false, "g3")
 	ok(t, e.MarkGroupsUnnamed(e.ctx, key(TenantA), "r2"))
 	ok(t, e.MarkGroupsSeen(e.ctx, TenantA, "", []string{"g1"}))
 	ok(t, e.MarkGroupsSeen(e.ctx, TenantA, "r2", []string{"g2"}))
