@@ -51,6 +51,7 @@ func (w way) sends() bool { return w.kind == verify.Mail || w.kind == verify.Tex
 type Checks struct {
 	Passed []verify.Kind `json:"passed,omitempty"`
 	Choice string        `json:"choice,omitempty"` // Method.Value; empty is the first mail address
+	Round  int           `json:"round,omitempty"`  // grows with each set of wrong answers: then others are asked
 }
 
 // Methods lists the ways open to whoever typed this name: the last used first, then the strongest. For a name that
@@ -120,7 +121,12 @@ func (s *Service) own(ctx context.Context, t tenant.Tenant, person string) ([]wa
 			continue // one row for all of them: the browser knows which it has
 		}
 		w := way{kind: m.Kind, method: m, Method: Method{Masked: m.Masked}}
-		if w.sends() {
+		switch {
+		case m.Kind == verify.Questions && rules.Need(false) < 2:
+			continue // never the only check, so not where there is one
+		case m.Kind == verify.Questions:
+			w.Count = verify.QuestionsAsked
+		case w.sends():
 			w.to = string(m.Secret)
 		}
 		if w.to != "" && slices.ContainsFunc(ways, func(o way) bool { return fold(o.to) == fold(w.to) }) {
@@ -179,8 +185,6 @@ func (s *Service) Works(k verify.Kind) bool {
 		return s.Texts
 	case verify.Passkey:
 		return s.Passkeys != nil
-	case verify.Questions:
-		return false
 	default:
 		return true
 	}
@@ -215,7 +219,13 @@ func (s *Service) invented(ctx context.Context, t tenant.Tenant, a Attempt, have
 		if slices.Contains(have, k) || !rules.Allows(string(k), false) || !s.Works(k) {
 			continue
 		}
+		if k == verify.Questions && need < 2 {
+			continue
+		}
 		w := way{kind: k, invented: true, Method: Method{Masked: s.inventedMask(a, k, census)}}
+		if k == verify.Questions {
+			w.Count = verify.QuestionsAsked
+		}
 		common := part(census.With[k], census.People)
 		if k == verify.Mail && !rules.RegisteredOnly {
 			common = 1
