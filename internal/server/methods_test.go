@@ -201,6 +201,24 @@ func TestProtectedPeopleNeedTwo(t *testing.T) {
 	}
 }
 
+// TestProtectedPeopleWithOneMethod hear the truth after it: nobody resets them here. A change, which their own current
+// password allows, goes on.
+func TestProtectedPeopleWithOneMethod(t *testing.T) {
+	b := newBench(t, sqliteDSN(t))
+	p := b.amara()
+	p.Protected = true
+	if err := b.store.ImportPage(t.Context(), []provision.Person{p}); err != nil {
+		t.Fatal(err)
+	}
+	a := b.choose(b.begin("amara@contoso.com"), "mail")
+	if a = b.say(a, b.mailed(), verify.OK); a.State != reset.Failed || a.Reason != protocol.ReasonProtected {
+		t.Errorf("%s %s", a.State, a.Reason)
+	}
+	if a = b.verifiedFor(protocol.Change); a.State != reset.Verified {
+		t.Errorf("a change: %s", a.State)
+	}
+}
+
 // TestTooFewMethods: somebody with one method, where two are asked for, is shown what others are shown, and hears that it
 // isn't enough only after proving the one.
 func TestTooFewMethods(t *testing.T) {

@@ -45,7 +45,11 @@ func (s *Service) need(ctx context.Context, t tenant.Tenant, a Attempt) (int, er
 		return 0, err
 	}
 	need := t.Settings.Checks.Need(strict)
-	if a.Kind != Register {
+	switch a.Kind {
+	case protocol.Change: // the current password, which the directory checks, is one more
+		return t.Settings.Checks.Need(false), nil
+	case Register:
+	default:
 		return need, nil
 	}
 	// Whoever has one method only must be able to add the second.
@@ -170,7 +174,7 @@ func (s *Service) subject(a Attempt) string {
 }
 
 // CheckCode tries what was typed for the chosen way. With verify.OK the attempt it returns is Verified, or Started with one
-// check more, or Failed with ReasonNotRegistered when there is no way left for the next one. It returns
+// check more, or Failed with ReasonNotRegistered, or ReasonProtected, when there is no way left for the next one. It returns
 // verify.ErrNotSix, verify.ErrNotPass, ErrNoMethod and *LimitError.
 func (s *Service) CheckCode(ctx context.Context, a Attempt, typed string) (Attempt, verify.Answer, error) {
 	return s.check(ctx, a, []string{typed})
@@ -362,6 +366,9 @@ func (s *Service) advance(ctx context.Context, a Attempt, need int) (next Attemp
 	if len(left) == 0 && !pass {
 		now := s.Now()
 		a.State, a.Reason, a.Event = Failed, ReasonNotRegistered, int(event.NotRegistered)
+		if p, err := s.People.Person(ctx, a.Tenant, a.Person); err == nil && p.Protected && a.Kind != Register {
+			a.Reason, a.Event = protocol.ReasonProtected, int(event.AccountProtected) // a second check wouldn't help either
+		}
 		a.Finished, a.Expires = now, now.Add(outcomeLife)
 	}
 	next, err = s.Attempts.Move(ctx, a, Started)

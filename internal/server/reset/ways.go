@@ -74,11 +74,9 @@ func (s *Service) ways(ctx context.Context, a Attempt) ([]way, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ways: %w", err)
 	}
-	var own []way
-	if a.Person != "" {
-		if own, err = s.own(ctx, t, a.Person); err != nil {
-			return nil, err
-		}
+	own, err := s.own(ctx, t, a.Person)
+	if err != nil {
+		return nil, err
 	}
 	if len(a.Checks.Passed) > 0 { // they are known by now, so nothing is invented any more
 		return slices.DeleteFunc(own, func(w way) bool { return slices.Contains(a.Checks.Passed, w.kind) }), nil
@@ -94,10 +92,10 @@ func (s *Service) ways(ctx context.Context, a Attempt) ([]way, error) {
 	return numbered(append(own, invented...)), nil
 }
 
-// own are the ways that a person has and may use.
+// own are the ways that a person has and may use. For nobody the same is read, and nothing found.
 func (s *Service) own(ctx context.Context, t tenant.Tenant, person string) ([]way, error) {
 	p, err := s.People.Person(ctx, t.ID, person)
-	if err != nil {
+	if err != nil && person != "" {
 		return nil, fmt.Errorf("person: %w", err)
 	}
 	strict, err := s.strict(ctx, p)

@@ -150,7 +150,7 @@ func (p QuestionsPage) Problem() bool { return p.Error != "" }
 
 // Problems is the one mistake. It never says which answer is meant.
 func (p QuestionsPage) Problems() Problems {
-	text := ""
+	var text string
 	switch p.Error {
 	case QuestionsWrong:
 		text = p.T("questions.error.wrong")
