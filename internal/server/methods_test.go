@@ -479,3 +479,16 @@ func TestSecurityInfoWithAHelpdeskPass(t *testing.T) {
 		t.Errorf("at %s: %.900s", at, page)
 	}
 }
+
+// TestOutcomeIsToldToEveryAddress that is known: the directory's and those that were registered.
+func TestOutcomeIsToldToEveryAddress(t *testing.T) {
+	b := newBench(t, sqliteDSN(t))
+	b.with(b.amara().ID, verify.Mail, "a•••@home.example", []byte("amara@home.example"))
+	a := b.submitted()
+	if err := b.Result(t.Context(), "contoso", "UAGENT", b.result(a, protocol.Changed, protocol.ReasonNone)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"amara@mail.example", "amara@home.example"}, b.letters.doneTo); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -111,16 +111,32 @@ func (s *Service) Choose(ctx context.Context, t tenant.Tenant, a Attempt, value 
 	return a, s.SendCode(ctx, t, a)
 }
 
-// address is where the attempt's person can be told something, or nothing: what the directory holds.
-func (s *Service) address(ctx context.Context, a Attempt) (string, error) {
+// addresses are where the attempt's person is told what happened: what the directory holds and what they registered, each
+// once.
+func (s *Service) addresses(ctx context.Context, a Attempt) ([]string, error) {
 	if a.Person == "" {
-		return "", nil
+		return nil, nil
 	}
 	p, err := s.People.Person(ctx, a.Tenant, a.Person)
 	if err != nil {
-		return "", fmt.Errorf("person: %w", err)
+		return nil, fmt.Errorf("person: %w", err)
 	}
-	return p.Mail, nil
+	methods, err := s.Ways.Methods(ctx, a.Tenant, a.Person)
+	if err != nil {
+		return nil, fmt.Errorf("methods: %w", err)
+	}
+	var to []string
+	if p.Mail != "" {
+		to = append(to, p.Mail)
+	}
+	for _, m := range methods {
+		address := string(m.Secret)
+		known := func(t string) bool { return fold(t) == fold(address) }
+		if m.Kind == verify.Mail && !m.Confirmed.IsZero() && !slices.ContainsFunc(to, known) {
+			to = append(to, address)
+		}
+	}
+	return to, nil
 }
 
 // SendCode sends a code to where the chosen way leads. Where there is nobody, the same work is done and
