@@ -34,6 +34,8 @@ func (limits) guesses(kind string) limit.Rule {
 	switch kind {
 	case string(verify.App):
 		r.Burst, r.Period = 10, 10*24*time.Hour
+	case string(verify.Questions):
+		r.Burst, r.Period = 5, 24*time.Hour
 	case string(verify.Pass), string(verify.Passkey): // guessing is hopeless, and nobody shall use up the last way in
 		r.Burst, r.Period = 100, time.Hour
 	}

@@ -201,6 +201,24 @@ func TestProtectedPeopleNeedTwo(t *testing.T) {
 	}
 }
 
+// TestProtectedPeopleWithOneMethod hear the truth after it: nobody resets them here. A change, which their own current
+// password allows, goes on.
+func TestProtectedPeopleWithOneMethod(t *testing.T) {
+	b := newBench(t, sqliteDSN(t))
+	p := b.amara()
+	p.Protected = true
+	if err := b.store.ImportPage(t.Context(), []provision.Person{p}); err != nil {
+		t.Fatal(err)
+	}
+	a := b.choose(b.begin("amara@contoso.com"), "mail")
+	if a = b.say(a, b.mailed(), verify.OK); a.State != reset.Failed || a.Reason != protocol.ReasonProtected {
+		t.Errorf("%s %s", a.State, a.Reason)
+	}
+	if a = b.verifiedFor(protocol.Change); a.State != reset.Verified {
+		t.Errorf("a change: %s", a.State)
+	}
+}
+
 // TestTooFewMethods: somebody with one method, where two are asked for, is shown what others are shown, and hears that it
 // isn't enough only after proving the one.
 func TestTooFewMethods(t *testing.T) {
@@ -459,5 +477,18 @@ func TestSecurityInfoWithAHelpdeskPass(t *testing.T) {
 	}
 	if page, at = v.do(http.MethodPost, "/verify/1/code", url.Values{"code": {code}}); at != "/security-info" || strings.Contains(page, "from your organisation") {
 		t.Errorf("at %s: %.900s", at, page)
+	}
+}
+
+// TestOutcomeIsToldToEveryAddress that is known: the directory's and those that were registered.
+func TestOutcomeIsToldToEveryAddress(t *testing.T) {
+	b := newBench(t, sqliteDSN(t))
+	b.with(b.amara().ID, verify.Mail, "a•••@home.example", []byte("amara@home.example"))
+	a := b.submitted()
+	if err := b.Result(t.Context(), "contoso", "UAGENT", b.result(a, protocol.Changed, protocol.ReasonNone)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"amara@mail.example", "amara@home.example"}, b.letters.doneTo); diff != "" {
+		t.Error(diff)
 	}
 }

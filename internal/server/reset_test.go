@@ -123,13 +123,14 @@ func (f *fleetStub) called() []string {
 
 // letters keeps the codes that would have been mailed.
 type letters struct {
-	mu    sync.Mutex
-	codes []string
-	to    []string
-	done  int
-	told  []reset.Done
-	langs []string // of every letter
-	infos []string // "kind address: what kind masked"
+	mu     sync.Mutex
+	codes  []string
+	to     []string
+	done   int
+	told   []reset.Done
+	langs  []string // of every letter
+	doneTo []string // of each confirmation
+	infos  []string // "kind address: what kind masked"
 }
 
 func (l *letters) Info(_ context.Context, _ tenant.Tenant, kind verify.Kind, to, _ string, c registration.Change) error {
@@ -146,10 +147,11 @@ func (l *letters) Code(_ context.Context, _ tenant.Tenant, _ verify.Kind, to, la
 	return nil
 }
 func (l *letters) Shared(context.Context, tenant.Tenant, string, string) error { return nil }
-func (l *letters) Done(_ context.Context, _ tenant.Tenant, _, lang string, d reset.Done) error {
+func (l *letters) Done(_ context.Context, _ tenant.Tenant, to, lang string, d reset.Done) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.done++
+	l.doneTo = append(l.doneTo, to)
 	l.langs = append(l.langs, lang)
 	l.told = append(l.told, d)
 	return nil

@@ -211,3 +211,16 @@ func TestQuestionsAreStrict(t *testing.T) {
 		}
 	}
 }
+
+func TestPassComesBackOnce(t *testing.T) {
+	path, _ := serve(t, &people{})
+	var p control.Pass
+	q := control.PassFor{Tenant: "contoso", Operator: "root", Name: "amara", Reason: "ticket 7", Millis: 60_000}
+	if err := control.NewClient(path).Call(t.Context(), control.PathPass, q, &p); err != nil || p.Code != "ABCD-EFGH" {
+		t.Errorf("%+v %v", p, err)
+	}
+	q.Operator = ""
+	if err := control.NewClient(path).Call(t.Context(), control.PathPass, q, &p); err == nil {
+		t.Error("nobody asked, and got a pass")
+	}
+}

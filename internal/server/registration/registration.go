@@ -194,9 +194,9 @@ func (s *Service) Overview(ctx context.Context, t tenant.Tenant, a reset.Attempt
 	return o, nil
 }
 
-// offered are the kinds that can be registered so far.
+// offered are the kinds that can be registered, strongest first.
 func offered() []verify.Kind {
-	return []verify.Kind{verify.Passkey, verify.App, verify.Text, verify.Mail}
+	return verify.Kinds()
 }
 
 // allows reports whether a kind may be used here.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"homeward/internal/event"
@@ -44,12 +45,19 @@ func (s *Service) need(ctx context.Context, t tenant.Tenant, a Attempt) (int, er
 		return 0, err
 	}
 	need := t.Settings.Checks.Need(strict)
-	if a.Kind != Register {
+	switch a.Kind {
+	case protocol.Change: // the current password, which the directory checks, is one more
+		return t.Settings.Checks.Need(false), nil
+	case Register:
+	default:
 		return need, nil
 	}
 	// Whoever has one method only must be able to add the second.
 	own, err := s.own(ctx, t, a.Person)
-	return max(1, min(need, len(kinds(own)))), err
+	if need = max(1, min(need, len(kinds(own)))); slices.Equal(a.Checks.Passed, []verify.Kind{verify.Questions}) {
+		need = 2 // never the only check
+	}
+	return need, err
 }
 
 // chosen is the way that is being tried.
@@ -103,16 +111,32 @@ func (s *Service) Choose(ctx context.Context, t tenant.Tenant, a Attempt, value 
 	return a, s.SendCode(ctx, t, a)
 }
 
-// address is where the attempt's person can be told something, or nothing: what the directory holds.
-func (s *Service) address(ctx context.Context, a Attempt) (string, error) {
+// addresses are where the attempt's person is told what happened: what the directory holds and what they registered, each
+// once.
+func (s *Service) addresses(ctx context.Context, a Attempt) ([]string, error) {
 	if a.Person == "" {
-		return "", nil
+		return nil, nil
 	}
 	p, err := s.People.Person(ctx, a.Tenant, a.Person)
 	if err != nil {
-		return "", fmt.Errorf("person: %w", err)
+		return nil, fmt.Errorf("person: %w", err)
 	}
-	return p.Mail, nil
+	methods, err := s.Ways.Methods(ctx, a.Tenant, a.Person)
+	if err != nil {
+		return nil, fmt.Errorf("methods: %w", err)
+	}
+	var to []string
+	if p.Mail != "" {
+		to = append(to, p.Mail)
+	}
+	for _, m := range methods {
+		address := string(m.Secret)
+		known := func(t string) bool { return fold(t) == fold(address) }
+		if m.Kind == verify.Mail && !m.Confirmed.IsZero() && !slices.ContainsFunc(to, known) {
+			to = append(to, address)
+		}
+	}
+	return to, nil
 }
 
 // SendCode sends a code to where the chosen way leads. Where there is nobody, the same work is done and
@@ -166,9 +190,41 @@ func (s *Service) subject(a Attempt) string {
 }
 
 // CheckCode tries what was typed for the chosen way. With verify.OK the attempt it returns is Verified, or Started with one
-// check more, or Failed with ReasonNotRegistered when there is no way left for the next one. It returns
+// check more, or Failed with ReasonNotRegistered, or ReasonProtected, when there is no way left for the next one. It returns
 // verify.ErrNotSix, verify.ErrNotPass, ErrNoMethod and *LimitError.
 func (s *Service) CheckCode(ctx context.Context, a Attempt, typed string) (Attempt, verify.Answer, error) {
+	return s.check(ctx, a, []string{typed})
+}
+
+// Questions are what is asked when security questions were chosen: ids, which stay the same until an answer was wrong.
+func (s *Service) Questions(ctx context.Context, a Attempt) ([]string, error) {
+	w, err := s.chosen(ctx, a)
+	if err == nil && w.kind != verify.Questions {
+		err = ErrNoMethod
+	}
+	if err != nil {
+		return nil, fmt.Errorf("questions: %w", err)
+	}
+	return s.draw(a, w)
+}
+
+func (s *Service) draw(a Attempt, w way) ([]string, error) {
+	return verify.Draw(s.DecoyKey, w.method.Secret, a.Tenant+a.Decoy+a.Shown, a.ID, a.Checks.Round)
+}
+
+// CheckAnswers is CheckCode for the answers to Questions, in their order. After a wrong one, which is never named, others
+// are asked.
+func (s *Service) CheckAnswers(ctx context.Context, a Attempt, answers []string) (Attempt, verify.Answer, error) {
+	a, answer, err := s.check(ctx, a, answers)
+	if err != nil || answer.Result == verify.OK {
+		return a, answer, err
+	}
+	a.Checks.Round++
+	a, err = s.Attempts.Move(ctx, a, Started)
+	return a, answer, err
+}
+
+func (s *Service) check(ctx context.Context, a Attempt, typed []string) (Attempt, verify.Answer, error) {
 	if a.State != Started {
 		return a, verify.Answer{}, ErrState
 	}
@@ -201,7 +257,11 @@ func (s *Service) CheckCode(ctx context.Context, a Attempt, typed string) (Attem
 }
 
 // answer asks what stands behind a way whether this is right.
-func (s *Service) answer(ctx context.Context, a Attempt, w way, typed string) (verify.Answer, error) {
+func (s *Service) answer(ctx context.Context, a Attempt, w way, given []string) (verify.Answer, error) {
+	if w.kind == verify.Questions {
+		return s.answers(a, w, given)
+	}
+	typed := strings.Join(given, " ")
 	switch w.kind {
 	case verify.Mail, verify.Text:
 		return s.Codes.Check(ctx, a.Tenant, a.ID, w.purpose(), typed)
@@ -214,6 +274,19 @@ func (s *Service) answer(ctx context.Context, a Attempt, w way, typed string) (v
 	default:
 		return verify.Answer{}, ErrNoMethod
 	}
+}
+
+// answers compares with what the person has registered. Invented questions cost the same.
+func (s *Service) answers(a Attempt, w way, given []string) (verify.Answer, error) {
+	drawn, err := s.draw(a, w)
+	if err != nil {
+		return verify.Answer{}, err
+	}
+	right, err := verify.MatchAnswers(w.method.Secret, drawn, given)
+	if err != nil || !right {
+		return verify.Answer{Result: verify.Wrong}, err
+	}
+	return verify.Answer{Result: verify.OK}, nil
 }
 
 // PasskeyQuestion is what the browser of an attempt is asked when a passkey was chosen, as JSON.
@@ -309,6 +382,9 @@ func (s *Service) advance(ctx context.Context, a Attempt, need int) (next Attemp
 	if len(left) == 0 && !pass {
 		now := s.Now()
 		a.State, a.Reason, a.Event = Failed, ReasonNotRegistered, int(event.NotRegistered)
+		if p, err := s.People.Person(ctx, a.Tenant, a.Person); err == nil && p.Protected && a.Kind != Register {
+			a.Reason, a.Event = protocol.ReasonProtected, int(event.AccountProtected) // a second check wouldn't help either
+		}
 		a.Finished, a.Expires = now, now.Add(outcomeLife)
 	}
 	next, err = s.Attempts.Move(ctx, a, Started)

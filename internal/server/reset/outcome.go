@@ -259,15 +259,21 @@ func mustChange(r protocol.Result) (audit.Record, bool) {
 	return audit.Record{Hop: "must change at next sign-in", Event: int(code), Result: string(r.MustChange), Actor: r.Agent, Detail: r.Detail}, true
 }
 
-// letter is a confirmation with its address.
+// letter is a confirmation with its addresses.
 type letter struct {
-	tenant   tenant.Tenant
-	to, lang string
-	done     Done
+	tenant tenant.Tenant
+	to     []string
+	lang   string
+	done   Done
 }
 
 func (l *letter) send(ctx context.Context, n Notices) error {
-	return n.Done(ctx, l.tenant, l.to, l.lang, l.done)
+	for _, to := range l.to {
+		if err := n.Done(ctx, l.tenant, to, l.lang, l.done); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // letter writes the confirmation of an outcome; nil: there is nothing to confirm, or no address to send it to.
@@ -279,8 +285,8 @@ func (s *Service) letter(ctx context.Context, a Attempt) (*letter, error) {
 	if err != nil {
 		return nil, err
 	}
-	to, err := s.address(ctx, a)
-	if err != nil || to == "" {
+	to, err := s.addresses(ctx, a)
+	if err != nil || len(to) == 0 {
 		return nil, err
 	}
 	return &letter{t, to, a.Locale, Done{

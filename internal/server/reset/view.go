@@ -4,6 +4,6 @@ import "context"
 
 // Reachable reports whether the attempt's person has a mail address, so that a confirmation was queued.
 func (s *Service) Reachable(ctx context.Context, a Attempt) (bool, error) {
-	to, err := s.address(ctx, a)
-	return to != "", err
+	to, err := s.addresses(ctx, a)
+	return len(to) > 0, err
 }

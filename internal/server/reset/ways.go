@@ -51,6 +51,7 @@ func (w way) sends() bool { return w.kind == verify.Mail || w.kind == verify.Tex
 type Checks struct {
 	Passed []verify.Kind `json:"passed,omitempty"`
 	Choice string        `json:"choice,omitempty"` // Method.Value; empty is the first mail address
+	Round  int           `json:"round,omitempty"`  // grows with each set of wrong answers: then others are asked
 }
 
 // Methods lists the ways open to whoever typed this name: the last used first, then the strongest. For a name that
@@ -73,11 +74,9 @@ func (s *Service) ways(ctx context.Context, a Attempt) ([]way, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ways: %w", err)
 	}
-	var own []way
-	if a.Person != "" {
-		if own, err = s.own(ctx, t, a.Person); err != nil {
-			return nil, err
-		}
+	own, err := s.own(ctx, t, a.Person)
+	if err != nil {
+		return nil, err
 	}
 	if len(a.Checks.Passed) > 0 { // they are known by now, so nothing is invented any more
 		return slices.DeleteFunc(own, func(w way) bool { return slices.Contains(a.Checks.Passed, w.kind) }), nil
@@ -93,10 +92,10 @@ func (s *Service) ways(ctx context.Context, a Attempt) ([]way, error) {
 	return numbered(append(own, invented...)), nil
 }
 
-// own are the ways that a person has and may use.
+// own are the ways that a person has and may use. For nobody the same is read, and nothing found.
 func (s *Service) own(ctx context.Context, t tenant.Tenant, person string) ([]way, error) {
 	p, err := s.People.Person(ctx, t.ID, person)
-	if err != nil {
+	if err != nil && person != "" {
 		return nil, fmt.Errorf("person: %w", err)
 	}
 	strict, err := s.strict(ctx, p)
@@ -120,7 +119,12 @@ func (s *Service) own(ctx context.Context, t tenant.Tenant, person string) ([]wa
 			continue // one row for all of them: the browser knows which it has
 		}
 		w := way{kind: m.Kind, method: m, Method: Method{Masked: m.Masked}}
-		if w.sends() {
+		switch {
+		case m.Kind == verify.Questions && rules.Need(false) < 2:
+			continue // never the only check, so not where there is one
+		case m.Kind == verify.Questions:
+			w.Count = verify.QuestionsAsked
+		case w.sends():
 			w.to = string(m.Secret)
 		}
 		if w.to != "" && slices.ContainsFunc(ways, func(o way) bool { return fold(o.to) == fold(w.to) }) {
@@ -179,8 +183,6 @@ func (s *Service) Works(k verify.Kind) bool {
 		return s.Texts
 	case verify.Passkey:
 		return s.Passkeys != nil
-	case verify.Questions:
-		return false
 	default:
 		return true
 	}
@@ -215,7 +217,13 @@ func (s *Service) invented(ctx context.Context, t tenant.Tenant, a Attempt, have
 		if slices.Contains(have, k) || !rules.Allows(string(k), false) || !s.Works(k) {
 			continue
 		}
+		if k == verify.Questions && need < 2 {
+			continue
+		}
 		w := way{kind: k, invented: true, Method: Method{Masked: s.inventedMask(a, k, census)}}
+		if k == verify.Questions {
+			w.Count = verify.QuestionsAsked
+		}
 		common := part(census.With[k], census.People)
 		if k == verify.Mail && !rules.RegisteredOnly {
 			common = 1

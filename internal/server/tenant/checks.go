@@ -63,6 +63,9 @@ func (c Checks) Check() error {
 	if len(c.Methods) == 1 && c.Methods[0] == "questions" {
 		return fmt.Errorf("security questions are too weak to be the only method: allow another one beside them")
 	}
+	if slices.Contains(c.Methods, "questions") && c.Required < 2 {
+		return fmt.Errorf("security questions count only beside another check: use --required 2 with them")
+	}
 	if c.Required == 2 && len(c.Methods) == 1 {
 		return fmt.Errorf("two checks need two methods: only %s is allowed", c.Methods[0])
 	}

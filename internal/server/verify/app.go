@@ -50,7 +50,7 @@ func MatchApp(seed []byte, typed string, after int64, now time.Time) (step int64
 	}
 	present := now.Unix() / int64(appPeriod/time.Second)
 	for s := present - appDrift; s <= present+appDrift; s++ {
-		code, err := hotp.GenerateCodeCustom(SeedText(seed), uint64(max(s, 0)), hotp.ValidateOpts{Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1}) //nolint:gosec // not below zero
+		code, err := hotp.GenerateCodeCustom(SeedText(seed), uint64(max(s, 0)), hotp.ValidateOpts{Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
 		if err != nil {
 			return 0, false, fmt.Errorf("code of an app: %w", err)
 		}

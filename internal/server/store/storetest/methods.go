@@ -116,6 +116,43 @@ func methodTests() []test {
 				t.Errorf("%d methods are left", n)
 			}
 		}},
+		{"a pass works once", func(t *testing.T, e *env) {
+			pass := verify.HelpdeskPass{Tenant: TenantA, Person: "p1", Hash: []byte("right"), Created: noon(), Expires: noon().Add(time.Hour)}
+			old := pass
+			old.Hash = []byte("old")
+			ok(t, e.PutPass(e.ctx, old))
+			ok(t, e.PutPass(e.ctx, pass))
+			var passed atomic.Int32
+			race(8, func(int) {
+				if err := e.UsePass(e.ctx, TenantA, "p1", pass.Hash, noon()); err == nil {
+					passed.Add(1)
+				} else if !errors.Is(err, store.ErrConflict) {
+					t.Error(err)
+				}
+			})
+			if passed.Load() != 1 || at[bool](t)(e.HasPass(e.ctx, TenantA, "p1", noon())) {
+				t.Errorf("it was used %d times, or is still there", passed.Load())
+			}
+			ok(t, e.PutPass(e.ctx, pass))
+			for name, try := range map[string]error{
+				"replaced":       e.UsePass(e.ctx, TenantA, "p1", old.Hash, noon()),
+				"another person": e.UsePass(e.ctx, TenantA, "p2", pass.Hash, noon()),
+				"another tenant": e.UsePass(e.ctx, TenantB, "p1", pass.Hash, noon()),
+				"late":           e.UsePass(e.ctx, TenantA, "p1", pass.Hash, pass.Expires),
+			} {
+				if !errors.Is(try, store.ErrConflict) {
+					t.Errorf("%s: %v", name, try)
+				}
+			}
+			ok(t, e.DropPasses(e.ctx, pass.Expires))
+			if !at[bool](t)(e.HasPass(e.ctx, TenantA, "p1", noon())) {
+				t.Error("dropped before its time")
+			}
+			ok(t, e.DropPasses(e.ctx, pass.Expires.Add(time.Second)))
+			if at[bool](t)(e.HasPass(e.ctx, TenantA, "p1", noon())) {
+				t.Error("still there")
+			}
+		}},
 		{"registration and census", func(t *testing.T, e *env) {
 			ok(t, e.PutMethod(e.ctx, method("m1", "p1", verify.Mail)))
 			ok(t, e.PutMethod(e.ctx, method("m2", "p1", verify.App)))

@@ -19,6 +19,8 @@ func (s *Site) infoRoutes(mux *http.ServeMux) {
 	mux.Handle("POST "+infoAddPath, s.page((*visit).postInfoAdd))
 	mux.Handle("GET "+infoAddPath+"/passkey", s.page((*visit).getPasskey))
 	mux.Handle("POST "+infoAddPath+"/passkey", s.page((*visit).postPasskey))
+	mux.Handle("GET "+infoAddPath+"/questions", s.page((*visit).getQuestions))
+	mux.Handle("POST "+infoAddPath+"/questions", s.page((*visit).postQuestions))
 	mux.Handle("GET "+infoAddPath+"/{kind}", s.page((*visit).getDestination))
 	mux.Handle("POST "+infoAddPath+"/{kind}", s.page((*visit).postDestination))
 	mux.Handle("GET "+infoPath+"/change/{id}", s.page((*visit).getDestination))
@@ -108,7 +110,7 @@ func (v *visit) postInfoAdd() error {
 		return err
 	}
 	switch kind := verify.Kind(v.r.PostForm.Get(FieldMethod)); kind {
-	case verify.Mail, verify.Text, verify.Passkey:
+	case verify.Mail, verify.Text, verify.Passkey, verify.Questions:
 		return v.seeOther(infoAddPath + "/" + string(kind))
 	case verify.App:
 		m, err := v.Registration.Begin(v.ctx(), v.tenant, a, kind, "", "")

@@ -178,6 +178,9 @@ func (v *visit) code(status int, a reset.Attempt, p CodePage) error {
 	if chosen.Kind == MethodPasskey {
 		return v.passkey(status, a, PasskeyPage{Stopped: p.Error == CodeWrong || p.Error == CodeShape, TooMany: p.Error == CodeTooMany})
 	}
+	if chosen.Kind == MethodQuestions {
+		return v.questions(status, a, QuestionsPage{})
+	}
 	p.Method = Method{Kind: chosen.Kind, Value: chosen.Value, Masked: chosen.Masked, Count: chosen.Count}
 	if p.Check, err = v.check(a); err != nil {
 		return err
@@ -208,6 +211,40 @@ func (v *visit) code(status int, a reset.Attempt, p CodePage) error {
 	return v.render(status, p)
 }
 
+// questions asks those that are drawn.
+func (v *visit) questions(status int, a reset.Attempt, p QuestionsPage) error {
+	asked, err := v.Resets.Questions(v.ctx(), a)
+	if err != nil {
+		return err
+	}
+	if p.Check, err = v.check(a); err != nil {
+		return err
+	}
+	v.frame.Path = at(a) + "/code"
+	p.Frame, p.Asked, p.Action, p.AnotherURL = v.frame, asked, at(a)+"/code", at(a)
+	return v.render(status, p)
+}
+
+func (v *visit) postAnswers(a reset.Attempt) error {
+	answers := make([]string, verify.QuestionsAsked)
+	for i := range answers {
+		answers[i] = v.r.PostForm.Get(FieldAnswer + strconv.Itoa(i+1))
+	}
+	next, answer, err := v.Resets.CheckAnswers(v.ctx(), a, answers)
+	var limited *reset.LimitError
+	switch {
+	case errors.As(err, &limited):
+		return v.questions(http.StatusTooManyRequests, a, QuestionsPage{Error: QuestionsTooMany})
+	case errors.Is(err, reset.ErrNoMethod):
+		return v.seeOther(at(a))
+	case err != nil:
+		return err
+	case answer.Result == verify.OK:
+		return v.passed(next)
+	}
+	return v.questions(http.StatusUnprocessableEntity, next, QuestionsPage{Error: QuestionsWrong})
+}
+
 // passkey asks the browser for a passkey; the question is the same whoever it is.
 func (v *visit) passkey(status int, a reset.Attempt, p PasskeyPage) error {
 	question, err := v.Resets.PasskeyQuestion(a)
@@ -229,6 +266,9 @@ func (v *visit) postCode() error {
 	a, sent, err := v.started()
 	if err != nil || sent {
 		return err
+	}
+	if a.Checks.Choice == MethodQuestions {
+		return v.postAnswers(a)
 	}
 	next, answer, err := v.Resets.CheckCode(v.ctx(), a, v.r.PostForm.Get(FieldCode))
 	var limited *reset.LimitError

@@ -38,6 +38,9 @@ type InfoRow struct {
 	Name, Detail, Action, ActionURL string
 }
 
+// Isolated reports whether the detail is an address or a number alone, which keeps its order in every language.
+func (r InfoRow) Isolated() bool { return r.Masked != "" && !r.Directory }
+
 // InfoPage lists how somebody can prove who they are: GET /security-info.
 type InfoPage struct {
 	Frame
@@ -296,7 +299,7 @@ func (p InfoDestinationPage) Problem() bool { return p.Error != "" }
 
 // Problems is the one mistake.
 func (p InfoDestinationPage) Problems() Problems {
-	text := ""
+	var text string
 	switch {
 	case p.Error == "":
 		return nil

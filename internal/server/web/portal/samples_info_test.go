@@ -43,7 +43,17 @@ func infoSamples(catalog *locale.Catalog, lang string) []sample {
 	stopped := passkey
 	stopped.Stopped = true
 	create := portal.PasskeyPage{Frame: frame, Create: true, Options: "{}", Action: "/security-info/add/passkey", AnotherURL: "/security-info"}
+	questions := portal.QuestionsPage{Frame: sampleFrame(catalog, lang, "/verify/2/code"), Check: portal.Check{Number: 2, Of: 2}, Asked: []string{"street", "teacher", "dish"}, Action: "/verify/2/code", AnotherURL: "/verify/2"}
+	forgotten := questions
+	forgotten.Error = portal.QuestionsWrong
+	choose := portal.QuestionsPage{Frame: frame, Create: true, Action: "/security-info/add/questions", AnotherURL: "/security-info"}
+	twice := choose
+	twice.Asked, twice.Error = []string{"street", "street", "book"}, portal.QuestionsTwice
 	return []sample{
+		{"questions", 200, questions},
+		{"questions-wrong", 422, forgotten},
+		{"info-questions", 200, choose},
+		{"info-questions-twice", 422, twice},
 		{"passkey", 200, passkey},
 		{"passkey-stopped", 422, stopped},
 		{"info-passkey", 200, create},
