@@ -176,10 +176,27 @@ func TestAdministratorSignsIn(t *testing.T) {
 // once, without a restart; every step is in the audit log.
 func TestAdminPortalTellsTheTruth(t *testing.T) {
 	t.Parallel()
-	s := own(t, demo.Options{}, supply{lab.KindOrdinary: 8})
+	const account = "ordinary.e00@contoso.com"
+	s := own(t, demo.Options{Edit: func(conf map[string]any) {
+		if all, ok := conf["directories"].([]any); ok {
+			if first, ok := all[0].(map[string]any); ok {
+				first["test_account"] = account
+			}
+		}
+	}}, supply{lab.KindOrdinary: 8})
+	tested := s.person(t, lab.KindOrdinary)
+	before := s.writes(t, tested)
 	b := openBrowser(t, "en", 1280, 800)
 	b.setUp(t, s.invite(t, "invite", "karin"))
 	b.title(t, "Overview")
+	b.tab(t, "#test-write")
+	b.keys(t, enter)
+	b.sees(t, "/Last test write .* confirmed in/.test(document.getElementById('hero').textContent)")
+	if n := s.writes(t, tested) - before; n != 1 {
+		t.Errorf("the test account was written %d times", n)
+	}
+	b.run(t, chromedp.Navigate(s.Portal()+"/admin/setup"))
+	b.sees(t, "document.querySelectorAll('.checklist .done').length === 6 && document.querySelectorAll('.checklist .next').length === 1") // all but a second agent
 	served := s.served(t)
 	onprem := s.Portal() + "/admin/password-reset/onprem"
 	b.run(t, chromedp.Navigate(onprem))

@@ -59,6 +59,7 @@ type Report struct {
 	At       time.Time `json:"at"`
 	State    State     `json:"state"`
 	Works    bool      `json:"works"` // every domain can be written
+	Up       bool      `json:"relay_up"`
 	Sentence string    `json:"sentence"`
 	// SentenceID and Values say the same to a page that has it in the reader's language.
 	SentenceID string            `json:"sentence_id"`
@@ -127,7 +128,7 @@ type Test struct {
 // Judge makes the report.
 func Judge(f Facts) Report {
 	f.Agents = slices.DeleteFunc(slices.Clone(f.Agents), func(a Fact) bool { return a.Status != enrol.Approved })
-	r := Report{Tenant: f.Tenant.ID, At: f.At}
+	r := Report{Tenant: f.Tenant.ID, At: f.At, Up: f.Up}
 	for _, a := range f.Agents {
 		r.Agents = append(r.Agents, f.agent(a))
 	}

@@ -1,12 +1,14 @@
 package admin
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
 	"homeward/internal/server/audit"
+	"homeward/internal/server/fleet"
 	"homeward/internal/server/status"
 )
 
@@ -17,6 +19,7 @@ type OverviewPage struct {
 	Host     string // the portal's
 	Testable bool   // some agent names a test account
 	Untested bool   // a test write was asked for and nobody names a test account
+	Late     bool   // a test write was asked for and its answer isn't here yet
 	Latest   []Entry
 }
 
@@ -93,11 +96,12 @@ func (p OverviewPage) Hops() []Hop {
 	relay := Hop{Icon: "swap", State: "ok", Link: "ok", Name: p.T("admin.path.relay"), Lines: []string{p.Host, p.T("admin.path.working")}}
 	agents := Hop{Icon: "agent", State: "unknown", Link: "unknown", Name: p.T("admin.path.agents.unknown"), Lines: []string{p.T("admin.path.unchecked")}}
 	tree := Hop{Icon: "tree", State: "unknown", Link: "unknown", Name: "Active Directory", Lines: []string{p.T("admin.path.no_agent")}}
-	if !p.Known || p.Report.SentenceID == "relay" {
+	switch {
+	case !p.Known:
+		relay.State, relay.Link, relay.Lines = "unknown", "unknown", []string{p.T("admin.path.unchecked")}
+		return []Hop{portal, relay, agents, tree}
+	case !p.Report.Up:
 		relay.State, relay.Link, relay.Lines = "bad", "bad", []string{p.Host, p.T("admin.path.unreached")}
-		if !p.Known {
-			relay.State, relay.Link, relay.Lines = "unknown", "unknown", []string{p.T("admin.path.unchecked")}
-		}
 		return []Hop{portal, relay, agents, tree}
 	}
 	online := p.agents(&agents)
@@ -171,7 +175,7 @@ func short(host string) string {
 const latest = 5
 
 func (v *visit) getOverview() error {
-	p := OverviewPage{Frame: v.frame, Host: v.host(), Untested: v.r.URL.Query().Get("test") == "none"}
+	p := OverviewPage{Frame: v.frame, Host: v.host(), Untested: v.r.URL.Query().Get("test") == "none", Late: v.r.URL.Query().Get("test") == "late"}
 	domains, err := v.Tests.Domains(v.ctx(), v.tenant.ID)
 	if err != nil {
 		return err
@@ -206,9 +210,13 @@ func (v *visit) postTest() error {
 		return v.seeOther(overviewPath + "?test=none")
 	}
 	for _, d := range domains {
-		if _, err := v.Tests.Write(v.ctx(), v.tenant.ID, v.by.Name, d); err != nil {
-			v.Log.Warn("test write couldn't be carried out", "domain", d, "error", err)
+		_, err := v.Tests.Write(v.ctx(), v.tenant.ID, v.by.Name, d)
+		if errors.Is(err, fleet.ErrUntestable) {
 			return v.seeOther(overviewPath + "?test=none")
+		}
+		if err != nil {
+			v.Log.Warn("test write has no answer yet", "domain", d, "error", err)
+			return v.seeOther(overviewPath + "?test=late")
 		}
 	}
 	return v.seeOther(overviewPath)

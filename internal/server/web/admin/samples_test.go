@@ -55,7 +55,7 @@ func frame(catalog *locale.Catalog, lang, path string, r status.Report) admin.Fr
 
 func working() status.Report {
 	return status.Report{
-		State: status.Degraded, Works: true, Sentence: "…", SentenceID: "working",
+		State: status.Degraded, Works: true, Up: true, Sentence: "…", SentenceID: "working",
 		Agents: []status.Agent{
 			{ID: "U1", Machine: "SRV-HW01", Build: "1.4.2", Protocol: protocol.Version, State: "ready", Seen: ago(6 * time.Second)},
 			{ID: "U2", Machine: "SRV-HW02", Build: "1.4.2", Protocol: protocol.Version, State: "draining", Idle: true, Seen: ago(9 * time.Second)},
@@ -148,8 +148,9 @@ func statusSamples(catalog *locale.Catalog, lang string) []sample {
 	return []sample{
 		{"overview", http.StatusOK, admin.OverviewPage{Frame: at("/admin", working()), Host: "password.contoso.com", Testable: true, Latest: entries()}},
 		{"overview-down", http.StatusOK, admin.OverviewPage{Frame: at("/admin", down()), Host: "password.contoso.com", Untested: true, Latest: entries()}},
-		{"overview-off", http.StatusOK, admin.OverviewPage{Frame: at("/admin", off), Host: "password.contoso.com"}},
-		{"overview-unset", http.StatusOK, admin.OverviewPage{Frame: at("/admin", status.Report{State: status.Unset, SentenceID: "unset", Off: []status.Cause{{ID: "none"}}}), Host: "password.contoso.com"}},
+		{"overview-relay", http.StatusOK, admin.OverviewPage{Frame: at("/admin", status.Report{State: status.Unknown, SentenceID: "relay", Values: map[string]string{"Relay": "password.contoso.com"}}), Host: "password.contoso.com"}},
+		{"overview-off", http.StatusOK, admin.OverviewPage{Frame: at("/admin", off), Late: true, Host: "password.contoso.com"}},
+		{"overview-unset", http.StatusOK, admin.OverviewPage{Frame: at("/admin", status.Report{State: status.Unset, Up: true, SentenceID: "unset", Off: []status.Cause{{ID: "none"}}}), Host: "password.contoso.com"}},
 		{"overview-unknown", http.StatusOK, admin.OverviewPage{Frame: unknown, Host: "password.contoso.com"}},
 		{"onprem", http.StatusOK, page},
 		{"onprem-blocked", http.StatusUnprocessableEntity, blocked},
