@@ -69,7 +69,7 @@ func (s *Store) DropMembers(ctx context.Context, tenant, group string, members [
 // DropFromGroups takes objects out of every group of a domain.
 func (s *Store) DropFromGroups(ctx context.Context, k provision.Key, objects []string) error {
 	const text = `DELETE FROM group_members WHERE tenant = ? AND group_object IN
-		(SELECT object FROM groups WHERE tenant = ? AND domain_fold = ?) AND member IN (%s)`
+		(SELECT object FROM groups WHERE tenant = ? AND domain = ?) AND member IN (%s)`
 	if err := s.execIn(ctx, text, []any{k.Tenant, k.Tenant, k.Domain}, objects); err != nil {
 		return fmt.Errorf("take out of groups: %w", err)
 	}
