@@ -207,7 +207,7 @@ func TestProtectedPeopleWithOneMethod(t *testing.T) {
 	b := newBench(t, sqliteDSN(t))
 	p := b.amara()
 	p.Protected = true
-	if err := b.store.ImportPage(t.Context(), []provision.Person{p}); err != nil {
+	if err := b.store.UpdatePeople(t.Context(), []provision.Person{p}); err != nil {
 		t.Fatal(err)
 	}
 	a := b.choose(b.begin("amara@contoso.com"), "mail")
