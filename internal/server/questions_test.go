@@ -102,7 +102,7 @@ func TestSecurityQuestionsAreNeverEnough(t *testing.T) {
 	}
 	p := b.amara()
 	p.Protected = true
-	if err := b.store.ImportPage(t.Context(), []provision.Person{p}); err != nil {
+	if err := b.store.UpdatePeople(t.Context(), []provision.Person{p}); err != nil {
 		t.Fatal(err)
 	}
 	b.tenant.Settings.Checks = tenant.Checks{Required: 2, Methods: tenant.AllMethods()}

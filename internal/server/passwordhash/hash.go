@@ -59,7 +59,7 @@ func Matches(stored string, password []byte) (bool, error) {
 }
 
 func (p parameters) derive(password []byte) []byte {
-	normal := norm.NFKC.Bytes(password)
+	normal := norm.NFKC.Append(nil, password...) // never password itself, which is the caller's to wipe
 	defer clear(normal)
 	n := uint32(keyLen)
 	if len(p.key) > 0 {

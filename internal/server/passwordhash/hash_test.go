@@ -20,6 +20,16 @@ func TestHashMatchesOnlyItsPassword(t *testing.T) {
 	}
 }
 
+// TestPasswordIsLeftToTheCaller: who checks a password may still need it.
+func TestPasswordIsLeftToTheCaller(t *testing.T) {
+	t.Parallel()
+	password := []byte("Quiet harbour lamp")
+	h := New(password)
+	if ok, err := Matches(h, password); !ok || err != nil || string(password) != "Quiet harbour lamp" {
+		t.Errorf("%v %v, and %q is left", ok, err, password)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(New([]byte("x")))
 	f.Add("$argon2id$v=19$m=65536,t=2,p=1$AAAA$AAAA")
