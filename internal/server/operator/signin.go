@@ -93,9 +93,10 @@ func (s *Service) SignIn(ctx context.Context, name string, password []byte, code
 	if !known { // recorded like the others, so that it takes as long; without the name, which may be a mistyped password
 		o = Operator{Tenant: v.Tenant}
 	}
-	reason, detail := "wrong_password", ""
+	reason := "wrong_password"
 	if right {
-		if detail, err = s.second(ctx, o, code); err == nil {
+		detail, err := s.second(ctx, o, code)
+		if err == nil {
 			s.note(ctx, o, o.Name, audit.Record{Activity: "Sign in (administrator)", Event: int(event.OperatorSignedIn), Detail: strings.TrimSpace(v.Address + " " + detail)})
 			if err := s.Limits.Passed(ctx, name); err != nil {
 				s.Log.Warn("limit couldn't be reset", "error", err)

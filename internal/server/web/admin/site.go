@@ -221,10 +221,10 @@ func (v *visit) enter(ctx context.Context, needs operator.Permission) (err error
 	v.frame.TenantName, v.frame.Location, v.frame.Operator = v.tenant.Name, v.tenant.Settings.Location(), v.by
 	if !v.by.Role.May(needs) {
 		v.Log.Warn("not allowed", "route", v.r.Pattern, "operator", v.by.Name)
-		v.look()
+		v.look(ctx)
 		return errForbidden
 	}
-	v.look()
+	v.look(ctx)
 	v.frame.Path, v.frame.Poll = v.shown()
 	return nil
 }
@@ -253,11 +253,11 @@ func (v *visit) signedIn(ctx context.Context) error {
 }
 
 // look asks whether writeback works: every page says so. A page is shown all the same when that can't be found out.
-func (v *visit) look() {
-	r, err := v.Status(v.ctx(), v.tenant)
+func (v *visit) look(ctx context.Context) {
+	r, err := v.Status(ctx, v.tenant)
 	v.frame.Report, v.frame.Known = r, err == nil
 	if err != nil {
-		if v.ctx().Err() == nil {
+		if ctx.Err() == nil {
 			v.Log.Error("status can't be told", "error", err)
 		}
 		return

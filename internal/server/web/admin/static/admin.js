@@ -2,7 +2,7 @@
 // survive. Adds Copy buttons. Without it a reload does the same.
 "use strict";
 (() => {
-  const every = 14000;
+  const every = 12000;
   const poll = document.body.dataset.poll;
   const live = () => document.querySelectorAll("[data-live][id]");
   const last = new Map(Array.from(live(), (e) => [e.id, e.outerHTML]));
