@@ -282,7 +282,8 @@ func (v *licenceShow) Run(ctx context.Context, s command.Streams) error {
 }
 
 func tellLicences(s command.Streams, set tenant.Settings) error {
-	verdict, said := licence.Judge(set), ""
+	verdict := licence.Judge(set)
+	var said string
 	switch {
 	case !verdict.Needed:
 		said = "This tenant needs no licences: password writeback may be used."

@@ -124,6 +124,10 @@ const (
 	ReasonAccountExpired Reason = "account_expired"
 	ReasonAmbiguous      Reason = "ambiguous" // two enabled accounts for one person
 
+	// What an administrator decided.
+	ReasonNotLicensed Reason = "not_licensed" // the tenant owns no plan that includes password writeback
+	ReasonNotInScope  Reason = "not_in_scope" // the person isn't among those who may help themselves; only records say so
+
 	// What IT must fix.
 	ReasonRights         Reason = "rights"
 	ReasonNoPolicyHints  Reason = "no_policy_hints"

@@ -41,8 +41,6 @@ const (
 	ReasonSyncOff       Reason = "sync_off"       // an operator turned sync off for this domain
 	ReasonSyncStopped   Reason = "sync_stopped"   // too many deletions: an operator has to look first
 	ReasonSyncRestart   Reason = "sync_restart"   // begin a full run: ask again
-	ReasonNotInScope    Reason = "not_in_scope"   // the person isn't among those who may help themselves
-	ReasonNotLicensed   Reason = "not_licensed"   // the tenant owns no plan that includes password writeback
 	ReasonCodeUnknown   Reason = "code_unknown"   // no such one-time code, or used, or over
 	ReasonDomainForeign Reason = "domain_foreign" // the agent doesn't serve this domain
 )

@@ -212,8 +212,10 @@ func TestScopeRefuses(t *testing.T) {
 
 func TestSplit(t *testing.T) {
 	for _, b := range []protocol.SyncBatch{
-		{People: make([]protocol.SyncPerson, 7), Faults: make([]protocol.SyncFault, 3)}, {People: make([]protocol.SyncPerson, 1), Faults: make([]protocol.SyncFault, 1)},
-		{Groups: make([]protocol.SyncGroup, 1), Gone: make([]protocol.SyncGone, 1)}, {Gone: make([]protocol.SyncGone, 1), Faults: make([]protocol.SyncFault, 1)},
+		{People: make([]protocol.SyncPerson, 7), Faults: make([]protocol.SyncFault, 3)},
+		{People: make([]protocol.SyncPerson, 1), Faults: make([]protocol.SyncFault, 1)},
+		{Groups: make([]protocol.SyncGroup, 1), Gone: make([]protocol.SyncGone, 1)},
+		{Gone: make([]protocol.SyncGone, 1), Faults: make([]protocol.SyncFault, 1)},
 	} {
 		b.Last, b.Cursor = true, []byte("x")
 		one, two := split(parcel{SyncBatch: b})

@@ -248,8 +248,8 @@ func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (t
 		a.State, a.Reason, a.Event, a.Finished = Failed, agentReason(err), int(eventOf(agentReason(err))), now
 		a.Expires = now.Add(outcomeLife)
 	}
-	if s.Licensed != nil && !s.Licensed(t) { // everybody alike
-		a.State, a.Reason, a.Event, a.Finished, a.Expires = Failed, protocol.ReasonNotLicensed, int(event.FlowUnlicensed), now, now.Add(outcomeLife)
+	if reason, code := s.closed(t); reason != "" && r.Kind != Register { // everybody alike
+		a.State, a.Reason, a.Event, a.Finished, a.Expires = Failed, reason, int(code), now, now.Add(outcomeLife)
 	}
 	token, err = s.create(ctx, &a)
 	if err != nil {
@@ -265,6 +265,17 @@ func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (t
 		})
 	}
 	return token, a, nil
+}
+
+// closed says why nobody of the tenant can help themselves now; empty: they can.
+func (s *Service) closed(t tenant.Tenant) (protocol.Reason, event.Code) {
+	switch {
+	case t.Settings.WritebackOff:
+		return protocol.ReasonTurnedOff, event.FlowTurnedOff
+	case s.Licensed != nil && !s.Licensed(t):
+		return protocol.ReasonNotLicensed, event.FlowUnlicensed
+	}
+	return "", 0
 }
 
 // turned is somebody who exists and may not help themselves, and why. The visitor sees what unknown names see.

@@ -12,7 +12,11 @@ const deviceColumns = "hash, user_hash, machine, build, address, created, expire
 
 func deviceFields(d *enrol.Device) []any {
 	return []any{
-		blob{&d.Hash}, blob{&d.UserHash}, &d.Machine, &d.Build, &d.Address, moment{&d.Created}, moment{&d.Expires},
+		blob{&d.Hash},
+		blob{&d.UserHash},
+		&d.Machine, &d.Build, &d.Address,
+		moment{&d.Created},
+		moment{&d.Expires},
 		&d.State, &d.Tenant, &d.Operator,
 		moment{&d.Decided},
 	}

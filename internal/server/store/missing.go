@@ -89,7 +89,7 @@ func (s *Store) Purge(ctx context.Context, tenant string, before time.Time) (int
 	var n int64
 	err := s.WithTx(ctx, func(tx *Store) error {
 		args := []any{tenant, tenant, millis(before)}
-		for _, table := range []string{"roles", "cloud_passwords", "addresses"} {
+		for _, table := range []string{"roles", "cloud_passwords", "addresses", "methods", "registrations", "passes"} {
 			text := `DELETE FROM ` + table + ` WHERE tenant = ? AND person IN (SELECT id FROM people WHERE ` + over + `)`
 			if _, err := tx.exec(ctx, text, args...); err != nil {
 				return err

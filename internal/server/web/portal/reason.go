@@ -80,6 +80,8 @@ func explainAccount(r protocol.Reason) (explanation, bool) {
 		return explanation{helpdesk, "status.protected.title", "status.protected.lead"}, true
 	case protocol.ReasonNotFound:
 		return explanation{helpdesk, "", "reason.not_found"}, true
+	case protocol.ReasonTurnedOff, protocol.ReasonNotLicensed, protocol.ReasonNotInScope:
+		return explanation{helpdesk, "status.not_set_up.title", "status.not_set_up.lead"}, true
 	case protocol.ReasonAmbiguous:
 		return explanation{mend, "", "reason.ambiguous"}, true
 	}

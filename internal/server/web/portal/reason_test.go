@@ -47,7 +47,6 @@ func forIT() map[protocol.Reason]bool {
 		protocol.ReasonRights, protocol.ReasonNoPolicyHints, protocol.ReasonNotEncrypted, protocol.ReasonDirectoryError,
 		protocol.ReasonServiceAccount, protocol.ReasonAgentState, protocol.ReasonInternal, protocol.ReasonMalformed, protocol.ReasonVersion,
 		protocol.ReasonWrongTenant, protocol.ReasonBadSignature, protocol.ReasonUnknownKey, protocol.ReasonSeal, protocol.ReasonReplayed, protocol.ReasonAgentCloned, protocol.ReasonAgentMoved,
-		protocol.ReasonTurnedOff,
 	} {
 		out[r] = true
 	}
