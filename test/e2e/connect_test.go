@@ -184,18 +184,14 @@ func TestConnectFromNothing(t *testing.T) {
 // serves starts the agent that the wizard has set up and waits until the server counts on it.
 func (d *connectDesk) serves(t *testing.T) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program, "agent", "run", "--config", d.path("agent.yaml"))
-	log, err := os.Create(d.path("agent.log"))
-	must(t, err)
-	defer log.Close()
-	cmd.Stderr = log
-	must(t, cmd.Start())
-	defer func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		_ = cmd.Wait()
-	}()
+	d.whileRunning(t, func() {})
+}
+
+// connected waits until an agent with that log is connected to the server.
+func (d *connectDesk) connected(t *testing.T, log string) {
+	t.Helper()
 	dctest.Eventually(t, patience, func() error {
-		b, err := os.ReadFile(d.path("agent.log"))
+		b, err := os.ReadFile(d.path(log))
 		if err != nil {
 			return err
 		}
