@@ -132,10 +132,13 @@ func (w *work) gone(ctx context.Context, shape batchOf, in []incoming, b protoco
 			there[object] = true
 		}
 	}
-	var objects []string
+	var objects, deleted []string
 	for _, g := range b.Gone {
 		if object, ok := guid(g.Object); ok && !there[object] {
 			objects = append(objects, object)
+			if g.Why == protocol.GoneDeleted {
+				deleted = append(deleted, object)
+			}
 		}
 	}
 	if len(objects) == 0 {
@@ -146,6 +149,11 @@ func (w *work) gone(ctx context.Context, shape batchOf, in []incoming, b protoco
 		return err
 	}
 	if err := w.tx.MarkGroupsMissing(ctx, shape.Key, objects); err != nil {
+		return err
+	}
+	// A directory takes what it deletes out of every group, and says so of the deleted object alone. Restored, it is in
+	// none. Who has only left the scope is still a member.
+	if err := w.tx.LeaveGroups(ctx, shape.Key, once(deleted)); err != nil {
 		return err
 	}
 	// What waits without an account is gone at once.
