@@ -14,16 +14,6 @@ import (
 	"homeward/test/dctest"
 )
 
-// on runs a verb of the server's, which must work.
-func (s *site) on(t *testing.T, args ...string) string {
-	t.Helper()
-	out, err := verb(t, "", append(args, "--config", s.Path("server.yaml"))...)
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return out
-}
-
 // copyFolder copies the files of a folder, which has no folders in it.
 func copyFolder(t *testing.T, from, to string) {
 	t.Helper()
@@ -46,10 +36,10 @@ func TestConnectPreview(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	met, chief, fresh := d.dc.NewPerson(t, dctest.In(d.unit)), d.dc.NewPerson(t, dctest.In(d.unit)), d.dc.NewPerson(t, dctest.In(d.unit))
-	d.on(t, "people", "create", "met.cloud@contoso.com", "Met Cloud", "--mail", met.Mail)
-	d.on(t, "people", "create", "chief.cloud@contoso.com", "Chief Cloud", "--mail", chief.Mail)
-	d.on(t, "role", "set", "chief.cloud@contoso.com", "Global Administrator")
-	inCloud := d.on(t, "people", "accounts", "--cloud", "--json")
+	d.mustOperate(t, "people", "create", "met.cloud@contoso.com", "Met Cloud", "--mail", met.Mail)
+	d.mustOperate(t, "people", "create", "chief.cloud@contoso.com", "Chief Cloud", "--mail", chief.Mail)
+	d.mustOperate(t, "role", "set", "chief.cloud@contoso.com", "Global Administrator")
+	inCloud := d.mustOperate(t, "people", "accounts", "--cloud", "--json")
 	inDirectory := d.versions(t, met, chief, fresh)
 
 	out, err := verb(t, "", "connect", "preview", "--config", d.path("agent.yaml"))
@@ -72,10 +62,10 @@ func TestConnectPreview(t *testing.T) {
 	if strings.Index(out, chief.SAM) > strings.Index(out, fresh.SAM) {
 		t.Error("what has to be decided doesn't come first")
 	}
-	if list := d.on(t, "sync", "preview"); !hasLine(list, []string{"join soft", met.SAM}) {
+	if list := d.mustOperate(t, "sync", "preview"); !hasLine(list, []string{"join soft", met.SAM}) {
 		t.Errorf("the server's list: %s", list)
 	}
-	if diff := cmp.Diff(accounts(t, inCloud), accounts(t, d.on(t, "people", "accounts", "--cloud", "--json"))); diff != "" {
+	if diff := cmp.Diff(accounts(t, inCloud), accounts(t, d.mustOperate(t, "people", "accounts", "--cloud", "--json"))); diff != "" {
 		t.Errorf("the cloud was changed:\n%s", diff)
 	}
 	if diff := cmp.Diff(inDirectory, d.versions(t, met, chief, fresh)); diff != "" {
