@@ -173,20 +173,7 @@ func open(c config.Directory, log *slog.Logger, d activedirectory.Config) (*acti
 func (a *Agent) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, a.dirs.Close(), a.journal.Close()) }()
 	a.lookAll(ctx)
-	roots, err := tlsConfig(a.config.CAFile)
-	if err != nil {
-		return err
-	}
-	proxy, err := proxyURL(a.config.Proxy)
-	if err != nil {
-		return err
-	}
-	a.setClock(ctx)
-	a.link, err = relay.Dial(ctx, relay.AgentConfig{
-		URL: a.id.RelayURL(), Agent: a.id.Agent(), Sign: a.id.Sign, JWT: a.id.JWT, Machine: thisMachine(a.machine),
-		TLS: roots, Proxy: proxy, Status: a.status, Logger: a.log, Clock: a.now,
-	})
-	if err != nil {
+	if err := a.dial(ctx, a.status); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.link.Close()) }()
@@ -202,6 +189,24 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		daemon.Part{Name: "sealing key", Run: a.rollKeys},
 		daemon.Part{Name: "clock", Run: a.clock})
 	a.log.Info("agent stopped", "event", int(event.AgentStopped))
+	return err
+}
+
+// dial makes the link to the server.
+func (a *Agent) dial(ctx context.Context, status func(relay.Status)) error {
+	roots, err := tlsConfig(a.config.CAFile)
+	if err != nil {
+		return err
+	}
+	proxy, err := proxyURL(a.config.Proxy)
+	if err != nil {
+		return err
+	}
+	a.setClock(ctx)
+	a.link, err = relay.Dial(ctx, relay.AgentConfig{
+		URL: a.id.RelayURL(), Agent: a.id.Agent(), Sign: a.id.Sign, JWT: a.id.JWT, Machine: thisMachine(a.machine),
+		TLS: roots, Proxy: proxy, Status: status, Logger: a.log, Clock: a.now,
+	})
 	return err
 }
 

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -17,6 +18,8 @@ const (
 	syncSince = 3
 	// syncLook is how often is looked whether sync can begin.
 	syncLook = 250 * time.Millisecond
+	// phoneField is the field of the attribute map that features.phones switches.
+	phoneField = "mobilePhone"
 )
 
 // sync keeps one engine for each domain that is to be synced.
@@ -96,10 +99,18 @@ func OpenSync(c config.Directory, dir *activedirectory.Directory, s Sync) (e *di
 	return e, feed.Close, err
 }
 
-// SyncScope is what a directory's configuration chooses.
+// SyncScope is what a directory's configuration chooses. Mobile numbers are left out where they aren't asked for,
+// whatever attribute the map takes them from.
 func SyncScope(c config.Directory) dirsync.Scope {
+	attributes := c.Sync.Attributes
+	if !c.Features.Phones {
+		if attributes = maps.Clone(attributes); attributes == nil {
+			attributes = map[string]string{}
+		}
+		attributes[phoneField] = ""
+	}
 	return dirsync.Scope{
 		Units: c.Units, Exclude: c.Sync.Exclude, Pilot: c.Sync.PilotGroup, SignIn: c.Sync.SignInName, Anchor: c.Sync.SourceAnchor,
-		Attributes: c.Sync.Attributes, Suffixes: c.Sync.Suffixes,
+		Attributes: attributes, Suffixes: c.Sync.Suffixes,
 	}
 }

@@ -89,6 +89,13 @@ type FeatureAnswers struct {
 	Staging    bool   `yaml:"staging"`
 	PilotGroup string `yaml:"pilot_group,omitempty"`
 	SignInName string `yaml:"sign_in_name,omitempty"`
+
+	// What the wizard doesn't ask, and another machine that takes over has to do the same.
+	Exclude      []string          `yaml:"exclude,omitempty"`
+	SourceAnchor string            `yaml:"source_anchor,omitempty"`
+	WriteAnchor  *bool             `yaml:"write_anchor,omitempty"`
+	Attributes   map[string]string `yaml:"attributes,omitempty"`
+	Suffixes     map[string]string `yaml:"suffixes,omitempty"`
 }
 
 const answersVersion = 1

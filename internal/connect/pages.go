@@ -50,7 +50,7 @@ func welcome() page {
 			out := []item{
 				say("This wizard sets up the agent on this server, so that passwords people choose in the portal are written to Active Directory as they choose them."),
 				blank(),
-				say("You need\n  • a one-time code: Admin > Agents > Add an agent\n  • a domain admin, once, for this set-up only\n  • outbound TCP 443. Nothing needs to come in."),
+				say("You need\n  • a one-time code, by: homeward agent code\n  • a domain admin, once, for this set-up only\n  • outbound TCP 443. Nothing needs to come in."),
 				blank(),
 			}
 			for _, f := range s.facts.machine {
@@ -152,13 +152,14 @@ func cloud() page {
 			out := []item{ask("Portal", &a.Portal), ask("CA file", &a.CAFile)}
 			enrolled := f.portal.Enrolled && s.answers.Task == SetUp
 			if !enrolled {
-				out = append(out, oneOf("with a one-time code", &a.How, ByCode, ""), oneOf("by signing in with a browser", &a.How, ByDevice, ""))
+				out = append(out, oneOf("with a one-time code", &a.How, ByCode, ""), oneOf("by approval on the server", &a.How, ByDevice, ""))
 			}
 			if a.How == ByCode && !enrolled {
 				out = append(out, hidden("One-time code", &s.secrets.code))
 			}
 			if d := f.device; d != nil && a.How == ByDevice && f.by == "" {
-				out = append(out, blank(), say("Open Admin > Agents > Approve a sign-in, or run on the server: homeward agent approve. The code there:"), blank(), say("      "+d.UserCode))
+				out = append(out, blank(), say("To approve this machine, run on the server:"), blank(), say("      homeward agent approve "+d.UserCode), blank(),
+					say("To turn it away, add --refuse. The wizard goes on by itself."))
 			}
 			if f.portal.Key != "" {
 				out = append(out, blank(), say("This agent’s key was made here and stays here:"), say("      "+f.portal.Key), say("Admin > Agents shows the same key afterwards."))
@@ -247,12 +248,12 @@ func checkCloud(ctx context.Context, w World, s session, tell func(progress)) ou
 		out.findings = append(out.findings, deviceFinding(result, nil))
 	}
 	if strings.TrimSpace(code) == "" {
-		out.findings = append(out.findings, fail("code", "no one-time code was given", "Make one: Admin > Agents > Add an agent, or on the server: homeward agent code").findings...)
+		out.findings = append(out.findings, fail("code", "no one-time code was given", "Make one on the server: homeward agent code").findings...)
 		return out
 	}
 	answer, err := w.Cloud.Check(ctx, s.answers.agent(), strings.TrimSpace(code))
 	if err != nil {
-		out.findings = append(out.findings, fail("code", "the portal doesn’t take this code: "+err.Error(), "A code works once and for an hour. Make a new one: Admin > Agents > Add an agent").findings...)
+		out.findings = append(out.findings, fail("code", "the portal doesn’t take this code: "+err.Error(), "A code works once and for an hour. Make a new one on the server: homeward agent code").findings...)
 		return out
 	}
 	out.findings = append(out.findings, setupFindings(answer, s.answers.Task)...)
@@ -274,7 +275,10 @@ func deviceFinding(r protocol.DeviceResult, err error) doctor.Finding {
 	case r.State == "approved" && r.Code != "":
 		return doctor.Finding{Name: "sign-in", Status: doctor.OK, Text: "approved " + r.At.Time().Local().Format("15:04") + " by " + r.By}
 	case r.State == "refused":
-		return doctor.Finding{Name: "sign-in", Status: doctor.Fail, Text: "an administrator refused this sign-in"}
+		return doctor.Finding{
+			Name: "sign-in", Status: doctor.Fail, Text: "an administrator refused this machine",
+			Remedies: []doctor.Remedy{{What: "Ask whoever runs the server. Trying again shows a new code."}},
+		}
 	}
 	return doctor.Finding{Name: "sign-in", Status: doctor.Fail, Text: "nobody approved it in time: try again for a new code"}
 }
@@ -284,7 +288,7 @@ func setupFindings(a protocol.SetupAnswer, t Task) []doctor.Finding {
 	if t == SetUp && !a.Licensed {
 		out = append(out, doctor.Finding{
 			Name: "licence", Status: doctor.Fail, Text: a.TenantName + " has no plan that includes password writeback" + bracketed(a.Plans),
-			Remedies: []doctor.Remedy{{What: "Assign one: Admin > Billing > Licenses. On-premises password reset needs it for each person who uses it."}},
+			Remedies: []doctor.Remedy{{What: "Note the plan on the server: homeward licence add PRODUCT. If this organisation needs none: homeward licence need off"}},
 		})
 	}
 	if len(a.Domains) > 0 {

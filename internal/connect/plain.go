@@ -113,7 +113,7 @@ func (l Lines) finish(ctx context.Context, world World, w *wizard, do work) {
 			case p.step != nil:
 				l.findings([]doctor.Finding{*p.step})
 			case p.device != nil:
-				l.printf("To approve this sign-in: Admin > Agents > Approve a sign-in, or on the server: homeward agent approve. The code there: %s\n", p.device.UserCode)
+				l.printf("To approve this machine, run on the server: homeward agent approve %s\nTo turn it away, add --refuse. The wizard goes on by itself.\n", p.device.UserCode)
 			case configuring:
 				l.printf("... %s\n", p.line)
 			}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"homeward/internal/config"
 )
 
@@ -217,6 +219,61 @@ func TestExportAndImport(t *testing.T) {
 	s, unattended, err := begin(o)
 	if err != nil || unattended || s.answers.Directory.User != "svc-homeward@corp.contoso.test" || len(s.answers.Units) != 2 || s.answers.Cloud.Portal != "https://password.contoso.com" {
 		t.Errorf("%+v, %v, %v", s.answers, unattended, err)
+	}
+}
+
+// What the wizard doesn't ask is handed over as well: another machine that reads the directory in another way would
+// change everybody. A second run with answers that don't speak of it leaves it as it is.
+func TestExportCarriesWhatIsntAsked(t *testing.T) {
+	t.Parallel()
+	first := to(t, newFake(), titleReady).configure()
+	path := filepath.Join(first.dir, "agent.yaml")
+	no := false
+	conf, err := config.LoadAgent(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := conf.Directories[0].Sync
+	want.Exclude, want.SourceAnchor, want.WriteAnchor = []string{"OU=Old,OU=Sales,DC=corp,DC=contoso,DC=test"}, "objectGUID", &no
+	want.Attributes, want.Suffixes = map[string]string{"mobilePhone": "", "department": "departmentNumber"}, map[string]string{"corp.local": "contoso.com"}
+	conf.Directories[0].Sync = want
+	a := adopt(Defaults(path), conf)
+	changed, err := Settings([]byte(first.file("agent.yaml")), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, changed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	exported, err := Export(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := ParseAnswers(exported, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := taken
+	silent.Features.Exclude, silent.Features.SourceAnchor, silent.Features.WriteAnchor, silent.Features.Attributes, silent.Features.Suffixes = nil, "", nil, nil, nil
+	for name, made := range map[string]func() ([]byte, error){
+		"anew":   func() ([]byte, error) { return Settings(nil, taken) },
+		"silent": func() ([]byte, error) { return Settings(changed, silent) },
+	} {
+		b, err := made()
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := filepath.Join(t.TempDir(), "agent.yaml")
+		if err := os.WriteFile(next, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := config.LoadAgent(next, nil)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, b)
+		}
+		if diff := cmp.Diff(want, got.Directories[0].Sync); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
 	}
 }
 

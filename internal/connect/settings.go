@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -92,11 +93,28 @@ func (e entry) put(a Answers) {
 	put(sync, "mode", mode)
 	put(sync, "pilot_group", text(a.Features.PilotGroup))
 	put(sync, "sign_in_name", text(a.Features.SignInName))
+	a.Features.putUnasked(sync)
 	features := within(e.Node, "features")
 	put(features, "writeback", boolean(a.Features.Writeback))
 	put(features, "unlock", boolean(a.Features.Unlock))
 	put(features, "rules", boolean(a.Features.Rules))
 	put(features, "phones", boolean(a.Features.Phones))
+}
+
+// putUnasked sets what the wizard doesn't ask. What the answers don't say stays as it is.
+func (f FeatureAnswers) putUnasked(sync *yaml.Node) {
+	set := func(key string, value *yaml.Node) {
+		if value != nil {
+			put(sync, key, value)
+		}
+	}
+	set("exclude", texts(f.Exclude))
+	set("source_anchor", text(f.SourceAnchor))
+	if f.WriteAnchor != nil {
+		set("write_anchor", boolean(*f.WriteAnchor))
+	}
+	set("attributes", pairs(f.Attributes))
+	set("suffixes", pairs(f.Suffixes))
 }
 
 func (a Answers) mode() string {
@@ -169,6 +187,20 @@ func texts(all []string) *yaml.Node {
 	return list
 }
 
+func pairs(all map[string]string) *yaml.Node {
+	if len(all) == 0 {
+		return nil
+	}
+	m := &yaml.Node{Kind: yaml.MappingNode}
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		k, v := &yaml.Node{}, &yaml.Node{}
+		k.SetString(key)
+		v.SetString(all[key])
+		m.Content = append(m.Content, k, v)
+	}
+	return m
+}
+
 func boolean(b bool) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: strconv.FormatBool(b)}
 }
@@ -205,7 +237,8 @@ func adopt(a Answers, c config.Agent) Answers {
 	}
 	a.Features = FeatureAnswers{
 		Writeback: d.Features.Writes(), Unlock: d.Features.Unlocks(), Rules: d.Features.ShowsRules(), Phones: d.Features.Phones, Sync: d.Sync.On(), Staging: d.Sync.Mode == "staging",
-		PilotGroup: d.Sync.PilotGroup, SignInName: d.Sync.SignInName,
+		PilotGroup: d.Sync.PilotGroup, SignInName: d.Sync.SignInName, Exclude: d.Sync.Exclude, SourceAnchor: d.Sync.SourceAnchor,
+		WriteAnchor: d.Sync.WriteAnchor, Attributes: d.Sync.Attributes, Suffixes: d.Sync.Suffixes,
 	}
 	return a
 }
@@ -230,7 +263,10 @@ func (a Answers) directory() config.Directory {
 	out := config.Directory{
 		Domain: d.Domain, URLs: d.urls(), Site: d.Site, DNS: d.DNS, Security: d.Security, CAFile: d.CAFile, User: d.account(),
 		PasswordFile: d.PasswordFile, Units: a.Units,
-		Sync:     config.Sync{Mode: a.mode(), PilotGroup: a.Features.PilotGroup, SignInName: a.Features.SignInName},
+		Sync: config.Sync{
+			Mode: a.mode(), PilotGroup: a.Features.PilotGroup, SignInName: a.Features.SignInName, Exclude: a.Features.Exclude,
+			SourceAnchor: a.Features.SourceAnchor, WriteAnchor: a.Features.WriteAnchor, Attributes: a.Features.Attributes, Suffixes: a.Features.Suffixes,
+		},
 		Features: config.Features{Writeback: &a.Features.Writeback, Unlock: &a.Features.Unlock},
 	}
 	if d.Account == ManagedAccount {

@@ -212,7 +212,7 @@ func unverified(suffixes map[string]int, forest, verified []string) []doctor.Fin
 	for _, s := range names {
 		out = append(out, doctor.Finding{
 			Name: "suffix " + s, Status: doctor.Warn, Count: suffixes[s],
-			Text: fmt.Sprintf("%s: %s, but the domain isn’t verified: they are synced, and can’t sign in by that name. Verify it: Admin > Domains.", s, peopleOf(suffixes[s])),
+			Text: fmt.Sprintf("%s: %s, but the domain isn’t verified: they are synced, and can’t sign in by that name. Verify it on the server: homeward domain add %s, then verify.", s, peopleOf(suffixes[s]), s),
 		})
 	}
 	if len(unused) > 0 {

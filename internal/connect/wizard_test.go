@@ -108,8 +108,8 @@ func TestStops(t *testing.T) {
 		{"clock", titleCloud, cloudKeys, func(f *fake) { f.portal.Offset = -95 * time.Second }, []string{"1m35s from the portal", "limit is 30 s", "timedatectl"}},
 		{"code-wrong", titleCloud, portalKeys + "WRONG", nil, []string{"doesn’t take this code", "works once"}},
 		{"code-missing", titleCloud, portalKeys, nil, []string{"no one-time code was given"}},
-		{"licence", titleCloud, cloudKeys, func(f *fake) { f.setup.Licensed = false }, []string{"no plan that includes password writeback", "Licenses"}},
-		{"device-refused", titleCloud, "https://password.contoso.com<tab><tab><tab> ", func(f *fake) { f.device.State = "refused" }, []string{"refused this sign-in"}},
+		{"licence", titleCloud, cloudKeys, func(f *fake) { f.setup.Licensed = false }, []string{"no plan that includes password writeback", "homeward licence need off"}},
+		{"device-refused", titleCloud, "https://password.contoso.com<tab><tab><tab> ", func(f *fake) { f.device.State = "refused" }, []string{"refused this machine"}},
 		{"wrong-password", "Connect directories", domainKeys + `<tab>CORP\admin<tab>wrong`, nil, []string{"password is wrong", "Each wrong try counts"}},
 		{"dc-down", "Connect directories", domainKeys + adminKeys, func(f *fake) {
 			f.connectErr = errors.New("connect to dc01:636: no answer in time")

@@ -118,6 +118,7 @@ func TestDecodeIsStrict(t *testing.T) {
 func TestSubjects(t *testing.T) {
 	for subject, want := range map[string]Uplink{
 		"up.AACC.UAGENT.hello":    {Account: "AACC", Agent: "UAGENT", Kind: UpHello},
+		"up.AACC.UAGENT.preview":  {Account: "AACC", Agent: "UAGENT", Kind: UpPreview},
 		"up.AACC.UAGENT.res.00ff": {Account: "AACC", Agent: "UAGENT", Kind: UpResult, Request: "00ff"},
 	} {
 		got, ok := ParseUp(subject)

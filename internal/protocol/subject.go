@@ -40,6 +40,8 @@ const (
 	UpKeys   = "keys"  // version 2: KeyOffer
 	UpLease  = "lease" // version 3: SyncAsk
 	UpBatch  = "batch" // version 3: SyncBatch
+	// UpPreview, version 3: PreviewAsk.
+	UpPreview = "preview"
 )
 
 // Up returns the agent's upward subject of one kind.
@@ -79,7 +81,7 @@ func ParseUp(subject string) (Uplink, bool) {
 		return Uplink{}, false
 	}
 	switch u.Kind {
-	case UpHello, UpBeat, UpSync, UpResult, UpRenew, UpKeys, UpLease, UpBatch:
+	case UpHello, UpBeat, UpSync, UpResult, UpRenew, UpKeys, UpLease, UpBatch, UpPreview:
 		return u, true
 	}
 	return Uplink{}, false

@@ -86,6 +86,14 @@ func samplesOfThree() []any {
 			Read:   SyncRead{Objects: 1, Bytes: 2, Micros: 3, DC: "dc1", Changed: at},
 		},
 		SyncAck{Version: 3, OK: true, Reason: ReasonSyncOrder, Message: "message", Seq: 8, Until: at, Pending: 3},
+		PreviewAsk{Version: 3, Agent: "UAGENT", Domain: "corp.contoso.test", After: object, Limit: 200},
+		PreviewReport{
+			Version: 3, OK: true, Reason: ReasonDomainForeign, Message: "message", Counts: map[string]int{"conflict": 1}, Next: object,
+			Rows: []PreviewRow{{
+				Verdict: "conflict", Name: `CONTOSO\a`, UPN: "a@contoso.com", Address: "a@mail.example", Other: "b@contoso.com", Reason: "admin_role",
+			}},
+			Why: map[Reason]string{"admin_role": "why"},
+		},
 		SetupRequest{Version: 3, Code: "code"},
 		SetupAnswer{
 			Version: 3, Tenant: "contoso", TenantName: "Contoso", Build: "devel", At: at, Expires: at, Domains: []string{"contoso.com"}, Licensed: true,

@@ -2,61 +2,19 @@ package e2e_test
 
 import (
 	"bytes"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-ldap/ldap/v3"
 
 	"homeward/internal/demo"
-	"homeward/internal/protocol"
 	"homeward/test/dctest"
 )
-
-// front stands before the real portal: what it asks for before there is an agent it answers itself where the portal
-// doesn't know the question.
-func front(t *testing.T, s *site, known protocol.SetupAnswer) (address, caFile string) {
-	t.Helper()
-	target, err := url.Parse(s.Portal())
-	must(t, err)
-	pemBytes, err := os.ReadFile(s.CAFile())
-	must(t, err)
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(pemBytes)
-	proxy := &httputil.ReverseProxy{
-		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}},
-		ModifyResponse: func(r *http.Response) error {
-			if r.Request.URL.Path != "/enrol/check" || (r.StatusCode != http.StatusNotFound && r.StatusCode != http.StatusMethodNotAllowed) {
-				return nil
-			}
-			b, err := json.Marshal(known)
-			_ = r.Body.Close()
-			r.StatusCode, r.Body, r.ContentLength = http.StatusOK, io.NopCloser(bytes.NewReader(b)), int64(len(b))
-			r.Header = http.Header{"Content-Type": {"application/json"}, "Content-Length": {fmt.Sprint(len(b))}}
-			return err
-		},
-	}
-	server := httptest.NewTLSServer(proxy)
-	t.Cleanup(server.Close)
-	caFile = filepath.Join(t.TempDir(), "front.pem")
-	must(t, os.WriteFile(caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
-	return server.URL, caFile
-}
 
 // connectDesk is a machine on which the wizard runs.
 type connectDesk struct {
@@ -77,10 +35,7 @@ func newConnectDesk(t *testing.T, account string) connectDesk {
 	req := ldap.NewAddRequest(d.unit, nil)
 	req.Attribute("objectClass", []string{"organizationalUnit"})
 	must(t, dc.Admin(t).Add(req))
-	d.portal, d.ca = front(t, s, protocol.SetupAnswer{
-		Version: protocol.Version, Tenant: demo.TenantID, TenantName: "Contoso", At: protocol.MilliOf(time.Now()), Expires: protocol.MilliOf(time.Now().Add(time.Hour)),
-		Licensed: true,
-	})
+	d.portal, d.ca = s.Portal(), s.CAFile()
 	d.write(t, account, "")
 	return d
 }
@@ -184,18 +139,14 @@ func TestConnectFromNothing(t *testing.T) {
 // serves starts the agent that the wizard has set up and waits until the server counts on it.
 func (d *connectDesk) serves(t *testing.T) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program, "agent", "run", "--config", d.path("agent.yaml"))
-	log, err := os.Create(d.path("agent.log"))
-	must(t, err)
-	defer log.Close()
-	cmd.Stderr = log
-	must(t, cmd.Start())
-	defer func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		_ = cmd.Wait()
-	}()
+	d.whileRunning(t, func() {})
+}
+
+// connected waits until an agent with that log is connected to the server.
+func (d *connectDesk) connected(t *testing.T, log string) {
+	t.Helper()
 	dctest.Eventually(t, patience, func() error {
-		b, err := os.ReadFile(d.path("agent.log"))
+		b, err := os.ReadFile(d.path(log))
 		if err != nil {
 			return err
 		}

@@ -422,22 +422,21 @@ func TestSelfIsTheServiceAccountOnly(t *testing.T) {
 
 func TestDelegationOfTheSample(t *testing.T) {
 	dc := dctest.Private(t, lab.Options{Sample: true})
-	d := open(t, configFor(t, dc))
+	conf := configFor(t, dc)
+	conf.Uses = Uses{Sync: true}
+	d := open(t, conf)
 	all, err := d.Delegation(t.Context(), dc.OUs())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if all.Account != `CONTOSO\svc-homeward` || all.Domain != "corp.contoso.test" || all.People != len(dc.People()) || all.Protected != 1 ||
-		!all.Policies || all.Unexpire != security.Granted || all.Deleted {
+		!all.Policies || all.Unexpire != security.Granted || !all.Deleted || all.Replicate != security.Granted {
 		t.Errorf("%+v", all)
 	}
 	if len(all.Faults) != 1 || all.Faults[0].Cause != PersonCutOff || all.Faults[0].Count != 1 {
 		t.Errorf("%+v", all.Faults)
 	}
 	for _, e := range all.Excess {
-		if e.What == "Replicating Directory Changes" { // which sync needs; this directory isn't told of any
-			continue
-		}
 		t.Errorf("too much: %s at %q for %d: %s", e.What, e.Where, e.Count, e.Why)
 	}
 	_, err = d.Delegation(t.Context(), []string{"OU=Nowhere," + dc.BaseDN()})

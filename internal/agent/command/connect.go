@@ -17,7 +17,8 @@ import (
 
 // Connect holds the wizard, and what else is done before there is an agent.
 type Connect struct {
-	Wizard Wizard `cmd:"" default:"withargs" help:"Set up this server's agent, or change how it is set up: asks, shows the plan, then does it."`
+	Wizard  Wizard  `cmd:"" default:"withargs" help:"Set up this server's agent, or change how it is set up: asks, shows the plan, then does it."`
+	Preview Preview `cmd:"" help:"Read the directory and list whom a sync would join, make, leave out or find in conflict, and why. Changes nothing."`
 }
 
 // Wizard asks, plans and does.

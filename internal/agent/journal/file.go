@@ -148,7 +148,7 @@ func checkContents(path string, tx *bolt.Tx) error {
 func openError(path string, err error) error {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
-		return fmt.Errorf("the journal %s is in use: another agent runs on this machine; stop it first: %w", path, err)
+		return fmt.Errorf("the journal %s is %w: another agent runs on this machine; stop it first: %w", path, ErrInUse, err)
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
 		return corrupt(path, err)
 	}

@@ -32,6 +32,8 @@ var (
 	ErrCorrupt = errors.New("the journal is damaged")
 	// ErrForgotten reports a request that is as old as those the journal has forgotten: it may be one of them.
 	ErrForgotten = errors.New("the request is older than the journal remembers")
+	// ErrInUse reports a journal that another process has open.
+	ErrInUse = errors.New("in use")
 	// ErrClosed reports a journal that is closed.
 	ErrClosed = errors.New("the journal is closed")
 )

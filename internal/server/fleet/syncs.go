@@ -11,6 +11,7 @@ import (
 type Syncs interface {
 	Lease(ctx context.Context, tenantID string, a enrol.Agent, ask protocol.SyncAsk) protocol.SyncGrant
 	Apply(ctx context.Context, tenantID, agent string, b protocol.SyncBatch) protocol.SyncAck
+	Report(ctx context.Context, tenantID string, ask protocol.PreviewAsk) protocol.PreviewReport
 }
 
 // lease answers an agent that asks for a domain. It answers for its own domains only: whoever has a domain's lease says
@@ -53,4 +54,20 @@ func (u *Uplink) batch(ctx context.Context, a enrol.Agent, data []byte) any {
 		}
 	}
 	return ack
+}
+
+// preview tells an agent what a sync of one of its own domains would do.
+func (u *Uplink) preview(ctx context.Context, a enrol.Agent, data []byte) any {
+	var ask protocol.PreviewAsk
+	if protocol.Decode(data, &ask) != nil || ask.Agent != a.ID {
+		return protocol.PreviewReport{Version: protocol.Version, Reason: protocol.ReasonMalformed, Message: "The server can't read this. Update the older side."}
+	}
+	d, own := a.Serves(ask.Domain)
+	if !own {
+		return protocol.PreviewReport{
+			Version: protocol.Version, Reason: protocol.ReasonDomainForeign, Message: "The server doesn't know that this agent serves " + clip(ask.Domain) + ".",
+		}
+	}
+	ask.Domain = d.Name
+	return u.Syncs.Report(ctx, a.Tenant, ask)
 }

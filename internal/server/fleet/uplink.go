@@ -75,6 +75,8 @@ func (u *Uplink) Handle(ctx context.Context, up protocol.Uplink, data []byte) an
 		return u.lease(ctx, a, data)
 	case protocol.UpBatch:
 		return u.batch(ctx, a, data)
+	case protocol.UpPreview:
+		return u.preview(ctx, a, data)
 	}
 	return protocol.Ack{Reason: protocol.ReasonMalformed}
 }

@@ -142,8 +142,9 @@ func (w *work) gone(ctx context.Context, shape batchOf, in []incoming, b protoco
 			objects = append(objects, object)
 		}
 	}
-	// A directory takes what it deletes out of every group, and doesn't say so of the groups. Also if it is there again.
-	if err := w.tx.DropFromGroups(ctx, shape.Key, once(deleted)); err != nil {
+	// A directory takes what it deletes out of every group, and says so of the deleted object alone. Restored, also in the
+	// same batch, it is in none. Who has only left the scope is still a member.
+	if err := w.tx.LeaveGroups(ctx, shape.Key, once(deleted)); err != nil {
 		return err
 	}
 	if len(objects) == 0 {

@@ -88,8 +88,9 @@ type GroupTx interface {
 	PutGroups(ctx context.Context, groups []Group) error
 	PutMembers(ctx context.Context, tenantID, group, token string, members []string) error
 	DropMembers(ctx context.Context, tenantID, group string, members []string) error
-	// DropFromGroups takes objects out of every group of a domain.
-	DropFromGroups(ctx context.Context, k Key, objects []string) error
+	// LeaveGroups takes objects that a domain has deleted out of every group, of whatever domain. Those that another
+	// domain has stay.
+	LeaveGroups(ctx context.Context, k Key, members []string) error
 	// DropOthers takes those out that the list with that token didn't name.
 	DropOthers(ctx context.Context, tenantID, group, token string) error
 	MarkGroupsSeen(ctx context.Context, tenantID, run string, objects []string) error

@@ -442,6 +442,85 @@ func TestGroupsAndScope(t *testing.T) {
 	}
 }
 
+// A restored tombstone is in no group, and the directory says so nowhere. Who only left the scope is still a member.
+func TestDeletedAreInNoGroup(t *testing.T) {
+	t.Parallel()
+	for why, stays := range map[string]bool{
+		protocol.GoneDeleted: false, protocol.GoneMoved: true, protocol.GoneGroup: true, protocol.GoneFiltered: true,
+	} {
+		for _, guarded := range []bool{false, true} {
+			y := newYard(t)
+			if guarded { // the guard keeps the person; what the directory did to the group holds all the same
+				y.sync(tenant.Sync{DeleteLimit: 1})
+			}
+			a := y.synced(people(0, 6)...)
+			a.must(protocol.SyncBatch{Groups: []protocol.SyncGroup{
+				{Object: id(100), DN: "CN=All", Name: "All", Token: "t", Complete: true, Added: []string{id(0), id(1), id(2), id(101)}},
+				{Object: id(101), DN: "CN=Sub", Name: "Sub", Token: "u", Complete: true, Added: []string{id(3)}},
+			}})
+			gone := []protocol.SyncGone{{Object: id(1), Why: why}, {Object: id(2), Why: why}, {Object: id(101), Why: why}}
+			a.must(protocol.SyncBatch{Gone: gone, Cursor: []byte("c2")})
+			if kept := y.one(id(1)) != nil; kept != guarded {
+				t.Fatalf("%s, guarded %v: kept %v", why, guarded, kept)
+			}
+			back := protocol.SyncGroup{Object: id(101), DN: "CN=Sub", Name: "Sub"}
+			a.must(protocol.SyncBatch{People: people(1, 3), Groups: []protocol.SyncGroup{back}, Cursor: []byte("c3")})
+			in := func(object string) bool { return at[bool](t)(y.store.InGroup(t.Context(), org, id(100), object)) }
+			if got := []bool{in(id(0)), in(id(1)), in(id(2)), in(id(101))}; fmt.Sprint(got) != fmt.Sprint([]bool{true, stays, stays, stays}) {
+				t.Errorf("%s, guarded %v: restored they are members: %v", why, guarded, got)
+			}
+		}
+	}
+}
+
+// A page of a report always fits a message and gets on, however long names are.
+func TestReportFitsAMessage(t *testing.T) {
+	t.Parallel()
+	y := newYard(t)
+	a := y.agent("UA", "corp.example")
+	a.staging = true
+	if g := a.ask(nil); g.Run == "" {
+		t.Fatalf("%+v", g)
+	}
+	const many = 450
+	some := people(0, many)
+	for i := range some {
+		some[i].UPN, some[i].Proxies, some[i].Mail = strings.Repeat("<", 300)+fmt.Sprint(i)+"@corp.example", nil, ""
+	}
+	a.must(protocol.SyncBatch{People: some, Last: true, Cursor: []byte("c1")})
+	seen, pages := map[string]bool{}, 0
+	ask := protocol.PreviewAsk{Domain: "CORP.example"}
+	for {
+		r := y.Report(t.Context(), org, ask)
+		if _, err := protocol.Encode(r); err != nil || !r.OK || len(r.Rows) == 0 || len(r.Rows) > protocol.MaxPreviewRows {
+			t.Fatalf("page %d: %d rows, %v", pages, len(r.Rows), err)
+		}
+		for _, row := range r.Rows {
+			seen[row.Name] = true
+			if row.Reason != "" && r.Why[row.Reason] == "" {
+				t.Errorf("%s isn't explained", row.Reason)
+			}
+		}
+		total := 0
+		for _, n := range r.Counts {
+			total += n
+		}
+		if total != many {
+			t.Errorf("counts %v", r.Counts)
+		}
+		if pages++; r.Next == "" {
+			break
+		}
+		ask.After = r.Next
+	}
+	if len(seen) != many || pages < 3 {
+		t.Errorf("%d people on %d pages", len(seen), pages)
+	}
+	if r := y.Report(t.Context(), org, protocol.PreviewAsk{Domain: "lab.example"}); !r.OK || len(r.Rows) != 0 || r.Next != "" {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestStagingChangesNothing(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)

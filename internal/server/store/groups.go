@@ -66,12 +66,15 @@ func (s *Store) DropMembers(ctx context.Context, tenant, group string, members [
 	return nil
 }
 
-// DropFromGroups takes objects out of every group of a domain.
-func (s *Store) DropFromGroups(ctx context.Context, k provision.Key, objects []string) error {
-	const text = `DELETE FROM group_members WHERE tenant = ? AND group_object IN
-		(SELECT object FROM groups WHERE tenant = ? AND domain = ?) AND member IN (%s)`
-	if err := s.execIn(ctx, text, []any{k.Tenant, k.Tenant, k.Domain}, objects); err != nil {
-		return fmt.Errorf("take out of groups: %w", err)
+// LeaveGroups takes objects that a domain has deleted out of every group. Those of another domain stay: they aren't its
+// to delete.
+func (s *Store) LeaveGroups(ctx context.Context, k provision.Key, members []string) error {
+	const text = `DELETE FROM group_members WHERE tenant = ?
+		AND NOT EXISTS (SELECT 1 FROM people p WHERE p.tenant = group_members.tenant AND p.object = group_members.member AND p.object <> '' AND p.domain_fold <> ?)
+		AND NOT EXISTS (SELECT 1 FROM groups g WHERE g.tenant = group_members.tenant AND g.object = group_members.member AND g.domain <> ?)
+		AND member IN (%s)`
+	if err := s.execIn(ctx, text, []any{k.Tenant, k.Domain, k.Domain}, members); err != nil {
+		return fmt.Errorf("remove members of all groups: %w", err)
 	}
 	return nil
 }

@@ -60,6 +60,7 @@ func syncTests() []test {
 		{"leases", leaseTests},
 		{"one tenant's transactions don't overlap", syncTxTests},
 		{"groups in groups", groupTests},
+		{"deleted members", deletedMembers},
 		{"problems, what waits and who is held", problemTests},
 		{"decisions", func(t *testing.T, e *env) {
 			d := provision.Decision{Tenant: TenantA, Object: "o", Choice: provision.ChooseApart, Other: "p", Operator: "op", At: noon()}
@@ -390,9 +391,9 @@ func groupTests(t *testing.T, e *env) {
 	in(true, "g3")
 	elsewhere := key(TenantA)
 	elsewhere.Domain = "elsewhere.example"
-	ok(t, e.DropFromGroups(e.ctx, elsewhere, []string{p.Object})) // another domain's word doesn't count
+	ok(t, e.LeaveGroups(e.ctx, elsewhere, []string{p.Object})) // another domain's word doesn't count
 	in(true, "g3")
-	ok(t, e.DropFromGroups(e.ctx, key(TenantA), []string{p.Object}))
+	ok(t, e.LeaveGroups(e.ctx, key(TenantA), []string{p.Object}))
 	in(false, "g3")
 	ok(t, e.MarkGroupsUnnamed(e.ctx, key(TenantA), "r2"))
 	ok(t, e.MarkGroupsSeen(e.ctx, TenantA, "", []string{"g1"}))
@@ -412,6 +413,41 @@ func groupTests(t *testing.T, e *env) {
 	at[int](t)(e.Purge(e.ctx, TenantA, noon().Add(time.Hour)))
 	if got := at[[]provision.Group](t)(e.Groups(e.ctx, TenantA, []string{"g1", "g2", "g3"})); len(got) != 1 {
 		t.Errorf("%d groups", len(got))
+	}
+}
+
+// What a domain has deleted is in no group any more; what another domain or another tenant has stays where it is.
+func deletedMembers(t *testing.T, e *env) {
+	own, other, foreign := person(TenantA, 1), person(TenantA, 2), person(TenantB, 1)
+	other.Domain = "lab.example"
+	ok(t, e.InsertPeople(e.ctx, []provision.Person{own, other, foreign}))
+	group := func(tenant, object, domain string) provision.Group {
+		return provision.Group{Tenant: tenant, Object: object, Domain: domain, DN: "CN=" + object, Name: object, Run: "r", Updated: noon()}
+	}
+	ok(t, e.PutGroups(e.ctx, []provision.Group{
+		group(TenantA, "g1", "corp.example"), group(TenantA, "g2", "lab.example"), group(TenantA, "g3", "corp.example"), group(TenantB, "g1", "corp.example"),
+	}))
+	ok(t, e.PutMembers(e.ctx, TenantA, "g1", "t", []string{own.Object, other.Object, "g2", "g3", "unknown"}))
+	ok(t, e.PutMembers(e.ctx, TenantA, "g2", "", []string{own.Object, "kept"}))
+	ok(t, e.PutMembers(e.ctx, TenantB, "g1", "t", []string{foreign.Object}))
+	ok(t, e.LeaveGroups(e.ctx, key(TenantA), nil))
+	ok(t, e.LeaveGroups(e.ctx, key(TenantA), []string{own.Object, other.Object, "g2", "g3", "unknown"}))
+	for _, tt := range []struct {
+		tenant, group, member string
+		want                  bool
+	}{
+		{TenantA, "g1", own.Object, false},
+		{TenantA, "g2", own.Object, false},
+		{TenantA, "g1", "g3", false},
+		{TenantA, "g1", "unknown", false},
+		{TenantA, "g1", other.Object, true},
+		{TenantA, "g1", "g2", true},
+		{TenantA, "g2", "kept", true},
+		{TenantB, "g1", foreign.Object, true},
+	} {
+		if got := at[bool](t)(e.InGroup(e.ctx, tt.tenant, tt.group, tt.member)); got != tt.want {
+			t.Errorf("%s is in %s of %s: %v", tt.member, tt.group, tt.tenant, got)
+		}
 	}
 }
 
