@@ -13,6 +13,7 @@ if [ "${1:-}" = test ]; then
   [ -d /usr/share/fonts/truetype ] || need+=(fonts-liberation) # the browser's pages are measured
   [ -e /usr/share/fonts/opentype/ipafont-gothic ] || need+=(fonts-ipafont-gothic) # Japanese, full width
   want npm npm
+  want ldapsearch ldap-utils # the bench's yardstick
   want ip iproute2 # cables that can be pulled
   ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need+=(postgresql)
 fi

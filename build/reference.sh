@@ -7,17 +7,27 @@ bin=$(mktemp -d)
 trap 'rm -rf "$bin"' EXIT
 go build -o "$bin/" ./cmd/homeward ./cmd/homeward-agent
 "$bin/homeward" events >"$out/events.md"
+"$bin/homeward" operator roles >"$out/roles.md"
 # Written by go test ./test/contract -update, which compares it with what ran too.
 [ "$out" -ef docs/reference ] || cp docs/reference/contract.md "$out/"
 {
   printf '# Command line\n\nGenerated from the binaries. Exit codes: 0 ok, 1 failed, 2 wrong usage.\n'
   for verb in "homeward" "homeward server" "homeward status" "homeward tenant create" "homeward tenant list" \
     "homeward agent code" "homeward agent list" "homeward agent drain" "homeward agent resume" "homeward agent cut-off" "homeward agent accept-move" \
-    "homeward people import" "homeward people reset" "homeward people unlock" "homeward people probe" \
+    "homeward agent approve" "homeward agent sync status" \
+    "homeward connect wizard" "homeward connect preview" \
+    "homeward sync now" "homeward sync status" "homeward sync history" "homeward sync problems" "homeward sync decide" "homeward sync preview" \
+    "homeward sync passwords" "homeward sync allow-deletions" "homeward sync off" "homeward sync on" "homeward sync rules" \
+    "homeward people create" "homeward people load" "homeward people accounts" "homeward people remove" "homeward people check-password" "homeward people pass" \
+    "homeward role set" "homeward role clear" "homeward role list" "homeward group find" "homeward group scope" \
+    "homeward domain add" "homeward domain verify" "homeward domain remove" "homeward domain list" \
+    "homeward licence show" "homeward licence list" "homeward licence need" "homeward licence add" "homeward licence remove" \
+    "homeward operator invite" "homeward operator list" "homeward operator reset" "homeward operator disable" "homeward operator roles" "homeward tenant checks" \
+    "homeward people reset" "homeward people unlock" "homeward people probe" \
     "homeward test-write" "homeward keys status" "homeward keys roll" \
     "homeward audit show" "homeward audit check" "homeward config check" "homeward demo" "homeward-agent" "homeward-agent check" "homeward-agent doctor" \
     "homeward-agent grant" "homeward-agent revoke" \
-    "homeward-agent enrol" "homeward-agent run"; do
+    "homeward-agent connect wizard" "homeward-agent enrol" "homeward-agent run"; do
     printf '\n## %s\n\n```\n' "$verb"
     "$bin/"$verb --help
     printf '```\n'

@@ -1,0 +1,195 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"homeward/internal/demo"
+	"homeward/internal/lab"
+	"homeward/internal/server"
+	"homeward/internal/server/provision"
+)
+
+// BenchmarkSync measures the first sync of a big domain, cloud side included, against ldapsearch for the same attributes
+// of the same controller in the same run; then what one change costs, and the agent's memory.
+func BenchmarkSync(b *testing.B) {
+	for _, size := range []int{20_000, 100_000} {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			s := newSyncRig(b, size)
+			for b.Loop() {
+				s.measure(size)
+			}
+		})
+	}
+}
+
+type syncRig struct {
+	*demo.Stack
+
+	b      *testing.B
+	engine *provision.Engine
+}
+
+// newSyncRig starts everything on an empty domain, stops the agent and fills the domain.
+func newSyncRig(b *testing.B, size int) *syncRig {
+	b.Helper()
+	if _, err := exec.LookPath("ldapsearch"); err != nil {
+		b.Fatal("ldapsearch is missing: apt-get install ldap-utils")
+	}
+	program := filepath.Join(b.TempDir(), "homeward")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "homeward/cmd/homeward")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("go build: %v\n%s", err, out)
+	}
+	stack, err := demo.Start(b.Context(), demo.Options{Homeward: program, Lab: lab.Options{Sample: true}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := stack.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	s := &syncRig{Stack: stack, b: b, engine: server.Accounts(stack.Store, time.Now)}
+	s.check(s.Agent.Stop())
+	began := time.Now()
+	s.check(s.DC.Crowd(b.Context(), size))
+	s.check(s.DC.CrowdGroups(b.Context(), 500, 40, size))
+	b.Logf("loaded %d people and 500 groups in %v", size, time.Since(began).Round(time.Second))
+	return s
+}
+
+func (s *syncRig) check(err error) {
+	s.b.Helper()
+	if err != nil {
+		s.b.Fatal(err)
+	}
+}
+
+func (s *syncRig) measure(size int) {
+	paged := s.paged() // warms the controller's cache, which the agent's read finds as warm
+	paged = (paged + s.paged()) / 2
+	s.check(s.engine.WantFull(s.b.Context(), demo.TenantID, "", "bench"))
+	s.check(s.LaunchAgent())
+	run := s.run(func(r provision.Run) bool { return r.Full && r.Added >= size && !r.Ended.IsZero() })
+	first := run.Ended.Sub(run.Started)
+	s.b.ReportMetric(float64(first.Milliseconds()), "first-sync-ms")
+	s.b.ReportMetric(float64(paged.Milliseconds()), "ldapsearch-ms")
+	s.b.ReportMetric(float64(first)/float64(paged), "ratio")
+	s.b.ReportMetric(s.peak(), "agent-peak-MB")
+	s.one()
+	s.b.ReportMetric(0, "ns/op")
+}
+
+// run waits for a line of the history.
+func (s *syncRig) run(want func(provision.Run) bool) provision.Run {
+	s.b.Helper()
+	ctx, cancel := context.WithTimeout(s.b.Context(), 10*time.Minute)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		runs, err := s.engine.Runs(ctx, demo.TenantID, "", 20)
+		s.check(err)
+		for _, r := range runs {
+			if want(r) {
+				return r
+			}
+		}
+		select {
+		case <-ctx.Done():
+			s.b.Fatalf("no such run among %+v", runs)
+		case <-tick.C:
+		}
+	}
+}
+
+// one changes one person among all, and waits until the cloud has it.
+func (s *syncRig) one() {
+	conn, err := s.DC.Dial(s.b.Context())
+	s.check(err)
+	defer conn.Close()
+	s.check(conn.Bind(s.DC.Administrator().UPN, s.DC.Administrator().Password))
+	found, err := conn.Search(ldap.NewSearchRequest(s.DC.BaseDN(), ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 1, 0, false, "(sAMAccountName=crowd-00777)", []string{"cn"}, nil))
+	s.check(err)
+	const times = 5
+	var took time.Duration
+	var bytes int64
+	for i := range times {
+		name := fmt.Sprintf("Changed Just Now %d", i)
+		m := ldap.NewModifyRequest(found.Entries[0].DN, nil)
+		m.Replace("displayName", []string{name})
+		began := time.Now()
+		s.check(conn.Modify(m))
+		s.check(s.named(name))
+		took += time.Since(began)
+		r := s.run(func(r provision.Run) bool { return !r.Full && r.Updated > 0 && r.Started.After(began.Add(-time.Second)) })
+		bytes += r.Bytes
+	}
+	s.b.ReportMetric(float64(took.Milliseconds())/times, "one-change-ms")
+	s.b.ReportMetric(float64(bytes)/times, "one-change-bytes")
+}
+
+func (s *syncRig) named(name string) error {
+	ctx, cancel := context.WithTimeout(s.b.Context(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		found, err := s.engine.Accounts(ctx, demo.TenantID, provision.Filter{Find: name})
+		if err != nil || len(found) > 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("the change doesn't arrive")
+		case <-tick.C:
+		}
+	}
+}
+
+// paged is how long ldapsearch takes for what the agent reads.
+func (s *syncRig) paged() time.Duration {
+	svc := s.DC.ServiceAccount()
+	secret := filepath.Join(s.b.TempDir(), "secret")
+	s.check(os.WriteFile(secret, []byte(svc.Password), 0o600))
+	out, err := os.Create(filepath.Join(s.b.TempDir(), "ldif"))
+	s.check(err)
+	defer out.Close()
+	cmd := exec.CommandContext(s.b.Context(), "ldapsearch", "-LLL", "-x", "-o", "ldif-wrap=no", "-H", s.DC.LDAPSURL(), "-D", svc.UPN, "-y", secret,
+		"-b", s.DC.BaseDN(), "-E", "pr=1000/noprompt", "(|(&(objectCategory=person)(objectClass=user))(objectClass=group))",
+		"objectClass", "objectGUID", "sAMAccountName", "userPrincipalName", "userAccountControl", "adminCount", "pwdLastSet", "whenCreated",
+		"mS-DS-ConsistencyGuid", "proxyAddresses", "mail", "groupType", "name", "displayName", "givenName", "sn", "preferredLanguage",
+		"department", "title", "company", "physicalDeliveryOfficeName", "employeeID", "telephoneNumber", "member")
+	cmd.Env = append(os.Environ(), "LDAPTLS_CACERT="+s.DC.CAFile())
+	cmd.Stdout = out
+	began := time.Now()
+	s.check(cmd.Run())
+	return time.Since(began)
+}
+
+// peak is the most memory the agent's process ever had, in MB.
+func (s *syncRig) peak() float64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Agent.PID()))
+	s.check(err)
+	for line := range strings.Lines(string(b)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			s.check(err)
+			return kb / 1024
+		}
+	}
+	s.b.Fatal("the agent's memory isn't known")
+	return 0
+}
