@@ -22,7 +22,7 @@ demo: build ## Run everything here on sample people; CHECK=1 performs one reset 
 	@./build/packages.sh && exec $(BIN)/homeward demo $(if $(CHECK),--check) $(if $(READY_FILE),--ready-file $(READY_FILE)) $(if $(LISTEN),--listen $(LISTEN))
 
 test: packages js lint check cross ## Everything: unit, both databases, real DC, browser, command line
-	$(GO) test -count=1 -timeout 30m ./... # the whole-path tests run programs that the test cache does not see
+	$(GO) test -count=1 -timeout 60m ./... # the whole-path tests run programs that the test cache does not see
 
 check: gen-check ## Formatting, vet and generated files
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$bad" ] || { echo "gofmt would change: $$bad"; exit 1; }
@@ -45,9 +45,10 @@ e2e: packages ## Whole-path scenarios only
 fuzz: ## Every fuzz target for FUZZTIME (30s)
 	@./build/fuzz.sh $(FUZZTIME)
 
-bench: packages ## Print the figures: relay alone, raw LDAP against the whole path, doctor, proof, fail-over
+bench: packages ## Print the figures: relay alone, raw LDAP against the whole path, first sync, doctor, proof, fail-over
 	$(GO) test -run '^$$' -bench . -benchtime 3s -timeout 30m ./internal/seal/... ./internal/server/broker/...
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench/...
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench/...
+	$(GO) test -run '^$$' -bench Apply20000 -benchtime 1x -timeout 30m ./internal/server/provision
 	$(GO) test -run '^$$' -bench Proof -benchtime 3s -timeout 30m ./internal/agent/writeback
 	$(GO) test -run '^$$' -bench Failover -benchtime 2x -timeout 30m ./internal/agent/activedirectory
 	$(GO) test -run '^$$' -bench Delegation -benchtime 3x -timeout 30m ./internal/agent/activedirectory
@@ -72,6 +73,8 @@ golden: ## Rewrite golden files on purpose
 soak: packages ## The slow runs: each fault hits more than 200 resets, kills repeated
 	HOMEWARD_SOAK=1 $(GO) test -v -timeout 90m -count=1 ./test/faults/...
 	$(GO) test -timeout 60m -count=5 -run 'Kill|Restart|Secret' ./test/e2e/...
+	HOMEWARD_SOAK=1 $(GO) test -v -timeout 60m -count=1 ./test/sync/...
+	HOMEWARD_SOAK=1 $(GO) test -timeout 60m -count=1 -run Browser ./internal/server/web/...
 
 clean: ## Remove what was built
 	rm -rf $(BIN) build/js/node_modules
