@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"homeward/internal/agent/activedirectory"
@@ -136,9 +137,7 @@ func (a *Agent) previewOf(ctx context.Context, i int) (Previewed, error) {
 			return p, err
 		}
 		p.Counts, p.Rows = r.Counts, append(p.Rows, r.Rows...)
-		for reason, why := range r.Why {
-			p.Why[reason] = why
-		}
+		maps.Copy(p.Why, r.Why)
 		if r.Next == "" {
 			return p, nil
 		}

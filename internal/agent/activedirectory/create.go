@@ -242,12 +242,9 @@ func (d *Directory) planFor(s *survey, account, sid string, units []string, remo
 		}
 	}
 	for _, step := range d.config.Uses.needed(units, s.out.BaseDN, sid) {
-		place, err := s.place(step.DN)
+		step, err := s.look(step, map[string]bool{sid: true}, sid == s.out.SID, remove)
 		if err != nil {
 			return p, err
-		}
-		if step.Unknown = !place.readable; !step.Unknown {
-			step.Settled = settled(place.desc, step, map[string]bool{sid: true}, remove)
 		}
 		p.Steps = append(p.Steps, step)
 	}

@@ -155,6 +155,15 @@ func TestSyncRights(t *testing.T) {
 	if again, err := admin.PlanFor(t.Context(), made.Account, []string{unit}); err != nil || !again.Done() {
 		t.Errorf("%+v, %v", again, err)
 	}
+	// The account itself finds that nothing is missing, though it can't read the list of what was deleted.
+	for name, ask := range map[string]func() (Plan, error){
+		"its own plan": func() (Plan, error) { return service.PlanGrant(t.Context(), []string{unit}) },
+		"by name":      func() (Plan, error) { return service.PlanFor(t.Context(), made.Account, []string{unit}) },
+	} {
+		if own, err := ask(); err != nil || !own.Done() {
+			t.Errorf("%s: %+v, %v", name, own, err)
+		}
+	}
 	// The same right is too much where sync is off; All always is.
 	config.Uses = Uses{}
 	d, err = open(t, config).Delegation(t.Context(), []string{unit})

@@ -78,19 +78,34 @@ func (d *Directory) plan(ctx context.Context, units []string, remove bool) (Plan
 			}
 		}
 		p = Plan{Domain: s.out.Domain, Account: s.out.Account, Remove: remove}
+		var err error
 		for _, step := range d.config.Uses.needed(units, s.out.BaseDN, s.out.SID) {
-			place, err := s.place(step.DN)
-			if err != nil {
+			if step, err = s.look(step, c.token, true, remove); err != nil {
 				return err
-			}
-			if step.Unknown = !place.readable; !step.Unknown {
-				step.Settled = settled(place.desc, step, c.token, remove)
 			}
 			p.Steps = append(p.Steps, step)
 		}
 		return nil
 	})
 	return p, wrap("plan the service account's rights", err)
+}
+
+// look finds out whether an object's list says a step already, for an account with that token. own: it is who asks.
+// Nobody but administrators reads the list of CN=Deleted Objects, but who sees the container has the right.
+func (s *survey) look(step Step, t security.Token, own, remove bool) (Step, error) {
+	place, err := s.place(step.DN)
+	if err != nil {
+		return step, err
+	}
+	if step.Unknown = !place.readable; !step.Unknown {
+		step.Settled = settled(place.desc, step, t, remove)
+		return step, nil
+	}
+	if step.Right == ReadDeleted && own && !remove {
+		step.Settled, err = s.c.seesDeleted(step.DN)
+		step.Unknown = !step.Settled
+	}
+	return step, err
 }
 
 // needed are all entries of the service account.
