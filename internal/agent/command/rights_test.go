@@ -302,6 +302,10 @@ func TestSyncRightsAreWarnings(t *testing.T) {
 		}
 		return out
 	}
+	// The lab's account begins with what sync needs.
+	if out, err := d.run(t, &Revoke{change{File: d.file}}, d.admin()); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	if s := status(); s["changes"] != doctor.Warn || s["deleted objects"] != doctor.Warn || s["rights"] != doctor.Fail {
 		t.Errorf("before: %v", s)
 	}

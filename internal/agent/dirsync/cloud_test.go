@@ -164,6 +164,17 @@ func (c *cloud) apply(b protocol.SyncBatch) {
 		delete(c.faults, id)
 		delete(c.gone, id)
 	}
+	// First: what the same batch names is there.
+	for _, g := range b.Gone {
+		delete(c.people, g.Object)
+		delete(c.groups, g.Object)
+		c.gone[g.Object] = g.Why
+		if g.Why == protocol.GoneDeleted { // whoever is deleted is in no group any more; nothing else tells
+			for _, have := range c.groups {
+				delete(have.members, g.Object)
+			}
+		}
+	}
 	for _, p := range b.People {
 		name(p.Object)
 		c.people[p.Object] = p
@@ -196,16 +207,6 @@ func (c *cloud) apply(b protocol.SyncBatch) {
 		g.Token, g.Complete, g.Added, g.Removed = "", false, nil, nil
 		have.SyncGroup = g
 		c.groups[g.Object] = have
-	}
-	for _, g := range b.Gone {
-		delete(c.people, g.Object)
-		delete(c.groups, g.Object)
-		c.gone[g.Object] = g.Why
-		if g.Why == protocol.GoneDeleted { // whoever is deleted is in no group any more; nothing else tells
-			for _, have := range c.groups {
-				delete(have.members, g.Object)
-			}
-		}
 	}
 	for _, f := range b.Faults {
 		c.faults[f.Object] = append(c.faults[f.Object], f)

@@ -91,6 +91,10 @@ func requestReasons() map[protocol.Reason]meaning {
 		protocol.ReasonNeverArrived: {event.OutcomeProven, false},
 		protocol.ReasonInternal:     {event.None, false}, // a mistake of ours: no other code would be true
 
+		// Decided on the server; no agent ever says so.
+		protocol.ReasonNotLicensed: {event.FlowUnlicensed, false},
+		protocol.ReasonNotInScope:  {event.FlowNotInScope, false},
+
 		protocol.ReasonMalformed:    {event.InputError, false},
 		protocol.ReasonVersion:      {event.InputError, false},
 		protocol.ReasonWrongTenant:  {event.RequestRefused, false},
