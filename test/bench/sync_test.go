@@ -134,7 +134,9 @@ func (s *syncRig) one() {
 		s.check(conn.Modify(m))
 		s.check(s.named(name))
 		took += time.Since(began)
-		r := s.run(func(r provision.Run) bool { return !r.Full && r.Updated > 0 && r.Started.After(began.Add(-time.Second)) })
+		r := s.run(func(r provision.Run) bool {
+			return !r.Full && r.Updated > 0 && r.Started.After(began.Add(-time.Second))
+		})
 		bytes += r.Bytes
 	}
 	s.b.ReportMetric(float64(took.Milliseconds())/times, "one-change-ms")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -178,18 +179,51 @@ func TestIdleMemory(t *testing.T) {
 		p := s.person(t, lab.KindOrdinary)
 		shows(t, reset(t, s.visitor(t), p, lab.RandomPassword()), "changed")
 	}
+	agent := s.agentAlone(t)
 	pass(t, time.Now().Add(5*time.Second)) // "idle" is a matter of time
 	for _, c := range []struct {
 		name  string
-		p     *demo.Process
+		pid   int
 		limit int
-	}{{"server", s.Server, serverMemory}, {"agent", s.Agent, agentMemory}} {
-		kb := resident(t, c.p.PID())
+	}{{"server", s.Server.PID(), serverMemory}, {"agent", agent, agentMemory}} {
+		kb := resident(t, c.pid)
 		t.Logf("%s: %.1f MB resident", c.name, float64(kb)/1024)
 		if kb > c.limit {
 			t.Errorf("the %s uses %d kB, more than %d", c.name, kb, c.limit)
 		}
 	}
+}
+
+// agentAlone runs the stack's agent as the program that is installed beside a directory, homeward-agent, and returns its
+// process id. In homeward agent a third of the memory is the server's code.
+func (s *site) agentAlone(t *testing.T) int {
+	t.Helper()
+	alone := filepath.Join(t.TempDir(), "homeward-agent")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", alone, "homeward/cmd/homeward-agent")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	must(t, s.Agent.Stop())
+	began := time.Now()
+	cmd := exec.CommandContext(t.Context(), alone, "run", "--config", s.Path("agent.yaml"))
+	must(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Wait()
+	})
+	eventually(t, func() error {
+		agents, err := s.Store.Agents(t.Context(), demo.TenantID)
+		if err != nil || len(agents) != 1 || !agents[0].Seen.After(began) || !agents[0].DirectoryOK {
+			return fmt.Errorf("%d agents, %w", len(agents), err)
+		}
+		return nil
+	})
+	for range 3 {
+		p := s.person(t, lab.KindOrdinary)
+		shows(t, reset(t, s.visitor(t), p, lab.RandomPassword()), "changed")
+	}
+	return cmd.Process.Pid
 }
 
 func resident(t *testing.T, pid int) int {

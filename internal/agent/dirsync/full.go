@@ -3,6 +3,7 @@ package dirsync
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 
 	"homeward/internal/agent/activedirectory"
 	"homeward/internal/directory"
@@ -59,6 +60,7 @@ func (e *Engine) full(ctx context.Context, t *term) error {
 	t.done = t.run
 	t.mu.Unlock()
 	t.run, t.from = "", at.encode()
+	debug.FreeOSMemory() // what a full read took is not needed again for weeks
 	now := e.Clock()
 	e.note(func(s *Status) { s.Run, s.Ran = "", now })
 	s := e.Status()
