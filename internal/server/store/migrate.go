@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -57,8 +58,8 @@ func (s *Store) migrate(ctx context.Context) error {
 	s.schema = target
 	done, err := p.Up(ctx)
 	if err != nil {
-		// An administrator's command may have migrated the same SQLite file in this moment.
-		if pending, again := p.HasPending(ctx); again == nil && !pending {
+		// An administrator's command may be migrating the same SQLite file in this moment: it is the one that goes on.
+		if s.db.dialect == goose.DialectSQLite3 && migrated(ctx, p) {
 			return nil
 		}
 		return fmt.Errorf("migrate the database: %w", err)
@@ -67,4 +68,22 @@ func (s *Store) migrate(ctx context.Context) error {
 		s.log.InfoContext(ctx, "database migrated", slog.Int64("version", m.Source.Version), slog.Duration("took", m.Duration))
 	}
 	return nil
+}
+
+// migrated waits until somebody else has migrated the database; false: nobody does.
+func migrated(ctx context.Context, p *goose.Provider) bool {
+	ctx, cancel := context.WithTimeout(ctx, busyTimeout)
+	defer cancel()
+	tick := time.NewTicker(busyTimeout / 200)
+	defer tick.Stop()
+	for {
+		if pending, err := p.HasPending(ctx); err == nil && !pending {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+	}
 }
