@@ -16,6 +16,7 @@ type anchors struct {
 	queue  []directory.GUID
 	denied set
 	told   bool
+	held   bool // a full run is under way: the controller has enough to do
 	more   chan struct{}
 }
 
@@ -46,9 +47,20 @@ func (a *anchors) take() (id directory.GUID, ok bool) {
 		a.queue = nil
 		return id, false
 	}
+	if a.held {
+		return id, false
+	}
 	id = a.queue[0]
 	a.queue = a.queue[1:]
 	return id, true
+}
+
+// hold keeps what is put from being written until it is let go.
+func (a *anchors) hold(on bool) {
+	a.mu.Lock()
+	a.held = on
+	a.mu.Unlock()
+	signal(a.more)
 }
 
 // result keeps count, and tells whether the refusal is the first.

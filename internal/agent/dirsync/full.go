@@ -26,6 +26,8 @@ func (e *Engine) full(ctx context.Context, t *term) error {
 		return err
 	}
 	e.note(func(s *Status) { s.Phase, s.Run = "full", t.run })
+	e.anchors.hold(true)
+	defer e.anchors.hold(false)
 	if e.closure, err = e.pilot(ctx); err != nil {
 		return err
 	}
