@@ -96,13 +96,6 @@ func badCookie(err error) error {
 	return err
 }
 
-// allByDirSync is one page of everything.
-func (f *Feed) allByDirSync(ctx context.Context, from []byte, each func(Object) error) (next []byte, more bool, err error) {
-	return f.streamed(ctx, 0, "(|"+peopleFilter+"(objectClass=group))", append(f.attributes(), "member"), from, func(e *ldap.Entry) error {
-		return deliverObject(e, each)
-	})
-}
-
 // changesByDirSync is one page of changes.
 func (f *Feed) changesByDirSync(ctx context.Context, from []byte) (Page, error) {
 	var p Page

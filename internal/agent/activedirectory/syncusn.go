@@ -15,18 +15,24 @@ import (
 	"homeward/internal/protocol"
 )
 
-// All reads everybody and every group, or goes on with that from the place an earlier call gave. more says that it has to
-// be called again with next; without, next is where changes are read from.
-func (f *Feed) All(ctx context.Context, mode string, from []byte, each func(Object) error) (next []byte, more bool, err error) {
+// All reads everybody and every group. next is where changes are read from: a place from before the read, so that nothing
+// is missed. It is a paged search in both modes: DirSync would read in half the time, but Samba answers it only when it has
+// everything, so that nothing could be sent meanwhile, and leaves out accounts whose uSNChanged may not be read. A paged search
+// can't go on elsewhere, so from is not used and more is never set.
+func (f *Feed) All(ctx context.Context, mode string, _ []byte, each func(Object) error) (next []byte, more bool, err error) {
 	if mode == protocol.SyncByDirSync {
-		return f.allByDirSync(ctx, from, each)
+		if next, _, err = f.streamed(ctx, 0, byID([]directory.GUID{{}}), []string{"objectGUID"}, nil, func(*ldap.Entry) error { return nil }); err != nil {
+			return nil, false, err
+		}
 	}
 	err = f.with(ctx, &f.stream, "read everybody", syncTime, func(c *conn) error {
-		usn, err := c.highestUSN()
-		if err != nil {
-			return err
+		if mode != protocol.SyncByDirSync {
+			usn, err := c.highestUSN()
+			if err != nil {
+				return err
+			}
+			next = usnPlace(c.dc.Invocation, usn)
 		}
-		next = usnPlace(c.dc.Invocation, usn)
 		for _, unit := range outermost(f.units) {
 			err := f.search(c, unit, "(|"+peopleFilter+"(objectClass=group))", append(f.attributes(), "member"), each)
 			if err != nil {
