@@ -128,7 +128,7 @@ func TestChangeThroughThePages(t *testing.T) {
 	if at != "/password" || !strings.Contains(page, `id="current"`) || !strings.Contains(page, `id="password"`) {
 		t.Fatalf("at %s: %.300s", at, page)
 	}
-	v.submit(page)
+	seen := v.submit(page)
 	a, err := v.b.store.OpenAttempts(t.Context())
 	if err != nil || len(a) != 1 {
 		t.Fatalf("%d open attempts, %v", len(a), err)
@@ -143,6 +143,9 @@ func TestChangeThroughThePages(t *testing.T) {
 	if strings.Contains(page, `id="current" type="password" value`) {
 		t.Error("a password is echoed")
 	}
+	if answer, _ := v.do(http.MethodPost, "/password/ticket", url.Values{"flow": {seen}}); answer != `{"redirect":"/password"}` {
+		t.Errorf("a page from before the refusal got %s: the same password could be sent again", answer)
+	}
 	v.submit(page)
 	if a, err = v.b.store.OpenAttempts(t.Context()); err != nil || len(a) != 1 {
 		t.Fatalf("%d open attempts, %v", len(a), err)
@@ -155,8 +158,8 @@ func TestChangeThroughThePages(t *testing.T) {
 	}
 }
 
-// submit does what the page's script does, with a seal of nothing.
-func (v *visitor) submit(page string) {
+// submit does what the page's script does, with a seal of nothing, and returns the flow token it used.
+func (v *visitor) submit(page string) string {
 	v.t.Helper()
 	flow := regexp.MustCompile(`name="flow" value="([^"]+)"`).FindStringSubmatch(page)
 	if flow == nil {
@@ -172,6 +175,7 @@ func (v *visitor) submit(page string) {
 	if !strings.Contains(answer, "/status/") {
 		v.t.Fatalf("submitted: %s", answer)
 	}
+	return flow[1]
 }
 
 // TestChangePageTellsBeforeTyping what holds for the person.

@@ -101,6 +101,7 @@ func shared(t *testing.T) *site {
 	if common.err != nil {
 		t.Fatalf("starting the shared stack: %v", common.err)
 	}
+	t.Cleanup(func() { common.site.explain(t) })
 	return common.site
 }
 
@@ -117,15 +118,20 @@ func own(t *testing.T, o demo.Options, people supply) *site {
 		t.Fatalf("starting a stack: %v", err)
 	}
 	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("server's log:\n%s\nagent's log:\n%s", end(s.Path("server.log")), end(s.Path("agent.log")))
-		}
+		s.explain(t)
 		_ = s.DC.Resume() // a failed test may have left it frozen
 		if err := s.Close(); err != nil {
 			t.Errorf("stopping the stack: %v", err)
 		}
 	})
 	return s
+}
+
+// explain shows what server and agent said when a test has failed.
+func (s *site) explain(t *testing.T) {
+	if t.Failed() {
+		t.Logf("server's log:\n%s\nagent's log:\n%s", end(s.Path("server.log")), end(s.Path("agent.log")))
+	}
 }
 
 func start(ctx context.Context, o demo.Options, people supply) (*site, error) {

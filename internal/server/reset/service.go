@@ -376,10 +376,11 @@ func (s *Service) Session(ctx context.Context, tenantID, token string) (Attempt,
 	return a, nil
 }
 
-// Flow returns the token that forms of this attempt carry beside the cookie.
+// Flow returns the token that forms of this attempt carry beside the cookie. It is another one after each outcome: a
+// page that has not seen the last refusal cannot send the same password once more.
 func (s *Service) Flow(a Attempt) string {
 	h := hmac.New(sha256.New, s.DecoyKey)
-	h.Write([]byte("flow\x00" + a.ID))
+	fmt.Fprintf(h, "flow\x00%s\x00%d\x00", a.ID, a.Tries)
 	h.Write(a.Session)
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
 }

@@ -15,7 +15,9 @@
   const complexity = words.complexity === "true";
   const plural = new Intl.PluralRules(words.lang);
   const maxTries = 3;
+  const lostPause = 400; // ms: a phone that changes its network is back soon
 
+  const pause = (ms) => new Promise((done) => setTimeout(done, ms));
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
   const count = (name, n, values) => {
     const forms = JSON.parse(words[name]); // by plural category: Arabic has six
@@ -194,16 +196,28 @@
     }
   }
 
-  // send repeats with a fresh ticket when the agent that was asked is gone: the key is then another one. It
+  // send repeats with a fresh ticket when the agent that was asked is gone, because the key is then another one, and
+  // when the connection broke: the ticket then tells whether the password arrived, and an earlier ticket is void. It
   // returns the address of the outcome, or the sentence for having none.
   async function send(secrets) {
+    let text = words.again;
     for (let i = 0; i < maxTries; i++) {
-      const answer = await once(secrets);
+      let answer;
+      try {
+        answer = await once(secrets);
+      } catch (error) {
+        if (text !== words.lost) throw error;
+        answer = { lost: true }; // still no network: what became of the first try is not known yet
+      }
       if (answer.redirect) return { address: answer.redirect };
       if (answer.busy) return { text: words.busy }; // another change of this password; nothing was sent
-      if (!answer.again) return { text: words.lost };
+      if (!answer.again && !answer.lost) return { text: words.lost };
+      if (answer.lost) {
+        text = words.lost;
+        await pause(lostPause * (i + 1));
+      }
     }
-    return { text: words.again };
+    return { text };
   }
 
   function go(address) {
