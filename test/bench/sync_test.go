@@ -81,9 +81,12 @@ func (s *syncRig) measure(size int) {
 	paged := s.paged() // warms the controller's cache, which the agent's read finds as warm
 	paged = (paged + s.paged()) / 2
 	s.check(s.engine.WantFull(s.b.Context(), demo.TenantID, "", "bench"))
+	server := s.cpu(s.Server.PID())
 	s.check(s.LaunchAgent())
 	run := s.run(func(r provision.Run) bool { return r.Full && r.Added >= size && !r.Ended.IsZero() })
 	first := run.Ended.Sub(run.Started)
+	s.b.ReportMetric(s.cpu(s.Agent.PID()), "agent-cpu-s")
+	s.b.ReportMetric(s.cpu(s.Server.PID())-server, "server-cpu-s")
 	s.b.ReportMetric(float64(first.Milliseconds()), "first-sync-ms")
 	s.b.ReportMetric(float64(paged.Milliseconds()), "ldapsearch-ms")
 	s.b.ReportMetric(float64(first)/float64(paged), "ratio")
@@ -194,4 +197,19 @@ func (s *syncRig) peak() float64 {
 	}
 	s.b.Fatal("the agent's memory isn't known")
 	return 0
+}
+
+// cpu is what a process has used so far, in seconds.
+func (s *syncRig) cpu(pid int) float64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	s.check(err)
+	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	const user, system, ticks = 11, 12, 100 // proc(5): utime and stime, counted from the state; USER_HZ
+	sum := 0.0
+	for _, i := range []int{user, system} {
+		n, err := strconv.ParseFloat(fields[i], 64)
+		s.check(err)
+		sum += n
+	}
+	return sum / ticks
 }

@@ -282,27 +282,66 @@ func (f *Feed) Below(ctx context.Context, unit directory.GUID, each func(Object)
 	return err
 }
 
-// search is a paged search. Its callback must not take the same link.
+// found is one page of a search.
+type found struct {
+	entries []*ldap.Entry
+	err     error
+}
+
+// search is a paged search. The next page is asked for while the callback has the one before, so that the controller
+// never waits for whom the objects are for; no more than that is read ahead. The callback must not take the same link.
 func (f *Feed) search(c *conn, base, filter string, attributes []string, each func(Object) error, more ...ldap.Control) error {
-	paging := ldap.NewControlPaging(syncPage)
+	pages, enough := make(chan found), make(chan struct{})
+	go func() { // ends with the search or the connection; waited for below
+		defer close(pages)
+		c.fetch(base, filter, attributes, more, func(p found) bool {
+			select {
+			case pages <- p:
+				return true
+			case <-enough:
+				return false
+			}
+		})
+	}()
+	var err error
+	for p := range pages {
+		if err != nil {
+			continue
+		}
+		if err = p.deliver(each); err != nil {
+			close(enough)
+		}
+	}
+	return err
+}
+
+// fetch asks for one page after the other while they are wanted.
+func (c *conn) fetch(base, filter string, attributes []string, more []ldap.Control, take func(found) bool) {
+	var at []byte
 	for {
+		paging := ldap.NewControlPaging(syncPage)
+		paging.SetCookie(at)
 		r, err := c.ldap.Search(ldap.NewSearchRequest(base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false, filter, attributes,
 			append([]ldap.Control{paging, control{oidExtendedDN, extendedHex}}, more...)))
 		if err != nil {
-			return err
-		}
-		for _, e := range r.Entries {
-			if err := deliverObject(e, each); err != nil {
-				return err
-			}
+			take(found{err: err})
+			return
 		}
 		answer, ok := ldap.FindControl(r.Controls, ldap.ControlTypePaging).(*ldap.ControlPaging)
-		if !ok || len(answer.Cookie) == 0 {
-			return nil
+		if !take(found{entries: r.Entries}) || !ok || len(answer.Cookie) == 0 {
+			return
 		}
-		paging = ldap.NewControlPaging(syncPage)
-		paging.SetCookie(answer.Cookie)
+		at = answer.Cookie
 	}
+}
+
+func (p found) deliver(each func(Object) error) error {
+	for _, e := range p.entries {
+		if err := deliverObject(e, each); err != nil {
+			return err
+		}
+	}
+	return p.err
 }
 
 // errTaken is what a callback said, as opposed to a controller: the connection is as good as before.

@@ -2,6 +2,7 @@ package activedirectory
 
 import (
 	"errors"
+	"strings"
 	"fmt"
 	"testing"
 	"time"
@@ -51,38 +52,46 @@ func FuzzUSNPlace(f *testing.F) {
 	})
 }
 
-// A DirSync answer comes as a stream: while its consumer waits, it doesn't pile up, and nothing is lost.
-func TestDirSyncStreams(t *testing.T) {
+// Everybody comes in pages: while the consumer has one, the next is fetched and no more, so that nothing piles up; and
+// nothing is lost.
+func TestAllReadsOnePageAhead(t *testing.T) {
 	dc := dctest.Private(t, lab.Options{})
-	const crowd = 1500
+	const crowd = 4*syncPage + 100
 	if err := dc.Crowd(t.Context(), crowd); err != nil {
 		t.Fatal(err)
 	}
 	f := open(t, configFor(t, dc)).Feed(dc.OUs(), nil)
 	defer f.Close()
 	n := 0
-	var early int64
-	_, more, err := f.All(t.Context(), protocol.SyncByDirSync, nil, func(o Object) error {
-		if n++; n == 100 {
-			pause := time.NewTimer(time.Second)
-			defer pause.Stop()
-			before := f.Bytes()
-			<-pause.C
-			early = f.Bytes() - before
+	var one, two int64
+	_, err := f.All(t.Context(), protocol.SyncByDirSync, func(o Object) error {
+		if !strings.Contains(o.DN, "crowd-") {
+			return nil
 		}
+		if n++; n > 1 {
+			return nil
+		}
+		one = f.Bytes()
+		dctest.Eventually(t, time.Minute, func() error {
+			before := two
+			if two = f.Bytes(); two < one+syncPage*100 || two != before {
+				return fmt.Errorf("%d bytes for the first page, %d now: nothing is read ahead, or it goes on", one, two)
+			}
+			return nil
+		})
 		return nil
 	})
-	if err != nil || more || n < crowd {
-		t.Errorf("%d objects, more %v, %v", n, more, err)
+	if err != nil || n < crowd {
+		t.Errorf("%d objects, %v", n, err)
 	}
-	if early > f.Bytes()/2 {
-		t.Errorf("%d of %d bytes were read while the consumer waited", early, f.Bytes())
+	if rest := f.Bytes() - one; two-one > rest/2 {
+		t.Errorf("%d of %d bytes were read ahead while the consumer had the first page", two-one, rest)
 	}
 	stop := errors.New("enough")
-	if _, _, err := f.All(t.Context(), protocol.SyncByDirSync, nil, func(Object) error { return stop }); !errors.Is(err, stop) {
+	if _, err := f.All(t.Context(), protocol.SyncByDirSync, func(Object) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("a consumer that stops: %v", err)
 	}
-	if _, _, err := f.All(t.Context(), protocol.SyncByDirSync, nil, func(Object) error { return nil }); err != nil {
+	if _, err := f.All(t.Context(), protocol.SyncByDirSync, func(Object) error { return nil }); err != nil {
 		t.Errorf("after one that stopped: %v", err)
 	}
 }

@@ -17,12 +17,11 @@ import (
 
 // All reads everybody and every group. next is where changes are read from: a place from before the read, so that nothing
 // is missed. It is a paged search in both modes: DirSync would read in half the time, but Samba answers it only when it has
-// everything, so that nothing could be sent meanwhile, and leaves out accounts whose uSNChanged may not be read. A paged search
-// can't go on elsewhere, so from is not used and more is never set.
-func (f *Feed) All(ctx context.Context, mode string, _ []byte, each func(Object) error) (next []byte, more bool, err error) {
+// everything, so that nothing could be sent meanwhile, and leaves out accounts whose uSNChanged may not be read.
+func (f *Feed) All(ctx context.Context, mode string, each func(Object) error) (next []byte, err error) {
 	if mode == protocol.SyncByDirSync {
 		if next, _, err = f.streamed(ctx, 0, byID([]directory.GUID{{}}), []string{"objectGUID"}, nil, func(*ldap.Entry) error { return nil }); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 	}
 	err = f.with(ctx, &f.stream, "read everybody", syncTime, func(c *conn) error {
@@ -41,7 +40,7 @@ func (f *Feed) All(ctx context.Context, mode string, _ []byte, each func(Object)
 		}
 		return nil
 	})
-	return next, false, err
+	return next, err
 }
 
 // Changes reads what changed since the place. It fails with ErrPlace where that can't be told.

@@ -14,7 +14,7 @@ import (
 // follow sends what changes, until the server wants a full run.
 func (e *Engine) follow(ctx context.Context, t *term) error {
 	at, err := parseCursor(t.from)
-	if err != nil || at.within {
+	if err != nil {
 		return errRestart
 	}
 	r, err := e.look(ctx)

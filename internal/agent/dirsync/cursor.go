@@ -9,11 +9,10 @@ import (
 	"homeward/internal/protocol"
 )
 
-// The first byte of a cursor. A place within a full run isn't one to read changes from.
+// The first byte of a cursor.
 const (
-	byDirSync     = 'D'
-	byUSN         = 'U'
-	withinDirSync = 'd'
+	byDirSync = 'D'
+	byUSN     = 'U'
 )
 
 const sumSize = 8
@@ -23,17 +22,13 @@ var errCursor = errors.New("the cursor is none that can be used")
 // cursor is where to go on: the mode, a checksum, and the directory's own place. Controllers take a damaged DirSync cookie
 // without a word.
 type cursor struct {
-	mode   string // protocol.SyncByDirSync or SyncByUSN
-	within bool   // a full run
-	place  []byte
+	mode  string // protocol.SyncByDirSync or SyncByUSN
+	place []byte
 }
 
 func (c cursor) kind() byte {
-	switch {
-	case c.mode == protocol.SyncByUSN:
+	if c.mode == protocol.SyncByUSN {
 		return byUSN
-	case c.within:
-		return withinDirSync
 	}
 	return byDirSync
 }
@@ -59,8 +54,6 @@ func parseCursor(b []byte) (cursor, error) {
 	c := cursor{mode: protocol.SyncByDirSync, place: bytes.Clone(place)}
 	switch kind {
 	case byDirSync:
-	case withinDirSync:
-		c.within = true
 	case byUSN:
 		c.mode = protocol.SyncByUSN
 	default:

@@ -40,7 +40,7 @@ type Source interface {
 // Reader reads everybody.
 type Reader interface {
 	Look(ctx context.Context) (activedirectory.Reading, error)
-	All(ctx context.Context, mode string, from []byte, each func(activedirectory.Object) error) (next []byte, more bool, err error)
+	All(ctx context.Context, mode string, each func(activedirectory.Object) error) (next []byte, err error)
 	IDs(ctx context.Context, each func(activedirectory.Object) error) error
 }
 

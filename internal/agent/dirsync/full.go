@@ -35,25 +35,14 @@ func (e *Engine) full(ctx context.Context, t *term) error {
 	if !r.Deletions {
 		e.known = set{}
 	}
-	at := cursor{mode: r.Mode}
-	// A page of a full run that was broken off; another place isn't one to go on from.
-	if c, err := parseCursor(t.from); err == nil && c.within && c.mode == r.Mode && e.known == nil {
-		at = c
-	}
+	var at []byte
 	err = e.ship(ctx, t, func(ctx context.Context, p *packer) error {
-		for {
-			next, more, err := e.Source.All(ctx, r.Mode, at.place, func(o activedirectory.Object) error { return e.named(ctx, p, o) })
-			if err != nil {
-				return e.place(err)
-			}
-			at = cursor{mode: r.Mode, within: more, place: next}
-			if err := p.flush(ctx, at.encode(), !more); err != nil {
-				return err
-			}
-			if !more {
-				return nil
-			}
+		place, err := e.Source.All(ctx, r.Mode, func(o activedirectory.Object) error { return e.named(ctx, p, o) })
+		if err != nil {
+			return err
 		}
+		at = cursor{mode: r.Mode, place: place}.encode()
+		return p.flush(ctx, at, true)
 	})
 	if err != nil {
 		return err
@@ -61,7 +50,7 @@ func (e *Engine) full(ctx context.Context, t *term) error {
 	t.mu.Lock()
 	t.done = t.run
 	t.mu.Unlock()
-	t.run, t.from = "", at.encode()
+	t.run, t.from = "", at
 	debug.FreeOSMemory() // what a full read took is not needed again for weeks
 	now := e.Clock()
 	e.note(func(s *Status) { s.Run, s.Ran = "", now })

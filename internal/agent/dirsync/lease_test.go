@@ -36,16 +36,16 @@ func (s *shelf) Look(context.Context) (activedirectory.Reading, error) {
 	return activedirectory.Reading{Mode: mode, Deletions: true, DC: "dc"}, s.fail
 }
 
-func (s *shelf) All(_ context.Context, _ string, _ []byte, each func(activedirectory.Object) error) ([]byte, bool, error) {
+func (s *shelf) All(_ context.Context, _ string, each func(activedirectory.Object) error) ([]byte, error) {
 	s.mu.Lock()
 	objects := s.objects
 	s.mu.Unlock()
 	for _, o := range objects {
 		if err := each(o); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 	}
-	return []byte{s.place}, false, nil
+	return []byte{s.place}, nil
 }
 
 func (s *shelf) Changes(_ context.Context, _ string, from []byte) (activedirectory.Page, error) {

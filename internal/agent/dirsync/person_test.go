@@ -118,7 +118,7 @@ func FuzzPerson(f *testing.F) {
 
 func FuzzCursor(f *testing.F) {
 	f.Add(cursor{mode: protocol.SyncByUSN, place: []byte("place")}.encode())
-	f.Add(cursor{mode: protocol.SyncByDirSync, within: true, place: []byte{0}}.encode())
+	f.Add(cursor{mode: protocol.SyncByDirSync, place: []byte{0}}.encode())
 	f.Add([]byte("D12345678"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := parseCursor(b)
@@ -131,11 +131,10 @@ func FuzzCursor(f *testing.F) {
 func TestCursorDamaged(t *testing.T) {
 	for _, c := range []cursor{
 		{mode: protocol.SyncByDirSync, place: []byte("a cookie")},
-		{mode: protocol.SyncByDirSync, within: true, place: []byte("a cookie")},
 		{mode: protocol.SyncByUSN, place: []byte("a number")},
 	} {
 		b := c.encode()
-		if got, err := parseCursor(b); err != nil || got.mode != c.mode || got.within != c.within || string(got.place) != string(c.place) {
+		if got, err := parseCursor(b); err != nil || got.mode != c.mode || string(got.place) != string(c.place) {
 			t.Errorf("%+v: %+v, %v", c, got, err)
 		}
 		for bit := range len(b) * 8 {
