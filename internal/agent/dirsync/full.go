@@ -10,6 +10,9 @@ import (
 	"homeward/internal/protocol"
 )
 
+// fullGCPercent is how much the heap may grow in a full read before it is collected.
+const fullGCPercent = 200
+
 // look finds out how the domain is read now.
 func (e *Engine) look(ctx context.Context) (activedirectory.Reading, error) {
 	r, err := e.Source.Look(ctx)
@@ -26,6 +29,8 @@ func (e *Engine) full(ctx context.Context, t *term) error {
 		return err
 	}
 	e.note(func(s *Status) { s.Phase, s.Run = "full", t.run })
+	// What a page leaves behind is collected at leisure: the read takes far less memory than the process may.
+	defer debug.SetGCPercent(debug.SetGCPercent(fullGCPercent))
 	e.anchors.hold(true)
 	defer e.anchors.hold(false)
 	if e.closure, err = e.pilot(ctx); err != nil {
