@@ -50,6 +50,9 @@ type Answers struct {
 	Start     bool             `yaml:"start"`
 	// Accepted are the warnings somebody knows and goes on with, by name.
 	Accepted []string `yaml:"accepted,omitempty"`
+	// Configuration is the whole agent.yaml of the machine that exported this: other domains, test accounts, a proxy,
+	// and whatever else isn't asked. A machine that has none begins with it. There are no secrets in it, only paths.
+	Configuration string `yaml:"configuration,omitempty"`
 }
 
 // CloudAnswers are those of Connect to cloud.

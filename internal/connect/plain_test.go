@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -242,6 +243,16 @@ func TestExportCarriesWhatIsntAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	changed = append(changed, `
+  - domain: second.example
+    urls: [ldaps://dc.second.example]
+    user: svc@second.example
+    password_file: /etc/homeward-agent/second.password
+    organizational_units: ["OU=People,DC=second,DC=example"]
+    test_account: probe@second.example
+    sync: {poll: 5s, sweep: 1h}
+key_life: 240h
+`[1:]...)
 	if err := os.WriteFile(path, changed, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -273,6 +284,9 @@ func TestExportCarriesWhatIsntAsked(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got.Directories[0].Sync); diff != "" {
 			t.Errorf("%s:\n%s", name, diff)
+		}
+		if len(got.Directories) != 2 || got.Directories[1].TestAccount != "probe@second.example" || got.Directories[1].Sync.Sweep != time.Hour || got.KeyLife != 240*time.Hour {
+			t.Errorf("%s: the other domain, or the key's life, stayed behind:\n%s", name, b)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -110,12 +111,13 @@ func Export(configFile string) ([]byte, error) {
 	}
 	a := adopt(Defaults(configFile), before)
 	a.Task = SetUp
+	a.Configuration = string(was)
 	b, err := a.Bytes()
 	if err != nil {
 		return nil, err
 	}
-	if len(before.Directories) > 1 {
-		b = append(b, fmt.Sprintf("# %d more directories are configured on this server; each is added by running the wizard once more.\n", len(before.Directories)-1)...)
+	for _, d := range before.Directories[min(1, len(before.Directories)):] {
+		b = append(b, fmt.Sprintf("# %s goes along. The other machine needs %s too.\n", domainOf(d), cmp.Or(d.PasswordFile, d.Keytab))...)
 	}
 	return b, nil
 }

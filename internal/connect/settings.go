@@ -18,8 +18,11 @@ import (
 )
 
 // Settings returns agent.yaml with the answers put in. What the file says beside them, other domains and comments
-// included, stays as it is.
+// included, stays as it is; where there is none, what another machine exported takes its place.
 func Settings(before []byte, a Answers) ([]byte, error) {
+	if len(before) == 0 {
+		before = []byte(a.Configuration)
+	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(before, &doc); err != nil {
 		return nil, fmt.Errorf("the configuration that is there: %w", err)

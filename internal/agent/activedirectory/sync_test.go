@@ -2,8 +2,8 @@ package activedirectory
 
 import (
 	"errors"
-	"strings"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
