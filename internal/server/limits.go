@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"homeward/internal/server/limit"
@@ -79,8 +80,22 @@ func (l limits) take(ctx context.Context, claims ...limit.Claim) (time.Time, err
 // Start implements reset.Limits. What was typed and the account it names are counted apart: the one here,
 // the other when a code is sent, so nobody can use up somebody's tries by typing their name.
 func (l limits) Start(ctx context.Context, tenant, typed, address string) (time.Time, error) {
+	address = neighbourhood(address)
 	return l.take(ctx, limit.Claim{Rule: l.address(), Key: tenant + "\x00" + address},
 		limit.Claim{Rule: l.typed(), Key: tenant + "\x00" + typed + "\x00" + address})
+}
+
+// neighbourhood is what an address is counted as. Whoever has one address of version 6 has a network of 64 bits full of them.
+func neighbourhood(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil || a.Unmap().Is4() {
+		return address
+	}
+	p, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return p.String()
 }
 
 // Send implements reset.Limits.

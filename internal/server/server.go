@@ -31,6 +31,7 @@ import (
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
 	"homeward/internal/server/verify"
+	"homeward/internal/server/web"
 	"homeward/internal/server/web/admin"
 	"homeward/internal/server/web/portal"
 )
@@ -65,10 +66,12 @@ type Server struct {
 	mails     *notify.Queue
 	uplink    *fleet.Uplink
 	limits    limits
-	site      *portal.Site
-	tls       *certificate
-	infos     *registration.Service
-	admin     *admin.Site
+	// front is what every request passes first.
+	front web.Front
+	site  *portal.Site
+	tls   *certificate
+	infos *registration.Service
+	admin *admin.Site
 	// operators signs the administrators in.
 	operators *operator.Service
 }
@@ -80,6 +83,13 @@ func Open(ctx context.Context, c config.Server, log *slog.Logger) (s *Server, er
 		return nil, err
 	}
 	s = &Server{config: c, log: log, now: time.Now}
+	proxies, err := c.Proxies()
+	if err != nil {
+		return nil, err
+	}
+	if s.front, err = web.NewFront(c.BaseURL, proxies); err != nil {
+		return nil, fmt.Errorf("base_url: %w", err)
+	}
 	if s.tls, err = loadCertificate(c.Cert, c.Key); err != nil {
 		return nil, err
 	}

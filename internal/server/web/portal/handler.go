@@ -240,7 +240,7 @@ func (v *visit) remember(token string) {
 	http.SetCookie(v.w, &http.Cookie{Name: sessionCookie, Value: token, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
-// address is the visitor's, without port. Headers of proxies are not believed.
+// address is the visitor's, without port. What proxies say, web.Front has judged.
 func (v *visit) address() string {
 	host, _, err := net.SplitHostPort(v.r.RemoteAddr)
 	if err != nil {
