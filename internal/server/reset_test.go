@@ -166,7 +166,7 @@ func (l *letters) count() int {
 // bench is one service over one database, with a clock that tests move.
 type bench struct {
 	*reset.Service
-	t       *testing.T
+	t       testing.TB
 	store   *store.Store
 	fleet   *fleetStub
 	letters *letters
@@ -190,7 +190,7 @@ func (b *bench) advance(d time.Duration) {
 	b.now = b.now.Add(d)
 }
 
-func newBench(t *testing.T, dsn string) *bench {
+func newBench(t testing.TB, dsn string) *bench {
 	t.Helper()
 	key, err := masterkey.New()
 	if err != nil {
