@@ -229,6 +229,7 @@ func newBench(t testing.TB, dsn string) *bench {
 		Attempts: attempts{b.store}, Requests: attempts{b.store}, People: people, Fleet: b.fleet,
 		Codes: verify.NewCodes(codes{b.store}, []byte("code key"), b.clock), Notices: b.letters,
 		Limits: limits{limit.New(b.store, []byte("pepper"), b.clock)}, Audit: b.store,
+		Familiar: limits{limit.New(b.store, []byte("pepper"), b.clock)}, Devices: verify.NewDevices([]byte("device key"), b.clock),
 		Atomic: func(ctx context.Context, do func(reset.Stores) error) error {
 			return b.store.WithTx(ctx, func(tx *store.Store) error {
 				return do(reset.Stores{Attempts: attempts{tx}, Audit: tx, Notices: b.letters})

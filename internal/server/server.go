@@ -183,7 +183,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		return err
 	}
 	sub := map[string][]byte{}
-	for _, name := range []string{"codes", "decoys"} {
+	for _, name := range []string{"codes", "decoys", "devices"} {
 		if sub[name], err = key.Derive(name); err != nil {
 			return err
 		}
@@ -214,6 +214,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Codes: verify.NewCodes(codes{s.store}, sub["codes"], s.now), Ways: registered, Census: registered.Census,
 		Passes: verify.NewPasses(passes{s.store}, sub["codes"], s.now), Texts: s.config.Text.On(), Passkeys: s.passkeys(sub["codes"]),
 		Notices: letters, Atomic: together(s.store, letters, s.mails), Limits: s.limits, Audit: s.store,
+		Familiar: s.limits, Devices: verify.NewDevices(sub["devices"], s.now),
 		HoldsRole: s.holdsRole, InScope: s.accounts.InScope, Licensed: licensed,
 		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
