@@ -45,8 +45,9 @@ e2e: packages ## Whole-path scenarios only
 fuzz: ## Every fuzz target for FUZZTIME (30s)
 	@./build/fuzz.sh $(FUZZTIME)
 
-bench: packages ## Print the figures: relay alone, raw LDAP against the whole path, first sync, doctor, proof, fail-over
+bench: packages ## Print the figures: relay alone, pages, raw LDAP against the whole path, first sync, doctor, proof, fail-over
 	$(GO) test -run '^$$' -bench . -benchtime 3s -timeout 30m ./internal/seal/... ./internal/server/broker/...
+	$(GO) test -run '^$$' -bench Pages -benchtime 5s -timeout 30m ./internal/server
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench/...
 	$(GO) test -run '^$$' -bench Apply20000 -benchtime 1x -timeout 30m ./internal/server/provision
 	$(GO) test -run '^$$' -bench Proof -benchtime 3s -timeout 30m ./internal/agent/writeback

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -174,5 +175,29 @@ func TestTextMessages(t *testing.T) {
 	} {
 		_, err := LoadServer(write(t, goodServer+bad), nil)
 		wants(t, err, want)
+	}
+}
+
+func TestTrustedProxies(t *testing.T) {
+	c, err := LoadServer(write(t, goodServer+"trusted_proxies: [127.0.0.1, 10.2.0.9/24, '2001:db8::1', '::ffff:10.3.0.1']\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.Proxies()
+	if want := "[127.0.0.1/32 10.2.0.0/24 2001:db8::1/128 10.3.0.1/32]"; err != nil || fmt.Sprint(got) != want {
+		t.Errorf("%v, %v, want %s", got, err, want)
+	}
+	if c, err = LoadServer(write(t, goodServer), []string{"HOMEWARD_TRUSTED_PROXIES=10.0.0.1, 10.0.0.2"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = c.Proxies(); err != nil || len(got) != 2 {
+		t.Errorf("from the environment: %v, %v", got, err)
+	}
+	for bad, words := range map[string]string{
+		"proxy.contoso.example": "must be an address or a network", "0.0.0.0/0": "would believe everybody", "'::/0'": "would believe everybody",
+		"'::ffff:10.0.0.0/104'": "of version 4", "fe80::1%eth0": "must be an address", "10.0.0.0/33": "must be an address", "''": "must be an address",
+	} {
+		_, err := LoadServer(write(t, goodServer+"trusted_proxies: ["+bad+"]\n"), nil)
+		wants(t, err, "trusted_proxies", words)
 	}
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -12,10 +13,13 @@ import (
 
 // Server is the server's configuration.
 type Server struct {
-	Listen    string        `koanf:"listen" about:"address of the one HTTPS port, host:port"`
-	BaseURL   string        `koanf:"base_url" about:"what people and agents type; the only name that is trusted"`
-	Cert      string        `koanf:"cert" about:"PEM file; empty with key: plain HTTP behind a TLS-terminating proxy on loopback"`
-	Key       string        `koanf:"key" about:"PEM file"`
+	Listen  string `koanf:"listen" about:"address of the one HTTPS port, host:port"`
+	BaseURL string `koanf:"base_url" about:"what people and agents type; the only name that is trusted"`
+	Cert    string `koanf:"cert" about:"PEM file; empty with key: plain HTTP behind a TLS-terminating proxy on loopback"`
+	Key     string `koanf:"key" about:"PEM file"`
+	// TrustedProxies may say whom they speak for.
+	TrustedProxies []string `koanf:"trusted_proxies" about:"addresses or networks of proxies whose X-Forwarded-For is believed, such as 127.0.0.1 or 10.2.0.0/24; empty: nobody's"`
+
 	State     string        `koanf:"state" about:"folder for keys and the relay's cache"`
 	Database  string        `koanf:"database" about:"sqlite:PATH or postgres://…"`
 	MasterKey string        `koanf:"master_key" about:"file; made at first start when it doesn't exist"`
@@ -78,6 +82,9 @@ func (s *Server) check() []string {
 	if s.Cert == "" && !loopback(s.Listen) {
 		p = append(p, "without cert and key the server speaks plain HTTP, so listen must be a loopback address")
 	}
+	if _, err := s.Proxies(); err != nil {
+		p = append(p, err.Error())
+	}
 	if s.Database == "" {
 		s.Database = "sqlite:" + filepath.Join(s.State, "homeward.db")
 	}
@@ -91,6 +98,42 @@ func (s *Server) check() []string {
 		p = append(p, "key_life is shorter than a minute: 4320h is half a year")
 	}
 	return slices.Concat(p, s.Mail.check(), s.Text.check(), s.Log.check())
+}
+
+// Proxies are the trusted ones as networks; in the environment they are separated by commas.
+func (s *Server) Proxies() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, entry := range s.TrustedProxies {
+		for text := range strings.SplitSeq(entry, ",") {
+			n, err := network(strings.TrimSpace(text))
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, n)
+		}
+	}
+	return out, nil
+}
+
+// network reads one address or one network. A network that holds everybody would let every visitor choose an address.
+func network(text string) (netip.Prefix, error) {
+	n, err := netip.ParsePrefix(text)
+	if err != nil {
+		var a netip.Addr
+		if a, err = netip.ParseAddr(text); err == nil && a.Zone() == "" {
+			a = a.Unmap()
+			n = netip.PrefixFrom(a, a.BitLen())
+		}
+	}
+	switch {
+	case err != nil || !n.IsValid():
+		return n, fmt.Errorf("trusted_proxies: %q must be an address or a network, such as 10.2.0.7 or 10.2.0.0/24", text)
+	case n.Addr().Is4In6():
+		return n, fmt.Errorf("trusted_proxies: write %q as a network of version 4", text)
+	case n.Bits() == 0:
+		return n, fmt.Errorf("trusted_proxies: %q would believe everybody; name the proxies alone", text)
+	}
+	return n.Masked(), nil
 }
 
 func (m *Mail) check() []string {

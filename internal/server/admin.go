@@ -133,7 +133,7 @@ func (operatorLimits) told() limit.Rule {
 
 // SignIn implements operator.Limits.
 func (l operatorLimits) SignIn(ctx context.Context, name, address string) (time.Time, error) {
-	return limits(l).take(ctx, limit.Claim{Rule: l.name(), Key: name}, limit.Claim{Rule: l.address(), Key: address})
+	return limits(l).take(ctx, limit.Claim{Rule: l.name(), Key: name}, limit.Claim{Rule: l.address(), Key: neighbourhood(address)})
 }
 
 // Passed implements operator.Limits.
@@ -143,6 +143,6 @@ func (l operatorLimits) Passed(ctx context.Context, name string) error {
 
 // Tell implements operator.Limits.
 func (l operatorLimits) Tell(ctx context.Context, address string) (bool, error) {
-	ok, _, err := l.limiter.Take(ctx, l.told(), address)
+	ok, _, err := l.limiter.Take(ctx, l.told(), neighbourhood(address))
 	return ok, err
 }

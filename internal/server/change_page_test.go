@@ -23,7 +23,7 @@ import (
 
 // visitor is a browser without script in front of the portal, over a bench.
 type visitor struct {
-	t      *testing.T
+	t      testing.TB
 	b      *bench
 	client *http.Client
 	base   string
@@ -47,7 +47,7 @@ func (v *visitor) cookie() string {
 }
 
 // site is the portal over a bench.
-func (b *bench) site(t *testing.T) *portal.Site {
+func (b *bench) site(t testing.TB) *portal.Site {
 	t.Helper()
 	catalog, err := locale.New()
 	if err != nil {
@@ -68,7 +68,7 @@ func (b *bench) site(t *testing.T) *portal.Site {
 	}
 }
 
-func newVisitor(t *testing.T) *visitor {
+func newVisitor(t testing.TB) *visitor {
 	t.Helper()
 	b := newBench(t, sqliteDSN(t))
 	server := httptest.NewTLSServer(b.site(t).Handler()) // its cookies are Secure

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"homeward/internal/server/limit"
@@ -42,6 +43,18 @@ func (limits) guesses(kind string) limit.Rule {
 	return r
 }
 
+// familiar is guesses for one browser that is known to be the person's: half of what everybody has together. Whoever has
+// stolen such a browser's cookie and guesses with it and without stays below 1 in 10,000 all the same.
+func (l limits) familiar(kind string) limit.Rule {
+	r := l.guesses(kind)
+	r.Name, r.Burst = "guess-known/"+kind, max(r.Burst/2, 1)
+	return r
+}
+
+func (limits) familiarSends() limit.Rule {
+	return limit.Rule{Name: "send-known/person", Burst: 5, Period: time.Hour}
+}
+
 func (limits) writes() limit.Rule {
 	return limit.Rule{Name: "submit/person", Burst: 10, Period: time.Hour}
 }
@@ -79,8 +92,22 @@ func (l limits) take(ctx context.Context, claims ...limit.Claim) (time.Time, err
 // Start implements reset.Limits. What was typed and the account it names are counted apart: the one here,
 // the other when a code is sent, so nobody can use up somebody's tries by typing their name.
 func (l limits) Start(ctx context.Context, tenant, typed, address string) (time.Time, error) {
+	address = neighbourhood(address)
 	return l.take(ctx, limit.Claim{Rule: l.address(), Key: tenant + "\x00" + address},
 		limit.Claim{Rule: l.typed(), Key: tenant + "\x00" + typed + "\x00" + address})
+}
+
+// neighbourhood is what an address is counted as. Whoever has one address of version 6 has a network of 64 bits full of them.
+func neighbourhood(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil || a.Unmap().Is4() {
+		return address
+	}
+	p, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return p.String()
 }
 
 // Send implements reset.Limits.
@@ -103,6 +130,21 @@ func (l limits) Answer(ctx context.Context, tenant, person, kind string) (time.T
 // Right implements reset.Limits.
 func (l limits) Right(ctx context.Context, tenant, person, kind string) error {
 	return l.limiter.Reset(ctx, l.guesses(kind), tenant+"\x00"+person)
+}
+
+// SendTo implements reset.Familiar.
+func (l limits) SendTo(ctx context.Context, tenant, person, device string) (time.Time, error) {
+	return l.take(ctx, limit.Claim{Rule: l.familiarSends(), Key: tenant + "\x00" + person + "\x00" + device})
+}
+
+// AnswerFrom implements reset.Familiar.
+func (l limits) AnswerFrom(ctx context.Context, tenant, person, device, kind string) (time.Time, error) {
+	return l.take(ctx, limit.Claim{Rule: l.familiar(kind), Key: tenant + "\x00" + person + "\x00" + device})
+}
+
+// RightFrom implements reset.Familiar.
+func (l limits) RightFrom(ctx context.Context, tenant, person, device, kind string) error {
+	return l.limiter.Reset(ctx, l.familiar(kind), tenant+"\x00"+person+"\x00"+device)
 }
 
 // Submit implements reset.Limits.

@@ -279,15 +279,27 @@ func TestUnknownNamesAreShownWhatPeopleHave(t *testing.T) {
 }
 
 // TestGuessing: 100,000 guesses at an app's code within ten days, each from another address, pass with a chance below
-// 1 in 10,000, and the rightful owner gets in by mail meanwhile.
+// 1 in 10,000, and the rightful owner gets in by mail meanwhile. So it is with a code that was sent, and for somebody who has
+// stolen the cookie of a browser that is known to be the person's, too: then both kinds of tries are used up.
 func TestGuessing(t *testing.T) {
-	for kind, fitting := range map[string]float64{"app": 3, "mail": 1} {
-		t.Run(kind, func(t *testing.T) {
+	for _, c := range []struct {
+		kind    string
+		fitting float64
+		stolen  bool
+	}{{"app", 3, false}, {"mail", 1, false}, {"app", 3, true}, {"mail", 1, true}} {
+		kind, fitting := c.kind, c.fitting
+		t.Run(fmt.Sprintf("%s, stolen %v", kind, c.stolen), func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, sqliteDSN(t))
 			b.withApp()
-			person := b.amara().ID
-			a := b.choose(b.begin("amara@contoso.com"), kind)
+			person, cookie := b.amara().ID, ""
+			if c.stolen {
+				cookie = b.deps.Devices.Remember("", "contoso", person)
+			}
+			a := b.Recognise(b.choose(b.begin("amara@contoso.com"), kind), cookie)
+			if (a.Device != "") != c.stolen {
+				t.Fatalf("the browser is %q", a.Device)
+			}
 			const guesses, days = 100_000, 10
 			evaluated := 0
 			var closed time.Time
@@ -297,10 +309,16 @@ func TestGuessing(t *testing.T) {
 					if until, err := b.deps.Limits.Answer(t.Context(), "contoso", person, kind); err != nil || until.IsZero() {
 						t.Fatalf("let through before %s, %v", closed, err)
 					}
+					if a.Device == "" {
+						continue
+					}
+					if until, err := b.deps.Familiar.AnswerFrom(t.Context(), "contoso", person, a.Device, kind); err != nil || until.IsZero() {
+						t.Fatalf("the known browser is let through before %s, %v", closed, err)
+					}
 					continue
 				}
 				if b.clock().After(a.Expires) {
-					a = b.choose(b.beginFrom("amara@contoso.com", fmt.Sprintf("198.51.100.%d", i)), kind)
+					a = b.Recognise(b.choose(b.beginFrom("amara@contoso.com", fmt.Sprintf("198.51.100.%d", i)), kind), cookie)
 				}
 				_, answer, err := b.CheckCode(t.Context(), a, "000000")
 				var limited *reset.LimitError

@@ -37,13 +37,16 @@ const (
 	benchPassword = "Quiet harbour lamp 7"
 )
 
-func newAdminBench(t *testing.T) *adminBench {
+func newAdminBench(t *testing.T, edits ...func(c *config.Server)) *adminBench {
 	t.Helper()
 	dir := t.TempDir()
 	c := config.Server{
 		Listen: "127.0.0.1:0", BaseURL: "https://password.contoso.test", State: dir, Database: "sqlite:" + filepath.Join(dir, "homeward.db"),
 		MasterKey: filepath.Join(dir, "master.key"), KeyLife: time.Hour,
 		Mail: config.Mail{Host: "127.0.0.1", Port: 25, TLS: "none", From: "password@contoso.test"},
+	}
+	for _, edit := range edits {
+		edit(&c)
 	}
 	log := slog.New(slog.DiscardHandler)
 	st, err := OpenStore(t.Context(), c, log)

@@ -15,7 +15,7 @@ import (
 	"homeward/internal/server/reset"
 )
 
-func sqliteDSN(t *testing.T) string {
+func sqliteDSN(t testing.TB) string {
 	t.Helper()
 	return "sqlite:" + filepath.Join(t.TempDir(), "homeward.db")
 }

@@ -166,7 +166,7 @@ func (l *letters) count() int {
 // bench is one service over one database, with a clock that tests move.
 type bench struct {
 	*reset.Service
-	t       *testing.T
+	t       testing.TB
 	store   *store.Store
 	fleet   *fleetStub
 	letters *letters
@@ -190,7 +190,7 @@ func (b *bench) advance(d time.Duration) {
 	b.now = b.now.Add(d)
 }
 
-func newBench(t *testing.T, dsn string) *bench {
+func newBench(t testing.TB, dsn string) *bench {
 	t.Helper()
 	key, err := masterkey.New()
 	if err != nil {
@@ -229,6 +229,7 @@ func newBench(t *testing.T, dsn string) *bench {
 		Attempts: attempts{b.store}, Requests: attempts{b.store}, People: people, Fleet: b.fleet,
 		Codes: verify.NewCodes(codes{b.store}, []byte("code key"), b.clock), Notices: b.letters,
 		Limits: limits{limit.New(b.store, []byte("pepper"), b.clock)}, Audit: b.store,
+		Familiar: limits{limit.New(b.store, []byte("pepper"), b.clock)}, Devices: verify.NewDevices([]byte("device key"), b.clock),
 		Atomic: func(ctx context.Context, do func(reset.Stores) error) error {
 			return b.store.WithTx(ctx, func(tx *store.Store) error {
 				return do(reset.Stores{Attempts: attempts{tx}, Audit: tx, Notices: b.letters})

@@ -33,7 +33,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("/admin", pages)
 	mux.Handle("/admin/", pages)
 	mux.Handle("/", s.site.Handler())
-	return mux
+	return s.front.Handler(mux)
 }
 
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
@@ -98,7 +98,7 @@ func machine[Q, A any](s *Server, rule limit.Rule, do func(context.Context, Q) (
 
 // receive reads a machine's request, within its limits. false: it has been answered.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request, rule limit.Rule, request any) bool {
-	until, err := s.limits.take(r.Context(), limit.Claim{Rule: rule, Key: remote(r).String()})
+	until, err := s.limits.take(r.Context(), limit.Claim{Rule: rule, Key: neighbourhood(remote(r).String())})
 	if err != nil || !until.IsZero() {
 		answer(w, http.StatusTooManyRequests, protocol.Problem{Reason: protocol.ReasonOverloaded, Message: "Too many requests from this address. Wait ten minutes."})
 		return false

@@ -31,6 +31,7 @@ import (
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
 	"homeward/internal/server/verify"
+	"homeward/internal/server/web"
 	"homeward/internal/server/web/admin"
 	"homeward/internal/server/web/portal"
 )
@@ -65,10 +66,12 @@ type Server struct {
 	mails     *notify.Queue
 	uplink    *fleet.Uplink
 	limits    limits
-	site      *portal.Site
-	tls       *certificate
-	infos     *registration.Service
-	admin     *admin.Site
+	// front is what every request passes first.
+	front web.Front
+	site  *portal.Site
+	tls   *certificate
+	infos *registration.Service
+	admin *admin.Site
 	// operators signs the administrators in.
 	operators *operator.Service
 }
@@ -80,6 +83,13 @@ func Open(ctx context.Context, c config.Server, log *slog.Logger) (s *Server, er
 		return nil, err
 	}
 	s = &Server{config: c, log: log, now: time.Now}
+	proxies, err := c.Proxies()
+	if err != nil {
+		return nil, err
+	}
+	if s.front, err = web.NewFront(c.BaseURL, proxies); err != nil {
+		return nil, fmt.Errorf("base_url: %w", err)
+	}
 	if s.tls, err = loadCertificate(c.Cert, c.Key); err != nil {
 		return nil, err
 	}
@@ -173,7 +183,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		return err
 	}
 	sub := map[string][]byte{}
-	for _, name := range []string{"codes", "decoys"} {
+	for _, name := range []string{"codes", "decoys", "devices"} {
 		if sub[name], err = key.Derive(name); err != nil {
 			return err
 		}
@@ -204,6 +214,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Codes: verify.NewCodes(codes{s.store}, sub["codes"], s.now), Ways: registered, Census: registered.Census,
 		Passes: verify.NewPasses(passes{s.store}, sub["codes"], s.now), Texts: s.config.Text.On(), Passkeys: s.passkeys(sub["codes"]),
 		Notices: letters, Atomic: together(s.store, letters, s.mails), Limits: s.limits, Audit: s.store,
+		Familiar: s.limits, Devices: verify.NewDevices(sub["devices"], s.now),
 		HoldsRole: s.holdsRole, InScope: s.accounts.InScope, Licensed: licensed,
 		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})

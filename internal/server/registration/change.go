@@ -116,7 +116,8 @@ func (s *Service) Send(ctx context.Context, t tenant.Tenant, a reset.Attempt, m 
 	if next := last.Sent.Add(verify.ResendAfter); !last.Sent.IsZero() && s.Now().Before(next) {
 		return &reset.LimitError{Until: next}
 	}
-	until, err := s.Limits.Send(ctx, a.Tenant, a.Person, string(m.Secret))
+	// Counted apart from codes that anybody may ask for with the person's name.
+	until, err := s.Limits.Send(ctx, a.Tenant, "register:"+a.Person, string(m.Secret))
 	if err != nil {
 		return fmt.Errorf("send code: %w", err)
 	}

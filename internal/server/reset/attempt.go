@@ -42,13 +42,15 @@ type Attempt struct {
 	Decoy    string // masked address shown when there is nobody to write to
 	Shown    string // once verified, the UPN for the page; before that a stand-in for the typed name, for counters only
 	Locale   string
-	Checks   Checks // how far they have proven who they are
-	State    State
-	Reason   protocol.Reason
-	Rule     protocol.Rule
-	Event    int    // catalogue code of the outcome
-	Detail   string // what the directory said: for the audit record only
-	Tries    int    // submissions so far
+	// Device names the browser when the person is known to have used it; it isn't stored.
+	Device string
+	Checks Checks // how far they have proven who they are
+	State  State
+	Reason protocol.Reason
+	Rule   protocol.Rule
+	Event  int    // catalogue code of the outcome
+	Detail string // what the directory said: for the audit record only
+	Tries  int    // submissions so far
 
 	// The current request. A new ticket replaces it, which is what makes an older one worthless.
 	Request  string // hex

@@ -157,7 +157,7 @@ func (s *Service) SendCode(ctx context.Context, t tenant.Tenant, a Attempt) erro
 	if err == nil && last.Purpose == w.purpose() && !last.Used && now.Before(last.Sent.Add(verify.ResendAfter)) {
 		return &LimitError{last.Sent.Add(verify.ResendAfter)}
 	}
-	until, err := s.Limits.Send(ctx, a.Tenant, s.subject(a), w.to)
+	until, err := s.mayResend(ctx, a, w)
 	if err != nil {
 		return fmt.Errorf("send code: %w", err)
 	}
@@ -232,7 +232,7 @@ func (s *Service) check(ctx context.Context, a Attempt, typed []string) (Attempt
 	if err != nil {
 		return a, verify.Answer{}, fmt.Errorf("check code: %w", err)
 	}
-	until, err := s.Limits.Answer(ctx, a.Tenant, s.subject(a), w.Kind)
+	until, err := s.mayAnswer(ctx, a, w)
 	if err != nil {
 		return a, verify.Answer{}, fmt.Errorf("check code: %w", err)
 	}
@@ -400,7 +400,7 @@ func (s *Service) afterPass(ctx context.Context, a Attempt, w way) {
 	if w.method.ID != "" && w.kind != verify.App && w.kind != verify.Passkey {
 		err = errors.Join(err, s.Ways.UseMethod(ctx, a.Tenant, w.method.ID, -1, s.Now()))
 	}
-	if err = errors.Join(err, s.Limits.Right(ctx, a.Tenant, s.subject(a), w.Kind)); err != nil {
+	if err = errors.Join(err, s.right(ctx, a, w)); err != nil {
 		s.Log.Warn("a passed check couldn't be noted", "support", a.Support, "error", err)
 	}
 }

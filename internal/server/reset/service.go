@@ -139,6 +139,14 @@ type Limits interface {
 	Probe(ctx context.Context, tenant, operator string) (until time.Time, err error)
 }
 
+// Familiar counts the tries of browsers in which somebody has proven who they are before, apart from everybody's.
+type Familiar interface {
+	SendTo(ctx context.Context, tenant, person, device string) (until time.Time, err error)
+	AnswerFrom(ctx context.Context, tenant, person, device, kind string) (until time.Time, err error)
+	// RightFrom forgets the wrong answers of a kind that came from the browser.
+	RightFrom(ctx context.Context, tenant, person, device, kind string) error
+}
+
 // Ways keeps what people have registered. Methods opens their secrets. UseMethod is verify.ErrReplayed for a step that
 // was accepted before.
 type Ways interface {
@@ -183,6 +191,9 @@ type Deps struct {
 	Licensed func(t tenant.Tenant) bool
 	Notices  Notices
 	Limits   Limits
+	// Familiar and Devices are for browsers that are known; nil: none is.
+	Familiar Familiar
+	Devices  *verify.Devices
 	Audit    Audit
 	// Atomic runs do with Stores that share one transaction: what do writes is there together, or not at all. Without it
 	// an outcome, its records and its letter are stored one after the other.

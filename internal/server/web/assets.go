@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -24,6 +25,7 @@ type Assets struct {
 
 type asset struct {
 	body      []byte
+	packed    []byte // body as gzip, where that is smaller
 	kind      string // content type
 	version   string // short hash, in the address
 	integrity string // for the integrity attribute
@@ -48,8 +50,12 @@ func NewAssetsAt(at string, fsys fs.FS) (*Assets, error) {
 			return err
 		}
 		sum := sha256.Sum256(body)
+		packed, err := pack(body)
+		if err != nil {
+			return err
+		}
 		a.files[name] = asset{
-			body: body, kind: kind, version: hex.EncodeToString(sum[:8]),
+			body: body, packed: packed, kind: kind, version: hex.EncodeToString(sum[:8]),
 			integrity: "sha256-" + base64.StdEncoding.EncodeToString(sum[:]),
 		}
 		return nil
@@ -58,6 +64,41 @@ func NewAssetsAt(at string, fsys fs.FS) (*Assets, error) {
 		return nil, fmt.Errorf("read static files: %w", err)
 	}
 	return a, nil
+}
+
+// pack compresses a file once, as well as gzip can; nil where that saves nothing. Only files that are the same for everybody
+// are compressed: the size of a page with a secret in it must not tell how much of it somebody guessed.
+func pack(body []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(body); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	if out.Len() >= len(body) {
+		return nil, nil
+	}
+	return out.Bytes(), nil
+}
+
+// unpacks reports whether a browser takes gzip (RFC 9110 12.5.3).
+func unpacks(r *http.Request) bool {
+	for _, line := range r.Header["Accept-Encoding"] {
+		for entry := range strings.SplitSeq(line, ",") {
+			coding, weight, _ := strings.Cut(entry, ";")
+			if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+				continue
+			}
+			q, isWeight := strings.CutPrefix(strings.ToLower(strings.TrimSpace(weight)), "q=")
+			return !isWeight || strings.Trim(q, "0.") != ""
+		}
+	}
+	return false
 }
 
 // contentType does not ask the operating system, whose answer differs from machine to machine.
@@ -105,11 +146,17 @@ func (a *Assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", f.kind)
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Etag", `"`+f.version+`"`)
+	h.Set("Vary", "Accept-Encoding")
+	body, tag := f.body, f.version
+	if f.packed != nil && unpacks(r) {
+		body, tag = f.packed, f.version+"-gzip"
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Etag", `"`+tag+`"`)
 	if r.URL.Query().Get("v") == f.version {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	} else {
 		h.Set("Cache-Control", "no-cache")
 	}
-	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(f.body))
+	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(body))
 }

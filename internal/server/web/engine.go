@@ -34,11 +34,12 @@ type Engine struct{ pages map[string]*template.Template }
 // NewEngine parses every pages/*.html of fsys, each with all of parts/*.html. The parts define "layout",
 // which shows the page's own "main"; a page that has one also defines "region", its fragment.
 func NewEngine(fsys fs.FS, assets *Assets, messages Messages) (*Engine, error) {
-	base := template.New("").Option("missingkey=error").Funcs(template.FuncMap{
-		"asset":     assets.URL,
-		"integrity": assets.Integrity,
-	})
-	base, err := base.ParseFS(fsys, "parts/*.html")
+	funcs := template.FuncMap{"asset": assets.URL, "integrity": assets.Integrity}
+	base, err := template.New("").Option("missingkey=error").Funcs(funcs).ParseFS(fsys, "parts/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("parse template parts: %w", err)
+	}
+	constants, err := newFolding(fsys, funcs)
 	if err != nil {
 		return nil, fmt.Errorf("parse template parts: %w", err)
 	}
@@ -56,6 +57,9 @@ func NewEngine(fsys fs.FS, assets *Assets, messages Messages) (*Engine, error) {
 			return nil, fmt.Errorf("parse template %s: %w", file, err)
 		}
 		if err := checkMessages(page, messages); err != nil {
+			return nil, fmt.Errorf("template %s: %w", file, err)
+		}
+		if err := constants.page(page); err != nil {
 			return nil, fmt.Errorf("template %s: %w", file, err)
 		}
 		e.pages[strings.TrimSuffix(path.Base(file), ".html")] = page

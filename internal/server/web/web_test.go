@@ -1,7 +1,9 @@
 package web_test
 
 import (
+	"compress/gzip"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -21,6 +23,8 @@ func (page) Template() string { return "hello" }
 
 // T stands for the localizer every page embeds.
 func (page) T(id string, _ ...any) string { return id }
+
+func (page) All() []int { return []int{1, 2} }
 
 // Fails breaks a page after its first bytes.
 func (p page) Fails() (string, error) {
@@ -77,6 +81,32 @@ func TestRendersWholePagesOnly(t *testing.T) {
 	}
 }
 
+// TestConstantPartsAreDrawnOnce, as they would be each time; what comes from a page is escaped all the same.
+func TestConstantPartsAreDrawnOnce(t *testing.T) {
+	assets, err := web.NewAssets(fstest.MapFS{"a.css": {Data: []byte("a{}")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fsys := files(`{{if .Name}}{{template "sign" "x"}}{{range .All}}{{template "sign" "y"}}{{end}}{{with .Name}}{{template "sign" .}}{{else}}{{template "sign" "z"}}{{end}}{{end}}`)
+	fsys["parts/sign.html"] = &fstest.MapFile{Data: []byte(`{{define "sign"}}<i class="{{.}}">{{if eq . "x"}}&amp;{{else}}{{.}}{{end}}</i>{{end}}`)}
+	e, err := web.NewEngine(fsys, assets, words{"title": true, "hello": true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	if err := e.Render(w, http.StatusOK, page{Name: `"<b>`}); err != nil {
+		t.Fatal(err)
+	}
+	const want = `<i class="x">&amp;</i><i class="y">y</i><i class="y">y</i><i class="&#34;&lt;b&gt;">&#34;&lt;b&gt;</i>`
+	if !strings.HasSuffix(w.Body.String(), want) {
+		t.Errorf("drawn %s", w.Body)
+	}
+	fsys["parts/sign.html"] = &fstest.MapFile{Data: []byte(`{{define "sign"}}{{.Nothing}}{{end}}`)}
+	if _, err := web.NewEngine(fsys, assets, words{"title": true, "hello": true}); err == nil || !strings.Contains(err.Error(), "draw sign") {
+		t.Errorf("a part that can't be drawn: %v", err)
+	}
+}
+
 func TestRefusesUnknownMessages(t *testing.T) {
 	for name, main := range map[string]string{
 		"plain":       `{{.T "missing"}}`,
@@ -108,5 +138,55 @@ func TestSecureCoversEveryAnswer(t *testing.T) {
 		if w.Header().Get(name) == "" {
 			t.Errorf("no header %s", name)
 		}
+	}
+}
+
+func TestStaticFilesAreCompressed(t *testing.T) {
+	long := strings.Repeat("a{color:red}\n", 200)
+	assets, err := web.NewAssets(fstest.MapFS{"a.css": {Data: []byte(long)}, "b.css": {Data: []byte("b")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(name, accept string, more ...string) *httptest.ResponseRecorder {
+		address, err := assets.URL(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest(http.MethodGet, address, nil)
+		r.Header.Set("Accept-Encoding", accept)
+		for i := 0; i+1 < len(more); i += 2 {
+			r.Header.Set(more[i], more[i+1])
+		}
+		w := httptest.NewRecorder()
+		assets.ServeHTTP(w, r)
+		return w
+	}
+	for accept, packed := range map[string]bool{
+		"gzip": true, "gzip, deflate, br": true, "br;q=1.0, GZIP;q=0.5": true, "": false, "br": false, "gzip;q=0": false, "gzip;q=0.000": false, "x-gzip2": false, "identity": false,
+	} {
+		w := ask("a.css", accept)
+		got := w.Body.String()
+		if packed {
+			z, err := gzip.NewReader(w.Body)
+			if err != nil {
+				t.Errorf("%q: %v", accept, err)
+				continue
+			}
+			b, err := io.ReadAll(z)
+			if err != nil {
+				t.Error(err)
+			}
+			got = string(b)
+		}
+		if got != long || (w.Header().Get("Content-Encoding") == "gzip") != packed || w.Header().Get("Vary") != "Accept-Encoding" || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") {
+			t.Errorf("%q: %d bytes, %v", accept, len(got), w.Header())
+		}
+	}
+	if w := ask("b.css", "gzip"); w.Header().Get("Content-Encoding") != "" || w.Body.String() != "b" {
+		t.Errorf("a file that gzip makes longer: %v", w.Header())
+	}
+	tag := ask("a.css", "gzip").Header().Get("Etag")
+	if w := ask("a.css", "gzip", "If-None-Match", tag); w.Code != http.StatusNotModified || tag == ask("a.css", "").Header().Get("Etag") {
+		t.Errorf("with its tag: status %d, tag %s", w.Code, tag)
 	}
 }

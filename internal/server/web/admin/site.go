@@ -363,7 +363,7 @@ func (v *visit) seeOther(path string) error {
 	return nil
 }
 
-// visitor is the browser that asks. Headers of proxies are not believed.
+// visitor is the browser that asks. What proxies say, web.Front has judged.
 func (v *visit) visitor() operator.Visit {
 	host, _, err := net.SplitHostPort(v.r.RemoteAddr)
 	if err != nil {

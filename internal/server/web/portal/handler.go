@@ -15,6 +15,7 @@ import (
 	"homeward/internal/server/registration"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/tenant"
+	"homeward/internal/server/verify"
 	"homeward/internal/server/web"
 )
 
@@ -22,6 +23,8 @@ const (
 	// sessionCookie is bound to this very host by its prefix (RFC 6265bis 4.1.3.2).
 	sessionCookie  = "__Host-homeward"
 	languageCookie = "__Host-homeward-language"
+	// knownCookie is by which a browser is recognised that somebody has proven who they are in. It opens nothing.
+	knownCookie = "__Host-homeward-known"
 
 	maxForm = 16 << 10
 	// pollWait is how long a status poll waits for news before it says that there is none.
@@ -232,15 +235,34 @@ func (v *visit) attempt() (reset.Attempt, error) {
 		return reset.Attempt{}, reset.ErrNoSession
 	}
 	a, err := v.Resets.Session(v.ctx(), v.tenant.ID, c.Value)
+	a = v.Resets.Recognise(a, v.known())
 	a.Locale = v.frame.Lang() // mails speak the language of the page they follow from
 	return a, err
+}
+
+// known is what the browser is recognised by.
+func (v *visit) known() string {
+	c, err := v.r.Cookie(knownCookie)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// recognise has the browser recognised from now on, once somebody has passed all checks in it.
+func (v *visit) recognise(a reset.Attempt) {
+	if value := v.Resets.Remember(a, v.known()); value != "" {
+		http.SetCookie(v.w, &http.Cookie{
+			Name: knownCookie, Value: value, Path: "/", MaxAge: int(verify.DeviceLife / time.Second), Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		})
+	}
 }
 
 func (v *visit) remember(token string) {
 	http.SetCookie(v.w, &http.Cookie{Name: sessionCookie, Value: token, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
-// address is the visitor's, without port. Headers of proxies are not believed.
+// address is the visitor's, without port. What proxies say, web.Front has judged.
 func (v *visit) address() string {
 	host, _, err := net.SplitHostPort(v.r.RemoteAddr)
 	if err != nil {

@@ -306,6 +306,7 @@ func (v *visit) freshCode(a reset.Attempt) error {
 
 // passed goes on to the next check, or to the password; an unlock needs none and is on its way already.
 func (v *visit) passed(a reset.Attempt) error {
+	v.recognise(a)
 	if a.State != reset.Verified || a.Kind != protocol.Unlock {
 		return v.seeOther(at(a))
 	}
