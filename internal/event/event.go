@@ -107,6 +107,11 @@ const (
 	InfoReviewed   Code = 34044
 	PassIssued     Code = 34045
 
+	PersonObjected      Code = 34050
+	SelfServiceStopped  Code = 34051
+	SelfServiceReleased Code = 34052
+	FlowStopped         Code = 34053
+
 	OperatorSignedIn  Code = 34060
 	OperatorRefused   Code = 34061
 	OperatorSetUp     Code = 34062
@@ -231,6 +236,10 @@ func portalEvents() []Event {
 		{InfoRemoved, "SecurityInfoRemoved", "The person removed a way to prove who they are.", ""},
 		{InfoReviewed, "SecurityInfoReviewed", "The person said that their security info is right.", ""},
 		{PassIssued, "HelpdeskPassIssued", "An operator gave out a one-time code that counts as one check.", ""},
+		{PersonObjected, "PersonObjected", "Somebody was told of a change to their account and answered that it wasn't theirs.", "Call them. Set a new password with homeward people reset, look at their security info, then homeward people release."},
+		{SelfServiceStopped, "SelfServiceStopped", "Nobody can help themselves for this account in the portal until an operator releases it.", "When it is certain who has the account: homeward people release."},
+		{SelfServiceReleased, "SelfServiceReleased", "An operator let this account's owner help themselves again.", ""},
+		{FlowStopped, "FlowStopped", "Somebody tried to help themselves for an account whose self-service is stopped. They saw what unknown names see.", "Read why it was stopped: homeward people held."},
 		{FlowNotInScope, "FlowNotInScope", "Somebody who isn't among those who may reset their password tried to (SSPR_0013). They saw what unknown names see.", "If they should: put them into the chosen group, or choose another scope with homeward group scope."},
 		{FlowHeld, "FlowHeld", "Somebody whose sign-in name two directory accounts want tried to reset their password. They saw what unknown names see.", "Decide whose name it is: homeward sync problems."},
 		{FlowUnlicensed, "FlowUnlicensed", "The tenant owns no plan that includes password writeback (SSPR_0012), so nobody can reset a password.", "homeward licence show says what is missing."},

@@ -25,6 +25,7 @@ import (
 	"homeward/internal/server/locale"
 	"homeward/internal/server/masterkey"
 	"homeward/internal/server/notify"
+	"homeward/internal/server/objection"
 	"homeward/internal/server/operator"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/registration"
@@ -67,8 +68,10 @@ type Server struct {
 	limits    limits
 	site      *portal.Site
 	tls       *certificate
-	infos     *registration.Service
-	admin     *admin.Site
+	// objections stop an account's self-service when its owner says "this wasn't me".
+	objections *objection.Service
+	infos      *registration.Service
+	admin      *admin.Site
 	// operators signs the administrators in.
 	operators *operator.Service
 }
@@ -173,7 +176,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		return err
 	}
 	sub := map[string][]byte{}
-	for _, name := range []string{"codes", "decoys"} {
+	for _, name := range []string{"codes", "decoys", "objections"} {
 		if sub[name], err = key.Derive(name); err != nil {
 			return err
 		}
@@ -197,14 +200,15 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	s.enrols = Enrolments(s.store, s.now)
 	s.enrols.Mint, s.enrols.Tenant, s.enrols.Command = s.tenants.mint, s.tenants.tenant, s.commands.Newest
 	registered := newWays(s.store, s.now)
-	letters := notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now)
+	s.objections = Objections(s.store, sub["objections"], s.now)
+	letters := notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now).Offering(s.objections, s.store)
 	s.accounts = provision.New(provision.Deps{Store: s.store, Now: s.now, Log: s.log})
 	s.resets = reset.New(reset.Deps{
 		Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
 		Codes: verify.NewCodes(codes{s.store}, sub["codes"], s.now), Ways: registered, Census: registered.Census,
 		Passes: verify.NewPasses(passes{s.store}, sub["codes"], s.now), Texts: s.config.Text.On(), Passkeys: s.passkeys(sub["codes"]),
 		Notices: letters, Atomic: together(s.store, letters, s.mails), Limits: s.limits, Audit: s.store,
-		HoldsRole: s.holdsRole, InScope: s.accounts.InScope, Licensed: licensed,
+		HoldsRole: s.holdsRole, InScope: s.accounts.InScope, Stopped: s.objections.Held, Licensed: licensed,
 		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
 	s.infos = registration.New(registration.Deps{
@@ -243,7 +247,7 @@ func (s *Server) openSite(catalog *locale.Catalog) error {
 		return err
 	}
 	s.site = &portal.Site{
-		Resets: s.resets, Registration: s.infos, Engine: engine, Assets: assets, Catalog: catalog, Tenant: s.tenants.ofRequest,
+		Resets: s.resets, Registration: s.infos, Objections: s.objections, Engine: engine, Assets: assets, Catalog: catalog, Tenant: s.tenants.ofRequest,
 		Since: s.fleet.Since, Now: s.now, Log: s.log,
 	}
 	return nil
@@ -362,6 +366,9 @@ func (s *Server) upkeep(ctx context.Context) error {
 		}
 		if _, err := s.store.DropExpiredMail(ctx, s.now()); err != nil && ctx.Err() == nil {
 			s.log.Error("expired mail couldn't be removed", "error", err)
+		}
+		if err := s.store.DropObjectionLinks(ctx, s.now()); err != nil && ctx.Err() == nil {
+			s.log.Error("old links couldn't be removed", "error", err)
 		}
 		s.sweep(ctx)
 		if _, err := s.store.DropDevices(ctx, s.now().Add(-enrol.DeviceLife)); err != nil && ctx.Err() == nil {
