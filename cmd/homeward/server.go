@@ -145,6 +145,9 @@ type tenantVerbs struct {
 	Create tenantCreate `cmd:"" help:"Make a tenant."`
 	List   tenantList   `cmd:"" help:"List the tenants."`
 	Checks tenantChecks `cmd:"" help:"Show or set how people prove who they are."`
+
+	Registration tenantRegistration `cmd:"" help:"Show or set whether people must register methods, and by what proof."`
+	Expiry       tenantExpiry       `cmd:"" help:"Show or set when people are reminded that their password expires."`
 }
 
 type tenantCreate struct {
@@ -235,6 +238,7 @@ type peopleVerbs struct {
 	Pass    peoplePass    `cmd:"" help:"Give out a one-time code that counts as one check for somebody whose identity you have made sure of."`
 	Hold    peopleHold    `cmd:"" help:"Stop somebody's self-service in the portal until it is released."`
 	Release peopleRelease `cmd:"" help:"Let somebody use the portal again."`
+	Methods methodVerbs   `cmd:"" help:"People's registered methods."`
 	Held    peopleHeld    `cmd:"" help:"List whose self-service is stopped, and why."`
 
 	Probe peopleProbe `cmd:"" help:"Ask an agent whether somebody can be written now, and which policy holds for them."`

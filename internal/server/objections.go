@@ -10,6 +10,9 @@ import (
 	"homeward/internal/server/store"
 )
 
+// objectionKey names the key that links are hashed with.
+const objectionKey = "objections"
+
 // Objections makes and acts on links with a key, and holds and releases people; that needs no key and works beside a running
 // server too.
 func Objections(s *store.Store, key []byte, now func() time.Time) *objection.Service {

@@ -176,7 +176,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		return err
 	}
 	sub := map[string][]byte{}
-	for _, name := range []string{"codes", "decoys", "objections"} {
+	for _, name := range []string{"codes", "decoys", objectionKey} {
 		if sub[name], err = key.Derive(name); err != nil {
 			return err
 		}
@@ -200,7 +200,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	s.enrols = Enrolments(s.store, s.now)
 	s.enrols.Mint, s.enrols.Tenant, s.enrols.Command = s.tenants.mint, s.tenants.tenant, s.commands.Newest
 	registered := newWays(s.store, s.now)
-	s.objections = Objections(s.store, sub["objections"], s.now)
+	s.objections = Objections(s.store, sub[objectionKey], s.now)
 	letters := notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now).Offering(s.objections, s.store)
 	s.accounts = provision.New(provision.Deps{Store: s.store, Now: s.now, Log: s.log})
 	s.resets = reset.New(reset.Deps{

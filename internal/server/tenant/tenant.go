@@ -42,6 +42,9 @@ type Settings struct {
 	RegisterRequired bool `json:"register_required,omitempty"`
 	// FirstProof: what the directory holds proves who somebody is as long as they have registered nothing.
 	FirstProof bool `json:"first_proof,omitempty"`
+
+	// Expiry says when people are told that their password is about to expire.
+	Expiry Expiry `json:"expiry,omitzero"`
 }
 
 // Scope says whom a choice applies to.
