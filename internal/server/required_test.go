@@ -139,11 +139,7 @@ func TestInterruption(t *testing.T) {
 // mobile gives Amara a mobile number in the directory.
 func (b *bench) mobile(number string) {
 	b.t.Helper()
-	p := b.amara()
-	p.Mobile = number
-	if err := b.store.UpdatePeople(b.t.Context(), []provision.Person{p}); err != nil {
-		b.t.Fatal(err)
-	}
+	b.edit(func(p *provision.Person) { p.Mobile = number })
 }
 
 // TestFirstProof: with nothing registered, what the directory holds opens the security info, and nothing else; once something

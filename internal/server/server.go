@@ -29,6 +29,7 @@ import (
 	"homeward/internal/server/operator"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/registration"
+	"homeward/internal/server/reminder"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
 	"homeward/internal/server/verify"
@@ -56,7 +57,10 @@ type Server struct {
 	broker  *broker.Broker
 	fleet   *fleet.Fleet
 	tests   *fleet.Tester
+	envoy   *fleet.Envoy
 	enrols  *enrol.Service
+	// reminders tell people that their password expires.
+	reminders *reminder.Service
 	// commands holds the keys that sign what agents are told.
 	commands *commandkey.Ring
 	resets   *reset.Service
@@ -215,6 +219,11 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Store: registered, Reviews: registered, People: s.store, Codes: s.resets.Codes, Notices: letters, Limits: s.limits,
 		Audit: s.store, Strict: s.resets.Strict, Works: s.resets.Works, Passkeys: s.resets.Passkeys, Now: s.now, Log: s.log,
 	})
+	s.envoy = &fleet.Envoy{Fleet: s.fleet, Command: s.commands.For}
+	s.reminders = reminder.New(reminder.Deps{
+		Store: s.store, Expiries: s.envoy.Expiries, Methods: s.store.Methods, InScope: s.accounts.InScope, Stopped: s.objections.Held,
+		Send: reminders(s.store, letters, s.mails), Now: s.now, Log: s.log,
+	})
 	s.tests = &fleet.Tester{Fleet: s.fleet, Command: s.commands.For, Last: s.store.Tests}
 	s.passwords = &cloudpassword.Service{Accounts: cloudAccounts{s.accounts, s.store}, Writer: s.resets, Now: s.now, Log: s.log}
 	s.uplink = &fleet.Uplink{
@@ -316,6 +325,8 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		daemon.Part{Name: "tenants", Run: s.tenants.run},
 		daemon.Part{Name: "fleet", Run: func(ctx context.Context) error { return s.fleet.Run(ctx, s.store.Tenants) }},
 		daemon.Part{Name: "test writes", Run: func(ctx context.Context) error { return s.tests.Run(ctx, s.store.Tenants) }},
+		daemon.Part{Name: "banned words", Run: func(ctx context.Context) error { return s.envoy.Run(ctx, s.store.Tenants) }},
+		daemon.Part{Name: "reminders", Run: func(ctx context.Context) error { return s.reminders.Run(ctx, s.store.Tenants) }},
 		daemon.Part{Name: "command keys", Run: s.rollCommands},
 		daemon.Part{Name: "control", Run: s.control},
 		daemon.Part{Name: "upkeep", Run: s.upkeep})

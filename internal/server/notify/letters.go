@@ -155,6 +155,18 @@ func (l *Letters) Info(ctx context.Context, t tenant.Tenant, kind verify.Kind, t
 	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(), Subject: w.T("mail.info.subject", "Name", t.Name), Text: text + l.foot(w, t)}, l.now().Add(doneLife))
 }
 
+// Expiring tells somebody that their password is about to expire, with a way to change it. It isn't sent once that is over.
+func (l *Letters) Expiring(ctx context.Context, t tenant.Tenant, to, lang string, expires time.Time) error {
+	w := l.catalog.In(lang)
+	day := w.Moment(expires, t.Settings.Location())
+	text := w.T("mail.expiry.text", "Name", t.Name, "Moment", day, "URL", l.portal+"/change")
+	until := l.now().Add(doneLife)
+	if expires.Before(until) {
+		until = expires
+	}
+	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(), Subject: w.T("mail.expiry.subject", "Name", t.Name, "Moment", day), Text: text + l.foot(w, t)}, until)
+}
+
 // methodName says what a kind is.
 func methodName(w locale.Localizer, k verify.Kind) string {
 	switch k {

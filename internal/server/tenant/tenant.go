@@ -45,6 +45,9 @@ type Settings struct {
 
 	// Expiry says when people are told that their password is about to expire.
 	Expiry Expiry `json:"expiry,omitzero"`
+
+	// BannedWords are what no password may be made of, as package banned judges; agents and browsers have them too.
+	BannedWords []string `json:"banned_words,omitempty"`
 }
 
 // Scope says whom a choice applies to.

@@ -149,11 +149,17 @@ func passwordSamples(catalog *locale.Catalog, lang string) []sample {
 	young.NotBefore = time.Date(2027, 3, 11, 8, 10, 0, 0, time.UTC)
 	filter := page
 	filter.Refused = portal.Refusal{Reason: protocol.ReasonFilter}
+	words := page
+	words.Policy.Banned = []string{"contoso", "harbour"}
+	banned := words
+	banned.Refused = portal.Refusal{Reason: protocol.ReasonBanned}
 	ending := page
 	ending.Expires = now().Add(121 * time.Second)
 	out := changeSamples(page)
 	return append(out, []sample{
 		{"password-filter", 422, filter},
+		{"password-words", 200, words},
+		{"password-banned", 422, banned},
 		{"password-ending", 200, ending},
 		{"password", 200, page},
 		{"password-refused", 422, refused},
