@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	look = time.Minute
+	look = 20 * time.Second
 	// again is how soon a domain is asked again that couldn't be read.
 	again = 10 * time.Minute
 )
