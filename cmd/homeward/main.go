@@ -22,6 +22,7 @@ type verbs struct {
 	Group   groupVerbs      `cmd:"" help:"Synced groups, and who may reset their password."`
 	Domain  domainVerbs     `cmd:"" help:"Domain names that people may sign in under."`
 	Licence licenceVerbs    `cmd:"" help:"Licences, for a tenant that needs them."`
+	Policy  policyVerbs     `cmd:"" help:"The organisation's own rules for passwords."`
 	Status  statusVerb      `cmd:"" help:"Say whether writeback works, and if not, why. Exit code 1: it doesn't."`
 	Test    testVerb        `cmd:"" name:"test-write" help:"Write a random password to the test accounts that the agents' own configuration names, now or on schedule."`
 	Keys    keysVerbs       `cmd:"" help:"The keys that sign what agents are told."`

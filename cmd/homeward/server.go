@@ -145,6 +145,9 @@ type tenantVerbs struct {
 	Create tenantCreate `cmd:"" help:"Make a tenant."`
 	List   tenantList   `cmd:"" help:"List the tenants."`
 	Checks tenantChecks `cmd:"" help:"Show or set how people prove who they are."`
+
+	Registration tenantRegistration `cmd:"" help:"Show or set whether people must register methods, and by what proof."`
+	Expiry       tenantExpiry       `cmd:"" help:"Show or set when people are reminded that their password expires."`
 }
 
 type tenantCreate struct {
@@ -230,10 +233,15 @@ type peopleVerbs struct {
 	Remove   peopleRemove   `cmd:"" help:"Delete an account that lives in the cloud."`
 	Check    peopleCheck    `cmd:"" name:"check-password" help:"Check a cloud account's own password, read from standard input, as a sign-in does: if it is to become Active Directory's, it does."`
 
-	Reset  peopleReset  `cmd:"" help:"Set somebody's password, read from standard input; they must change it at the next sign-in."`
-	Unlock peopleUnlock `cmd:"" help:"Clear somebody's lockout; the password stays."`
-	Pass   peoplePass   `cmd:"" help:"Give out a one-time code that counts as one check for somebody whose identity you have made sure of."`
-	Probe  peopleProbe  `cmd:"" help:"Ask an agent whether somebody can be written now, and which policy holds for them."`
+	Reset   peopleReset   `cmd:"" help:"Set somebody's password, read from standard input; they must change it at the next sign-in."`
+	Unlock  peopleUnlock  `cmd:"" help:"Clear somebody's lockout; the password stays."`
+	Pass    peoplePass    `cmd:"" help:"Give out a one-time code that counts as one check for somebody whose identity you have made sure of."`
+	Hold    peopleHold    `cmd:"" help:"Stop somebody's self-service in the portal until it is released."`
+	Release peopleRelease `cmd:"" help:"Let somebody use the portal again."`
+	Methods methodVerbs   `cmd:"" help:"People's registered methods."`
+	Held    peopleHeld    `cmd:"" help:"List whose self-service is stopped, and why."`
+
+	Probe peopleProbe `cmd:"" help:"Ask an agent whether somebody can be written now, and which policy holds for them."`
 }
 
 type configVerbs struct {

@@ -102,9 +102,14 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 		syncs:     make([]*dirsync.Engine, len(c.Directories)),
 		connected: make(chan struct{}, 1), nudge: make(chan struct{}, 1), wanted: make(chan struct{}, 1),
 	}
+	words, err := openBanned(filepath.Join(c.State, bannedFile))
+	if err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
 	a.write, err = writeback.New(writeback.Deps{
 		Directory: dirs, Journal: j, Keys: id, CommandKeys: func() []ed25519.PublicKey { return id.CommandKeys(a.now()) }, Tenant: id.Tenant(),
 		Agent: id.Agent(), Now: a.now, Logger: log, Publish: a.publish, Test: a.testWrite,
+		Expiries: dirs, Banned: words,
 	})
 	if err != nil {
 		return nil, errors.Join(err, j.Close())

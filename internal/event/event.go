@@ -82,6 +82,7 @@ const (
 	FilterRefused      Code = 33020
 	ReplicationLag     Code = 33021
 	LockoutImminent    Code = 33022
+	BannedPassword     Code = 33023
 
 	FlowStarted   Code = 34001
 	CodeSent      Code = 34002
@@ -106,6 +107,12 @@ const (
 	InfoRemoved    Code = 34043
 	InfoReviewed   Code = 34044
 	PassIssued     Code = 34045
+
+	PersonObjected      Code = 34050
+	SelfServiceStopped  Code = 34051
+	SelfServiceReleased Code = 34052
+	FlowStopped         Code = 34053
+	ExpiryReminded      Code = 34054
 
 	OperatorSignedIn  Code = 34060
 	OperatorRefused   Code = 34061
@@ -202,6 +209,7 @@ func directoryEvents() []Event {
 		{FilterRefused, "ADPasswordFilter", "The password keeps every rule that can be read, so a password filter or a list of banned words refused it.", "The person chooses something quite different; look at the filters installed on the domain controllers."},
 		{ReplicationLag, "ADReplicationLag", "Another domain controller knows this account, but not yet the one that takes the write.", "Wait for replication, or look at repadmin /replsummary (samba-tool drs showrepl)."},
 		{LockoutImminent, "ADLockoutImminent", "The current password wasn't tried, because one more wrong one would have locked the account.", "The person resets the password instead, or waits until the wrong tries are forgotten."},
+		{BannedPassword, "FuzzyPolicyViolationInvalidPassword", "The password is little more than words on the organisation's list of banned words.", "The person chooses something quite different; homeward policy banned-words shows the list."},
 		{PermissionDenied, "ADPermissionsError", "The service account may not write this person.", "Grant Reset Password and write lockoutTime on the person's organizational unit, and check that inheritance isn't cut off."},
 		{AccountDisabled, "ADUserAccountDisabled", "The account is turned off in Active Directory.", "Turn it on if the person should have access."},
 		{PolicyRefused, "ADPasswordPolicyError", "Active Directory's password policy refused the new password.", "The person chooses another password."},
@@ -231,6 +239,11 @@ func portalEvents() []Event {
 		{InfoRemoved, "SecurityInfoRemoved", "The person removed a way to prove who they are.", ""},
 		{InfoReviewed, "SecurityInfoReviewed", "The person said that their security info is right.", ""},
 		{PassIssued, "HelpdeskPassIssued", "An operator gave out a one-time code that counts as one check.", ""},
+		{PersonObjected, "PersonObjected", "Somebody was told of a change to their account and answered that it wasn't theirs.", "Call them. Set a new password with homeward people reset, look at their security info, then homeward people release."},
+		{SelfServiceStopped, "SelfServiceStopped", "Nobody can help themselves for this account in the portal until an operator releases it.", "When it is certain who has the account: homeward people release."},
+		{SelfServiceReleased, "SelfServiceReleased", "An operator let this account's owner help themselves again.", ""},
+		{FlowStopped, "FlowStopped", "Somebody tried to help themselves for an account whose self-service is stopped. They saw what unknown names see.", "Read why it was stopped: homeward people held."},
+		{ExpiryReminded, "ExpiryReminded", "Somebody was reminded that their password is about to expire.", ""},
 		{FlowNotInScope, "FlowNotInScope", "Somebody who isn't among those who may reset their password tried to (SSPR_0013). They saw what unknown names see.", "If they should: put them into the chosen group, or choose another scope with homeward group scope."},
 		{FlowHeld, "FlowHeld", "Somebody whose sign-in name two directory accounts want tried to reset their password. They saw what unknown names see.", "Decide whose name it is: homeward sync problems."},
 		{FlowUnlicensed, "FlowUnlicensed", "The tenant owns no plan that includes password writeback (SSPR_0012), so nobody can reset a password.", "homeward licence show says what is missing."},

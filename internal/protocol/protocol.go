@@ -23,7 +23,7 @@ const (
 	//
 	// Version 2 added the operations Change, AdminReset and Test, marks and cases (proof by another agent),
 	// several domains per agent, and the rolling of keys. Version 3 added sync: leases, batches, groups; it replaces the
-	// import of versions 1 and 2. A server never sends an older agent anything of a newer version.
+	// import of versions 1 and 2. It also added the operations Expiry and Banned. A server never sends an older agent anything of a newer version.
 	Version = 3
 	// MinVersion is the oldest version this build still accepts from the other side.
 	MinVersion = 1
@@ -45,11 +45,13 @@ const (
 	Probe      Operation = "probe"       // can this person be written right now
 	Prove      Operation = "prove"       // what happened to an earlier request
 	Test       Operation = "test"        // write a random password to the account the agent's configuration names
+	Expiry     Operation = "expiry"      // when people's passwords expire
+	Banned     Operation = "banned"      // take the list of banned words
 )
 
 // Operations lists every operation of this version.
 func Operations() []Operation {
-	return []Operation{Reset, Change, AdminReset, Unlock, Policy, Probe, Prove, Test}
+	return []Operation{Reset, Change, AdminReset, Unlock, Policy, Probe, Prove, Test, Expiry, Banned}
 }
 
 // Writes reports whether the operation changes a person's account, and so is deduplicated and answered twice.
@@ -74,6 +76,8 @@ func (o Operation) Since() int {
 	switch o {
 	case Change, AdminReset, Test:
 		return 2
+	case Expiry, Banned:
+		return 3
 	}
 	return 1
 }
@@ -107,6 +111,9 @@ const (
 
 	// A password filter or a list of banned words: every rule that can be read is kept.
 	ReasonFilter Reason = "filter"
+
+	// ReasonBanned: it is little more than words on the organisation's own list.
+	ReasonBanned Reason = "banned"
 
 	// Refusals of a change.
 	ReasonWrongPassword Reason = "wrong_password" // the current password is not right

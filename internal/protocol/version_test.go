@@ -181,11 +181,11 @@ func TestAgentOfVersionOneReadsAServerOfVersionTwo(t *testing.T) {
 	}
 }
 
-// Operations of version 2 are known as such, so that a server asks no older agent for them.
+// Operations of later versions are known as such, so that a server asks no older agent for them.
 func TestSince(t *testing.T) {
-	two := map[Operation]bool{Change: true, AdminReset: true, Test: true}
+	since := map[Operation]int{Change: 2, AdminReset: 2, Test: 2, Expiry: 3, Banned: 3}
 	for _, op := range Operations() {
-		if want := map[bool]int{false: 1, true: 2}[two[op]]; op.Since() != want {
+		if want := max(since[op], 1); op.Since() != want {
 			t.Errorf("%s is of version %d, want %d", op, op.Since(), want)
 		}
 	}

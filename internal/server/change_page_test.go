@@ -62,7 +62,7 @@ func (b *bench) site(t testing.TB) *portal.Site {
 		t.Fatal(err)
 	}
 	return &portal.Site{
-		Resets: b.Service, Registration: b.infos, Engine: engine, Assets: assets, Catalog: catalog, Now: b.clock, Log: slog.New(slog.DiscardHandler),
+		Resets: b.Service, Registration: b.infos, Objections: b.objects, Engine: engine, Assets: assets, Catalog: catalog, Now: b.clock, Log: slog.New(slog.DiscardHandler),
 		Tenant: func(*http.Request) (tenant.Tenant, error) { return b.tenant, nil },
 		Since:  func(context.Context, string) (time.Time, error) { return b.clock(), nil },
 	}

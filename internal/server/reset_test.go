@@ -17,6 +17,7 @@ import (
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/limit"
 	"homeward/internal/server/masterkey"
+	"homeward/internal/server/objection"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/registration"
 	"homeward/internal/server/reset"
@@ -173,6 +174,7 @@ type bench struct {
 	tenant  tenant.Tenant
 	deps    reset.Deps
 	infos   *registration.Service
+	objects *objection.Service
 
 	mu  sync.Mutex
 	now time.Time
@@ -224,8 +226,10 @@ func newBench(t testing.TB, dsn string) *bench {
 		t.Fatal(err)
 	}
 	registered := newWays(b.store, b.clock)
+	b.objects = Objections(b.store, []byte("links"), b.clock)
 	b.deps = reset.Deps{
-		Texts: true, Ways: registered, Census: registered.Census, Passes: verify.NewPasses(passes{b.store}, []byte("code key"), b.clock),
+		Stopped: b.objects.Held,
+		Texts:   true, Ways: registered, Census: registered.Census, Passes: verify.NewPasses(passes{b.store}, []byte("code key"), b.clock),
 		Attempts: attempts{b.store}, Requests: attempts{b.store}, People: people, Fleet: b.fleet,
 		Codes: verify.NewCodes(codes{b.store}, []byte("code key"), b.clock), Notices: b.letters,
 		Limits: limits{limit.New(b.store, []byte("pepper"), b.clock)}, Audit: b.store,

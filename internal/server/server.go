@@ -25,9 +25,11 @@ import (
 	"homeward/internal/server/locale"
 	"homeward/internal/server/masterkey"
 	"homeward/internal/server/notify"
+	"homeward/internal/server/objection"
 	"homeward/internal/server/operator"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/registration"
+	"homeward/internal/server/reminder"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
 	"homeward/internal/server/verify"
@@ -56,7 +58,10 @@ type Server struct {
 	broker  *broker.Broker
 	fleet   *fleet.Fleet
 	tests   *fleet.Tester
+	envoy   *fleet.Envoy
 	enrols  *enrol.Service
+	// reminders tell people that their password expires.
+	reminders *reminder.Service
 	// commands holds the keys that sign what agents are told.
 	commands *commandkey.Ring
 	resets   *reset.Service
@@ -70,8 +75,10 @@ type Server struct {
 	front web.Front
 	site  *portal.Site
 	tls   *certificate
-	infos *registration.Service
-	admin *admin.Site
+	// objections stop an account's self-service when its owner says "this wasn't me".
+	objections *objection.Service
+	infos      *registration.Service
+	admin      *admin.Site
 	// operators signs the administrators in.
 	operators *operator.Service
 }
@@ -183,7 +190,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		return err
 	}
 	sub := map[string][]byte{}
-	for _, name := range []string{"codes", "decoys", "devices"} {
+	for _, name := range []string{"codes", "decoys", "devices", objectionKey} {
 		if sub[name], err = key.Derive(name); err != nil {
 			return err
 		}
@@ -207,7 +214,8 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	s.enrols = Enrolments(s.store, s.now)
 	s.enrols.Mint, s.enrols.Tenant, s.enrols.Command = s.tenants.mint, s.tenants.tenant, s.commands.Newest
 	registered := newWays(s.store, s.now)
-	letters := notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now)
+	s.objections = Objections(s.store, sub[objectionKey], s.now)
+	letters := notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now).Offering(s.objections, s.store)
 	s.accounts = provision.New(provision.Deps{Store: s.store, Now: s.now, Log: s.log})
 	s.resets = reset.New(reset.Deps{
 		Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
@@ -215,12 +223,17 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Passes: verify.NewPasses(passes{s.store}, sub["codes"], s.now), Texts: s.config.Text.On(), Passkeys: s.passkeys(sub["codes"]),
 		Notices: letters, Atomic: together(s.store, letters, s.mails), Limits: s.limits, Audit: s.store,
 		Familiar: s.limits, Devices: verify.NewDevices(sub["devices"], s.now),
-		HoldsRole: s.holdsRole, InScope: s.accounts.InScope, Licensed: licensed,
+		HoldsRole: s.holdsRole, InScope: s.accounts.InScope, Stopped: s.objections.Held, Licensed: licensed,
 		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
 	s.infos = registration.New(registration.Deps{
 		Store: registered, Reviews: registered, People: s.store, Codes: s.resets.Codes, Notices: letters, Limits: s.limits,
 		Audit: s.store, Strict: s.resets.Strict, Works: s.resets.Works, Passkeys: s.resets.Passkeys, Now: s.now, Log: s.log,
+	})
+	s.envoy = &fleet.Envoy{Fleet: s.fleet, Command: s.commands.For}
+	s.reminders = reminder.New(reminder.Deps{
+		Store: s.store, Expiries: s.envoy.Expiries, Methods: s.store.Methods, InScope: s.accounts.InScope, Stopped: s.objections.Held,
+		Send: reminders(s.store, letters, s.mails), Now: s.now, Log: s.log,
 	})
 	s.tests = &fleet.Tester{Fleet: s.fleet, Command: s.commands.For, Last: s.store.Tests}
 	s.passwords = &cloudpassword.Service{Accounts: cloudAccounts{s.accounts, s.store}, Writer: s.resets, Now: s.now, Log: s.log}
@@ -254,7 +267,7 @@ func (s *Server) openSite(catalog *locale.Catalog) error {
 		return err
 	}
 	s.site = &portal.Site{
-		Resets: s.resets, Registration: s.infos, Engine: engine, Assets: assets, Catalog: catalog, Tenant: s.tenants.ofRequest,
+		Resets: s.resets, Registration: s.infos, Objections: s.objections, Engine: engine, Assets: assets, Catalog: catalog, Tenant: s.tenants.ofRequest,
 		Since: s.fleet.Since, Now: s.now, Log: s.log,
 	}
 	return nil
@@ -323,6 +336,8 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		daemon.Part{Name: "tenants", Run: s.tenants.run},
 		daemon.Part{Name: "fleet", Run: func(ctx context.Context) error { return s.fleet.Run(ctx, s.store.Tenants) }},
 		daemon.Part{Name: "test writes", Run: func(ctx context.Context) error { return s.tests.Run(ctx, s.store.Tenants) }},
+		daemon.Part{Name: "banned words", Run: func(ctx context.Context) error { return s.envoy.Run(ctx, s.store.Tenants) }},
+		daemon.Part{Name: "reminders", Run: func(ctx context.Context) error { return s.reminders.Run(ctx, s.store.Tenants) }},
 		daemon.Part{Name: "command keys", Run: s.rollCommands},
 		daemon.Part{Name: "control", Run: s.control},
 		daemon.Part{Name: "upkeep", Run: s.upkeep})
@@ -373,6 +388,9 @@ func (s *Server) upkeep(ctx context.Context) error {
 		}
 		if _, err := s.store.DropExpiredMail(ctx, s.now()); err != nil && ctx.Err() == nil {
 			s.log.Error("expired mail couldn't be removed", "error", err)
+		}
+		if err := s.store.DropObjectionLinks(ctx, s.now()); err != nil && ctx.Err() == nil {
+			s.log.Error("old links couldn't be removed", "error", err)
 		}
 		s.sweep(ctx)
 		if _, err := s.store.DropDevices(ctx, s.now().Add(-enrol.DeviceLife)); err != nil && ctx.Err() == nil {

@@ -51,6 +51,7 @@ func personReasons() map[protocol.Reason]meaning {
 		protocol.ReasonTooLong:      {event.PolicyRefused, true},
 		protocol.ReasonRuleUnknown:  {event.PolicyRefused, true},
 		protocol.ReasonContainsName: {event.NameInPassword, true},
+		protocol.ReasonBanned:       {event.BannedPassword, true},
 		protocol.ReasonFilter:       {event.FilterRefused, true},
 
 		protocol.ReasonWrongPassword: {event.WrongPassword, true},

@@ -27,6 +27,10 @@ func (w *Writeback) question(ctx context.Context, r *request) {
 		w.answer(ctx, r, w.prove(ctx, r))
 	case protocol.Test:
 		w.answer(ctx, r, w.testWrite(ctx, r))
+	case protocol.Expiry:
+		w.answer(ctx, r, w.expiries(ctx, r))
+	case protocol.Banned:
+		w.answer(ctx, r, w.takeBanned(ctx, r))
 	default:
 		w.answer(ctx, r, w.personPolicy(ctx, r))
 	}

@@ -25,6 +25,9 @@ type request struct {
 	asked    seal.RequestID // Prove: the request asked about
 	about    *protocol.Case // Prove: what the server knows of it, if it is another agent's
 	test     protocol.TestRequest
+	expiry   protocol.ExpiryRequest
+	people   []directory.GUID // of expiry
+	banned   protocol.BannedPart
 	key      seal.PrivateKey
 	received time.Time
 	reply    func([]byte) error
@@ -70,8 +73,9 @@ func decodeReason(err error) protocol.Reason {
 // asked about, because the header has no other field for it. What is not sealed travels in the sealed part's place:
 // the signature covers it just the same.
 func (w *Writeback) verifyContent(r *request) protocol.Reason {
-	if r.op == protocol.Test {
-		if len(r.header.Anchor) != 0 || protocol.Decode(r.sealed, &r.test) != nil || r.test.Domain == "" {
+	switch r.op {
+	case protocol.Test, protocol.Expiry, protocol.Banned:
+		if len(r.header.Anchor) != 0 || !r.openContent() {
 			return protocol.ReasonMalformed
 		}
 		return protocol.ReasonNone
@@ -91,6 +95,27 @@ func (w *Writeback) verifyContent(r *request) protocol.Reason {
 		return protocol.ReasonMalformed
 	}
 	return protocol.ReasonNone
+}
+
+// openContent reads the body of a question that names no single person.
+func (r *request) openContent() bool {
+	switch r.op {
+	case protocol.Test:
+		return protocol.Decode(r.sealed, &r.test) == nil && r.test.Domain != ""
+	case protocol.Banned:
+		return protocol.Decode(r.sealed, &r.banned) == nil
+	}
+	if protocol.Decode(r.sealed, &r.expiry) != nil || r.expiry.Domain == "" || len(r.expiry.People) > protocol.MaxExpiry {
+		return false
+	}
+	for _, hex := range r.expiry.People {
+		guid, err := directory.ParseGUIDHex(hex)
+		if err != nil {
+			return false
+		}
+		r.people = append(r.people, guid)
+	}
+	return true
 }
 
 func (r *request) proveContent() protocol.Reason {
@@ -113,6 +138,10 @@ func (w *Writeback) refuse(ctx context.Context, r *request, reason protocol.Reas
 		w.answer(ctx, r, protocol.PersonPolicy{Version: protocol.Version, Request: r.header.Request.String(), Agent: w.d.Agent, Reason: reason})
 	case protocol.Test:
 		w.answer(ctx, r, w.testResult(r, protocol.TestResult{Outcome: protocol.Failed, Reason: reason}))
+	case protocol.Expiry:
+		w.answer(ctx, r, protocol.ExpiryAnswer{Version: protocol.Version, Request: r.header.Request.String(), Reason: reason})
+	case protocol.Banned:
+		w.answer(ctx, r, protocol.BannedAnswer{Version: protocol.Version, Request: r.header.Request.String(), Reason: reason})
 	case protocol.Prove:
 		w.answer(ctx, r, w.result(r.op, r.header.Request, protocol.Failed, reason, refusalEvent(reason)))
 	default:

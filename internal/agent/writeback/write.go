@@ -37,6 +37,9 @@ func (w *Writeback) write(ctx, timed context.Context, r *request, l *look, hops 
 		return w.failure(r, err), nil
 	}
 	defer wipe(secrets)
+	if err := w.judged(secrets); err != nil {
+		return w.failure(r, err), nil
+	}
 	for again := true; ; again = false {
 		before := snapshot(account, w.d.Now())
 		if err := w.d.Journal.Sending(ctx, r.header.Request, before); err != nil {

@@ -90,6 +90,10 @@ type Deps struct {
 	Late time.Duration
 	// Test writes a random password to the test account of a domain; nil when no domain has one.
 	Test func(ctx context.Context, domain string) protocol.TestResult
+	// Expiries answers when passwords expire; nil: nobody can be asked.
+	Expiries Expiries
+	// Banned keeps the list of banned words; nil: there is none.
+	Banned BannedWords
 }
 
 const (

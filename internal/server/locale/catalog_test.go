@@ -264,7 +264,7 @@ func TestArabicStartsRightToLeft(t *testing.T) {
 		if !strings.HasPrefix(id, "mail.") {
 			continue
 		}
-		for line := range strings.Lines(ar.T(id, "Name", "Contoso", "Code", "481732", "Time", "14:32", "Portal", "https://x", "Phone", "+1 2", "Moment", "1")) {
+		for line := range strings.Lines(ar.T(id, "Name", "Contoso", "Code", "481732", "Time", "14:32", "Portal", "https://x", "URL", "https://y", "Phone", "+1 2", "Moment", "1")) {
 			letter := strings.IndexFunc(line, unicode.IsLetter)
 			if letter < 0 || strings.HasPrefix(line, "https://") {
 				continue

@@ -1,12 +1,14 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"time"
 
 	"homeward/internal/protocol"
 	"homeward/internal/server/locale"
+	"homeward/internal/server/objection"
 	"homeward/internal/server/registration"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/tenant"
@@ -22,6 +24,31 @@ type Letters struct {
 	catalog *locale.Catalog
 	portal  string // base URL
 	now     func() time.Time
+
+	links *objection.Service // nil: messages offer no way to object
+	keep  objection.Keeper
+}
+
+// keeping is what letters stand on in a transaction.
+type keeping interface {
+	Store
+	objection.Keeper
+}
+
+// Offering returns letters that, where they tell of a change, carry a link to say "this wasn't me".
+func (l *Letters) Offering(links *objection.Service, keep objection.Keeper) *Letters {
+	inner := *l
+	inner.links, inner.keep = links, keep
+	return &inner
+}
+
+// objectAt is the address of a new link, or empty.
+func (l *Letters) objectAt(ctx context.Context, t tenant.Tenant, told objection.Told) (string, error) {
+	if l.links == nil {
+		return "", nil
+	}
+	path, err := l.links.Link(ctx, l.keep, t.ID, told)
+	return l.portal + path, err
 }
 
 // NewLetters returns Letters that post to queue.
@@ -30,9 +57,9 @@ func NewLetters(queue *Queue, catalog *locale.Catalog, portal string, now func()
 }
 
 // In returns the letters as they stand in a transaction; see Queue.In.
-func (l *Letters) In(store Store) *Letters {
+func (l *Letters) In(store keeping) *Letters {
 	inner := *l
-	inner.queue = l.queue.In(store)
+	inner.queue, inner.keep = l.queue.In(store), store
 	return &inner
 }
 
@@ -64,6 +91,13 @@ func (l *Letters) Shared(ctx context.Context, t tenant.Tenant, to, lang string) 
 func (l *Letters) Done(ctx context.Context, t tenant.Tenant, to, lang string, d reset.Done) error {
 	w := l.catalog.In(lang)
 	subject, text := done(w, d, "Name", t.Name, "Moment", w.Moment(d.At, t.Settings.Location()))
+	link, err := l.objectAt(ctx, t, objection.Told{Person: d.Person, Support: d.Support, At: d.At})
+	if err != nil {
+		return err
+	}
+	if link != "" {
+		text += "\n\n" + w.T("mail.not_me", "URL", link)
+	}
 	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(), Subject: subject, Text: text + l.foot(w, t)}, l.now().Add(doneLife))
 }
 
@@ -100,8 +134,12 @@ func (l *Letters) text(ctx context.Context, t tenant.Tenant, to string, w locale
 func (l *Letters) Info(ctx context.Context, t tenant.Tenant, kind verify.Kind, to, lang string, c registration.Change) error {
 	w := l.catalog.In(lang)
 	values := []any{"Name", t.Name, "What", methodName(w, c.Kind), "Moment", w.Moment(c.At, t.Settings.Location())}
+	link, err := l.objectAt(ctx, t, objection.Told{Person: c.Person, Support: c.Support, At: c.At})
+	if err != nil {
+		return err
+	}
 	if kind == verify.Text {
-		return l.text(ctx, t, to, w, w.T("text.info", "Name", t.Name, "Portal", l.portal), l.now().Add(doneLife))
+		return l.text(ctx, t, to, w, w.T("text.info", "Name", t.Name, "URL", cmp.Or(link, l.portal+"/security-info")), l.now().Add(doneLife))
 	}
 	text := w.T("mail.info.added", values...)
 	switch c.What {
@@ -111,7 +149,22 @@ func (l *Letters) Info(ctx context.Context, t tenant.Tenant, kind verify.Kind, t
 		text = w.T("mail.info.removed", values...)
 	}
 	text += "\n\n" + w.T("mail.info.not_you", "Portal", l.portal)
+	if link != "" {
+		text += "\n\n" + w.T("mail.not_me", "URL", link)
+	}
 	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(), Subject: w.T("mail.info.subject", "Name", t.Name), Text: text + l.foot(w, t)}, l.now().Add(doneLife))
+}
+
+// Expiring tells somebody that their password is about to expire, with a way to change it. It isn't sent once that is over.
+func (l *Letters) Expiring(ctx context.Context, t tenant.Tenant, to, lang string, expires time.Time) error {
+	w := l.catalog.In(lang)
+	day := w.Moment(expires, t.Settings.Location())
+	text := w.T("mail.expiry.text", "Name", t.Name, "Moment", day, "URL", l.portal+"/change")
+	until := l.now().Add(doneLife)
+	if expires.Before(until) {
+		until = expires
+	}
+	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(), Subject: w.T("mail.expiry.subject", "Name", t.Name, "Moment", day), Text: text + l.foot(w, t)}, until)
 }
 
 // methodName says what a kind is.

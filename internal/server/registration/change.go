@@ -28,6 +28,9 @@ type Change struct {
 	Kind   verify.Kind
 	Masked string // the new destination, if there is one
 	At     time.Time
+
+	Person  string
+	Support string
 }
 
 // Begin starts to register a method, in place of another one of the same kind if replaces names it. For an app it draws the
@@ -266,6 +269,7 @@ func (s *Service) reachable(ctx context.Context, _ tenant.Tenant, a reset.Attemp
 
 // told records a change and tells the places that were known before it.
 func (s *Service) told(ctx context.Context, t tenant.Tenant, a reset.Attempt, c Change, known []place) {
+	c.Person, c.Support = a.Person, a.Support
 	ctx = context.WithoutCancel(ctx) // the change is made, whether or not the browser waits
 	if err := s.Reviews.NoteReview(ctx, a.Tenant, a.Person, c.At); err != nil {
 		s.Log.Error("review couldn't be noted", "support", a.Support, "error", err)

@@ -113,6 +113,8 @@ type Overview struct {
 	Reviewed time.Time
 	Due      bool          // a review is asked for
 	Addable  []verify.Kind // strongest first
+	Fresh    bool          // one of Addable is of a kind that they don't have
+	Required bool          // the organisation wants everybody to have enough
 }
 
 // most is how many methods of each kind one may have.
@@ -164,6 +166,27 @@ func (s *Service) Overview(ctx context.Context, t tenant.Tenant, a reset.Attempt
 	if err != nil {
 		return Overview{}, err
 	}
+	return s.overview(ctx, t, p, strict, methods)
+}
+
+// Standing is Overview for somebody who isn't at their security info, but has just proven who they are elsewhere.
+func (s *Service) Standing(ctx context.Context, t tenant.Tenant, person string) (Overview, error) {
+	p, err := s.People.Person(ctx, t.ID, person)
+	if err != nil {
+		return Overview{}, fmt.Errorf("person: %w", err)
+	}
+	strict, err := s.Strict(ctx, p)
+	if err != nil {
+		return Overview{}, fmt.Errorf("person: %w", err)
+	}
+	methods, err := s.confirmed(ctx, reset.Attempt{Tenant: t.ID, Person: person})
+	if err != nil {
+		return Overview{}, err
+	}
+	return s.overview(ctx, t, p, strict, methods)
+}
+
+func (s *Service) overview(ctx context.Context, t tenant.Tenant, p provision.Person, strict bool, methods []verify.Method) (Overview, error) {
 	rules := t.Settings.Checks
 	o := Overview{Need: rules.Need(strict)}
 	usable, have := map[verify.Kind]bool{}, map[verify.Kind]int{}
@@ -182,16 +205,27 @@ func (s *Service) Overview(ctx context.Context, t tenant.Tenant, a reset.Attempt
 	for _, k := range offered() {
 		if s.allows(rules, k, strict) && have[k] < most(k) {
 			o.Addable = append(o.Addable, k)
+			o.Fresh = o.Fresh || !usable[k]
 		}
 	}
-	r, err := s.Reviews.Registration(ctx, t.ID, a.Person)
+	r, err := s.Reviews.Registration(ctx, t.ID, p.ID)
 	if err != nil {
 		return Overview{}, fmt.Errorf("registration: %w", err)
 	}
 	o.Reviewed = r.Reviewed
 	every := time.Duration(rules.Reconfirm) * 24 * time.Hour
 	o.Due = every > 0 && len(methods) > 0 && !s.Now().Before(r.Reviewed.Add(every))
+	o.Required = t.Settings.RegisterRequired
 	return o, nil
+}
+
+// Missing is how many kinds the person is asked to register now: none where registering isn't required, or where nothing
+// that would count can be added.
+func (o Overview) Missing() int {
+	if !o.Required || !o.Fresh {
+		return 0
+	}
+	return max(o.Need-o.Usable, 0)
 }
 
 // offered are the kinds that can be registered, strongest first.

@@ -53,7 +53,7 @@ func (s *Service) need(ctx context.Context, t tenant.Tenant, a Attempt) (int, er
 		return need, nil
 	}
 	// Whoever has one method only must be able to add the second.
-	own, err := s.own(ctx, t, a.Person)
+	own, err := s.own(ctx, t, a.Kind, a.Person)
 	if need = max(1, min(need, len(kinds(own)))); slices.Equal(a.Checks.Passed, []verify.Kind{verify.Questions}) {
 		need = 2 // never the only check
 	}
@@ -406,6 +406,10 @@ func (s *Service) afterPass(ctx context.Context, a Attempt, w way) {
 }
 
 func (s *Service) verified(ctx context.Context, a Attempt) (Attempt, error) {
+	// Whoever came in a moment before they were stopped goes no further.
+	if held, err := s.stopped(ctx, a.Tenant, a.Person); err != nil || held {
+		return a, errors.Join(err, ErrState)
+	}
 	p, err := s.People.Person(ctx, a.Tenant, a.Person)
 	if err != nil {
 		return a, fmt.Errorf("person: %w", err)

@@ -290,7 +290,7 @@ func (s *Service) letter(ctx context.Context, a Attempt) (*letter, error) {
 		return nil, err
 	}
 	return &letter{t, to, a.Locale, Done{
-		Kind: a.Kind, ByAdmin: a.Operator != "", MustChange: a.MustChange == protocol.MustChangeSet, At: a.Finished,
+		Kind: a.Kind, ByAdmin: a.Operator != "", MustChange: a.MustChange == protocol.MustChangeSet, At: a.Finished, Person: a.Person, Support: a.Support,
 	}}, nil
 }
 

@@ -125,6 +125,8 @@ type Done struct {
 	ByAdmin    bool // an operator did it for them
 	MustChange bool // they have to choose another password at the next sign-in
 	At         time.Time
+	Person     string
+	Support    string
 }
 
 // Limits refuses more than a fair number of tries. A zero time means go on.
@@ -187,6 +189,8 @@ type Deps struct {
 	HoldsRole func(ctx context.Context, tenant, person string) (bool, error)
 	// InScope reports whether somebody may help themselves by the tenant's choice; nil: everybody may.
 	InScope func(ctx context.Context, t tenant.Tenant, p provision.Person) (bool, error)
+	// Stopped reports whether somebody's self-service is stopped until an operator releases it; nil: nobody's is.
+	Stopped func(ctx context.Context, tenant, person string) (bool, error)
 	// Licensed reports whether the tenant may use password writeback at all; nil: it may.
 	Licensed func(t tenant.Tenant) bool
 	Notices  Notices
@@ -312,15 +316,38 @@ func (s *Service) admitted(ctx context.Context, t tenant.Tenant, p provision.Per
 			return provision.Person{}, turned{}, fmt.Errorf("scope: %w", err)
 		}
 	}
+	stopped, err := s.stopped(ctx, t.ID, p.ID)
 	switch {
+	case err != nil:
+		return provision.Person{}, turned{}, err
 	case p.ID == "":
 		return p, turned{}, nil
+	case stopped:
+		return provision.Person{}, turned{p.ID, ReasonStopped, event.FlowStopped}, nil
 	case !within:
 		return provision.Person{}, turned{p.ID, protocol.ReasonNotInScope, event.FlowNotInScope}, nil
 	case p.Held != "":
 		return provision.Person{}, turned{p.ID, p.Held, event.FlowHeld}, nil
 	}
 	return p, turned{}, nil
+}
+
+// ReasonStopped is why somebody can't help themselves whose self-service is stopped. Only records say so.
+const ReasonStopped protocol.Reason = "self_service_stopped"
+
+// stopped asks about nobody as well, so that it takes the same time.
+func (s *Service) stopped(ctx context.Context, tenantID, person string) (bool, error) {
+	if s.Stopped == nil {
+		return false, nil
+	}
+	if person == "" {
+		person = nobody
+	}
+	held, err := s.Stopped(ctx, tenantID, person)
+	if err != nil {
+		return true, fmt.Errorf("hold: %w", err)
+	}
+	return held, nil
 }
 
 func startRecord(a Attempt, t turned) audit.Record {

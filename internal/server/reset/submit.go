@@ -87,6 +87,10 @@ func (s *Service) writer(ctx context.Context, a Attempt) (Writer, provision.Pers
 	case a.remaining(s.Now()) <= 0:
 		return none, provision.Person{}, ErrExpired
 	}
+	// A refusal that came back after the hold would open the page once more.
+	if held, err := s.stopped(ctx, a.Tenant, a.Person); a.Operator == "" && (err != nil || held) {
+		return none, provision.Person{}, errors.Join(err, ErrState)
+	}
 	p, err := s.People.Person(ctx, a.Tenant, a.Person)
 	if err != nil {
 		return none, p, fmt.Errorf("writer: %w", err)

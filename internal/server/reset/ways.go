@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"homeward/internal/protocol"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/tenant"
 	"homeward/internal/server/verify"
@@ -44,6 +45,9 @@ func (w way) purpose() string {
 	return ""
 }
 
+// registered reports whether the way is the person's own, and not the directory's or invented.
+func (w way) registered() bool { return w.method.ID != "" }
+
 // sends reports whether the way begins with a code that is sent.
 func (w way) sends() bool { return w.kind == verify.Mail || w.kind == verify.Text }
 
@@ -74,7 +78,7 @@ func (s *Service) ways(ctx context.Context, a Attempt) ([]way, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ways: %w", err)
 	}
-	own, err := s.own(ctx, t, a.Person)
+	own, err := s.own(ctx, t, a.Kind, a.Person)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +86,7 @@ func (s *Service) ways(ctx context.Context, a Attempt) ([]way, error) {
 		return slices.DeleteFunc(own, func(w way) bool { return slices.Contains(a.Checks.Passed, w.kind) }), nil
 	}
 	need := t.Settings.Checks.Need(false)
-	if len(kinds(own)) >= need {
+	if len(kinds(own)) >= need || firstProof(t, a.Kind) && len(own) > 0 && !slices.ContainsFunc(own, way.registered) {
 		return own, nil
 	}
 	invented, err := s.invented(ctx, t, a, kinds(own), need)
@@ -93,7 +97,7 @@ func (s *Service) ways(ctx context.Context, a Attempt) ([]way, error) {
 }
 
 // own are the ways that a person has and may use. For nobody the same is read, and nothing found.
-func (s *Service) own(ctx context.Context, t tenant.Tenant, person string) ([]way, error) {
+func (s *Service) own(ctx context.Context, t tenant.Tenant, kind protocol.Operation, person string) ([]way, error) {
 	p, err := s.People.Person(ctx, t.ID, person)
 	if err != nil && person != "" {
 		return nil, fmt.Errorf("person: %w", err)
@@ -103,14 +107,12 @@ func (s *Service) own(ctx context.Context, t tenant.Tenant, person string) ([]wa
 		return nil, err
 	}
 	rules := t.Settings.Checks
-	var ways []way
-	if p.Mail != "" && !rules.RegisteredOnly && rules.Allows(string(verify.Mail), strict) {
-		ways = append(ways, way{kind: verify.Mail, to: p.Mail, Method: Method{Masked: verify.MaskMail(p.Mail)}})
-	}
 	methods, err := s.Ways.Methods(ctx, t.ID, person)
 	if err != nil {
 		return nil, fmt.Errorf("methods: %w", err)
 	}
+	first := firstProof(t, kind) && !slices.ContainsFunc(methods, func(m verify.Method) bool { return !m.Confirmed.IsZero() })
+	ways := s.fromDirectory(rules, p, strict, first)
 	for _, m := range methods {
 		if m.Confirmed.IsZero() || !rules.Allows(string(m.Kind), strict) || !s.Works(m.Kind) {
 			continue
@@ -137,6 +139,23 @@ func (s *Service) own(ctx context.Context, t tenant.Tenant, person string) ([]wa
 		return nil, fmt.Errorf("registration: %w", err)
 	}
 	return numbered(ordered(ways, r.Last)), nil
+}
+
+// firstProof reports whether what the directory holds may open the security info of somebody who has registered nothing.
+func firstProof(t tenant.Tenant, kind protocol.Operation) bool {
+	return t.Settings.FirstProof && kind == Register
+}
+
+// fromDirectory are the ways that the directory knows. The mobile number is one for the first registration only.
+func (s *Service) fromDirectory(rules tenant.Checks, p provision.Person, strict, first bool) []way {
+	var ways []way
+	if p.Mail != "" && (first || !rules.RegisteredOnly) && rules.Allows(string(verify.Mail), strict) {
+		ways = append(ways, way{kind: verify.Mail, to: p.Mail, Method: Method{Masked: verify.MaskMail(p.Mail)}})
+	}
+	if to, err := verify.Phone(p.Mobile); err == nil && first && rules.Allows(string(verify.Text), strict) && s.Works(verify.Text) {
+		ways = append(ways, way{kind: verify.Text, to: to, Method: Method{Masked: verify.MaskPhone(to)}})
+	}
+	return ways
 }
 
 // kinds lists the different kinds of some ways.
@@ -212,6 +231,12 @@ func (s *Service) invented(ctx context.Context, t tenant.Tenant, a Attempt, have
 		return nil, fmt.Errorf("census: %w", err)
 	}
 	rules := t.Settings.Checks
+	// Whether this name looks like one that has registered something, as often as people have.
+	most := 0
+	for _, n := range census.With {
+		most = max(most, n)
+	}
+	first := firstProof(t, a.Kind) && s.fraction(a, "registered") >= part(most, census.People)
 	var ways, rest []way
 	for _, k := range []verify.Kind{verify.App, verify.Text, verify.Mail, verify.Questions, verify.Passkey} {
 		if slices.Contains(have, k) || !rules.Allows(string(k), false) || !s.Works(k) {
@@ -225,8 +250,13 @@ func (s *Service) invented(ctx context.Context, t tenant.Tenant, a Attempt, have
 			w.Count = verify.QuestionsAsked
 		}
 		common := part(census.With[k], census.People)
-		if k == verify.Mail && !rules.RegisteredOnly {
+		switch {
+		case k == verify.Mail && (first || !rules.RegisteredOnly):
 			common = 1
+		case k == verify.Text && first:
+			common = part(census.Mobiles, census.People)
+		case first:
+			common = 0
 		}
 		if len(have) == 0 && s.fraction(a, "has "+string(k)) < common {
 			ways = append(ways, w)
@@ -236,17 +266,17 @@ func (s *Service) invented(ctx context.Context, t tenant.Tenant, a Attempt, have
 	}
 	// Enough to look able, the commonest first: that is what most people have.
 	slices.SortStableFunc(rest, func(x, y way) int { return census.With[y.kind] - census.With[x.kind] })
-	for len(ways)+len(have) < need && len(rest) > 0 {
+	for len(ways)+len(have) < need && len(rest) > 0 && !(first && len(ways) > 0) {
 		ways, rest = append(ways, rest[0]), rest[1:]
 	}
 	if len(have) > 0 {
 		return ways, nil
 	}
-	if second := part(census.With[verify.Mail], census.People); !rules.RegisteredOnly && s.fraction(a, "second mail") < second {
+	if second := part(census.With[verify.Mail], census.People); !first && !rules.RegisteredOnly && s.fraction(a, "second mail") < second {
 		ways = append(ways, way{kind: verify.Mail, invented: true, Method: Method{Masked: s.inventedMask(a, "second", census)}})
 	}
 	last := verify.Kind("")
-	if len(ways) > 0 && s.fraction(a, "used") < part(census.Used, census.People) {
+	if len(ways) > 0 && !first && s.fraction(a, "used") < part(census.Used, census.People) {
 		last = ways[int(s.fraction(a, "last")*float64(len(ways)))%len(ways)].kind
 	}
 	return ordered(ways, last), nil

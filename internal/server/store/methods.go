@@ -165,6 +165,10 @@ func (s *Store) Census(ctx context.Context, tenant string) (verify.Census, error
 	if err := s.readRow(ctx, `SELECT COUNT(*) FROM registrations WHERE tenant = ? AND last <> ''`, tenant).Scan(&c.Used); err != nil {
 		return c, fmt.Errorf("count checks: %w", err)
 	}
+	const mobiles = `SELECT COUNT(*) FROM people WHERE tenant = ? AND deleted = 0 AND mobile <> ''`
+	if err := s.readRow(ctx, mobiles, tenant).Scan(&c.Mobiles); err != nil {
+		return c, fmt.Errorf("count mobile numbers: %w", err)
+	}
 	type count struct {
 		kind verify.Kind
 		n    int

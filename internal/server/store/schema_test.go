@@ -20,6 +20,7 @@ import (
 	"homeward/internal/server/audit"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/notify"
+	"homeward/internal/server/objection"
 	"homeward/internal/server/operator"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/reset"
@@ -107,6 +108,10 @@ func fill(t *testing.T, s *store.Store) {
 		s.PutCode(ctx, verify.Code{Tenant: "contoso", Attempt: "a1", Hash: []byte("right"), Sent: at, Expires: expires}),
 		s.Append(ctx, "contoso", audit.Record{At: at, Support: "HW-1", Hop: "portal"}, audit.Record{At: at, Hop: "relay"}),
 		s.Enqueue(ctx, notify.Mail{ID: "m1", Tenant: "contoso", Sealed: []byte{1}, Due: at, Expires: expires}),
+		s.PutObjectionLink(ctx, objection.Link{Tenant: "contoso", Hash: []byte("not me"), Person: "p1", At: at, Expires: expires}),
+		s.SetSwept(ctx, "contoso", "corp.example", "2026-11-28"),
+		claimed(s.ClaimReminder(ctx, "contoso", "p1", 7, expires, at)),
+		s.Stop(ctx, nil, objection.Hold{Tenant: "contoso", Person: "c1", Operator: "op", Reason: "why", At: at}),
 		s.CreateOperator(ctx, operator.Operator{Tenant: "contoso", ID: "o1", Name: "karin", Role: operator.ReportsReader, Created: at},
 			operator.Link{Hash: []byte("link"), Tenant: "contoso", Operator: "o1", Created: at, Expires: expires}),
 		s.CreateSession(ctx, operator.Session{Hash: []byte("session"), ID: "s1", Tenant: "contoso", Operator: "o1", Created: at, Seen: at, Expires: expires}),
@@ -115,6 +120,13 @@ func fill(t *testing.T, s *store.Store) {
 			t.Fatal(err)
 		}
 	}
+}
+
+func claimed(fresh bool, err error) error {
+	if err == nil && !fresh {
+		err = errors.New("claimed before")
+	}
+	return err
 }
 
 // TestDuplicatesOfOldDatabasesMigrate: before schema 5 two people could have one sign-in name.

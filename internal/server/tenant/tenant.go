@@ -37,6 +37,17 @@ type Settings struct {
 	// ResetScope says who may reset: everybody synced, nobody, or the people of ResetGroup and of the groups in it.
 	ResetScope Scope  `json:"reset_scope,omitempty"`
 	ResetGroup string `json:"reset_group,omitempty"` // objectGUID, 32 hex digits
+
+	// RegisterRequired: whoever has too few methods registers them at the next visit to the security info.
+	RegisterRequired bool `json:"register_required,omitempty"`
+	// FirstProof: what the directory holds proves who somebody is as long as they have registered nothing.
+	FirstProof bool `json:"first_proof,omitempty"`
+
+	// Expiry says when people are told that their password is about to expire.
+	Expiry Expiry `json:"expiry,omitzero"`
+
+	// BannedWords are what no password may be made of, as package banned judges; agents and browsers have them too.
+	BannedWords []string `json:"banned_words,omitempty"`
 }
 
 // Scope says whom a choice applies to.

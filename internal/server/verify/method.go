@@ -58,6 +58,7 @@ type Census struct {
 	People  int
 	With    map[Kind]int // people with a confirmed method of this kind
 	Used    int          // people who have passed a check
+	Mobiles int          // people whose mobile number the directory holds
 	Domains []string     // of registered mail addresses, one entry each
 }
 

@@ -33,9 +33,14 @@ const (
 	saltSize                                      = 16
 )
 
-// QuestionIDs lists the questions there are; pages know their words.
+// QuestionIDs lists the 35 questions there are; pages know their words. Ids are stored: never rename one, only add.
 func QuestionIDs() []string {
-	return []string{"street", "school", "teacher", "friend", "job", "partner", "book", "dish", "journey", "concert"}
+	return []string{
+		"street", "school", "teacher", "friend", "job", "partner", "book", "dish", "journey",
+		"concert", "pet", "toy", "nickname", "holiday", "car", "film", "song", "sport",
+		"instrument", "neighbour", "grandmother", "grandfather", "cousin", "subject", "boss", "phone", "game",
+		"hiding", "dream", "beach", "gift", "sweets", "bus", "hero", "doctor",
+	}
 }
 
 // QA is a question with the answer somebody gives.

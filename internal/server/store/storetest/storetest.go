@@ -80,6 +80,7 @@ func Run(t *testing.T, dsn func(t *testing.T) string) {
 		{"attempt", attemptTests()},
 		{"code", codeTests()},
 		{"method", methodTests()},
+		{"objection", objectionTests()},
 		{"audit", auditTests()},
 		{"mail", mailTests()},
 		{"operator", operatorTests()},

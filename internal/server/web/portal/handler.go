@@ -12,6 +12,7 @@ import (
 
 	"homeward/internal/protocol"
 	"homeward/internal/server/locale"
+	"homeward/internal/server/objection"
 	"homeward/internal/server/registration"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/tenant"
@@ -36,9 +37,11 @@ type Site struct {
 	Resets *reset.Service
 	// Registration keeps people's security info.
 	Registration *registration.Service
-	Engine       *web.Engine
-	Assets       *web.Assets
-	Catalog      *locale.Catalog
+	// Objections act on the links of messages.
+	Objections *objection.Service
+	Engine     *web.Engine
+	Assets     *web.Assets
+	Catalog    *locale.Catalog
 	// Tenant finds whose portal a request is for.
 	Tenant func(r *http.Request) (tenant.Tenant, error)
 	// Since tells when the tenant's directory was last heard.
@@ -62,6 +65,7 @@ func (s *Site) Handler() http.Handler {
 	mux.Handle("POST "+verifyPath+"/code", s.page((*visit).postCode))
 	mux.Handle("POST "+verifyPath+"/resend", s.page((*visit).postResend))
 	s.infoRoutes(mux)
+	s.notMeRoutes(mux)
 	mux.Handle("GET /password", s.page((*visit).getPassword))
 	mux.Handle("POST /password/ticket", s.page((*visit).postTicket))
 	mux.Handle("POST /password/extend", s.page((*visit).postExtend))

@@ -31,6 +31,7 @@ func (s *Site) infoRoutes(mux *http.ServeMux) {
 	mux.Handle("GET "+infoPath+"/remove/{id}", s.page((*visit).getRemove))
 	mux.Handle("POST "+infoPath+"/remove/{id}", s.page((*visit).postRemove))
 	mux.Handle("POST "+infoPath+"/review", s.page((*visit).postReview))
+	mux.Handle("POST "+registerPath, s.page((*visit).postRegister))
 	mux.Handle("POST "+signOutPath, s.page((*visit).postSignOut))
 }
 
@@ -63,14 +64,7 @@ func (v *visit) getInfo() error {
 	if err != nil {
 		return err
 	}
-	p := InfoPage{
-		Frame: v.frame, Need: o.Need, Usable: o.Usable, Reviewed: o.Reviewed, Due: o.Due, CanAdd: len(o.Addable) > 0,
-		Done: v.r.URL.Query().Get("done"), Location: v.tenant.Settings.Location(),
-	}
-	for _, i := range o.Items {
-		p.Items = append(p.Items, InfoItem{ID: i.ID, Kind: string(i.Kind), Masked: i.Masked, Added: i.Added, Directory: i.Directory})
-	}
-	return v.render(http.StatusOK, p)
+	return v.infoList(o)
 }
 
 // postInfo begins to sign in: the same checks as for a new password.

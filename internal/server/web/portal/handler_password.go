@@ -84,7 +84,7 @@ func (v *visit) password(a reset.Attempt, p protocol.PersonPolicy) PasswordPage 
 		Frame: v.frame, Checks: len(a.Checks.Passed), Flow: v.Resets.Flow(a), Shown: a.Shown, FullName: p.DisplayName,
 		Policy: Policy{
 			MinLength: p.MinLength, Complexity: p.Complexity, History: p.History, MinAge: time.Duration(p.MinAge) * time.Millisecond,
-			NameParts: directory.NameParts(p.SAM, p.DisplayName),
+			NameParts: directory.NameParts(p.SAM, p.DisplayName), Banned: v.tenant.Settings.BannedWords,
 		},
 		Expires: a.Expires, NotBefore: p.ChangeableAt.Time(), Now: v.Now(), Location: v.tenant.Settings.Location(),
 	}

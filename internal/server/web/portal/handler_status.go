@@ -74,6 +74,9 @@ func (v *visit) status(a reset.Attempt) (StatusPage, error) {
 			return p, err
 		}
 		p.Mailed = mailed
+		if v.Now().Before(a.Expires) {
+			p.Next = v.next(a.Person)
+		}
 	case Offline:
 		since, err := v.Since(v.ctx(), v.tenant.ID)
 		if err != nil {

@@ -24,6 +24,7 @@ type Policy struct {
 	History    int
 	MinAge     time.Duration
 	NameParts  []string // what complexity forbids it to contain: directory.NameParts
+	Banned     []string // the organisation's own list of words, see package banned
 }
 
 // Refusal says why the last password was refused, and the numbers its sentence needs.
@@ -85,7 +86,7 @@ func (p PasswordPage) Scripts() []string {
 	if p.Blocked() {
 		return nil
 	}
-	return []string{"hpke.js", "password.js"}
+	return []string{"hpke.js", "banned.js", "password.js"}
 }
 
 // Blocked reports whether the minimum age forbids any password now.
@@ -208,6 +209,8 @@ func (p PasswordPage) refusal() string {
 		return p.T("password.error.used_some")
 	case protocol.ReasonTooLong:
 		return p.T("password.error.long")
+	case protocol.ReasonBanned:
+		return p.T("password.error.banned_some", "Name", p.TenantName)
 	case protocol.ReasonFilter:
 		return p.T("password.error.filter")
 	case protocol.ReasonWrongPassword:
@@ -248,6 +251,16 @@ func (p PasswordPage) Names() (string, error) {
 		parts = []string{}
 	}
 	b, err := json.Marshal(parts)
+	return string(b), err
+}
+
+// BannedWords is the policy's list for the script, as JSON.
+func (p PasswordPage) BannedWords() (string, error) {
+	words := p.Policy.Banned
+	if words == nil {
+		words = []string{}
+	}
+	b, err := json.Marshal(words)
 	return string(b), err
 }
 

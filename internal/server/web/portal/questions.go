@@ -121,29 +121,7 @@ func (p QuestionsPage) Rows() []QuestionRow {
 }
 
 // question is one question's words.
-func (p QuestionsPage) question(id string) string {
-	switch id {
-	case "street":
-		return p.T("question.street")
-	case "school":
-		return p.T("question.school")
-	case "teacher":
-		return p.T("question.teacher")
-	case "friend":
-		return p.T("question.friend")
-	case "job":
-		return p.T("question.job")
-	case "partner":
-		return p.T("question.partner")
-	case "book":
-		return p.T("question.book")
-	case "dish":
-		return p.T("question.dish")
-	case "journey":
-		return p.T("question.journey")
-	}
-	return p.T("question.concert")
-}
+func (p QuestionsPage) question(id string) string { return p.T(questionWords()[id]) }
 
 // Problem reports whether the answers can't be used.
 func (p QuestionsPage) Problem() bool { return p.Error != "" }

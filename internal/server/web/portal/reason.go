@@ -53,6 +53,8 @@ func explainPassword(r protocol.Reason) (explanation, bool) {
 		text = "password.error.long"
 	case protocol.ReasonRuleUnknown:
 		text = "password.error.unknown"
+	case protocol.ReasonBanned:
+		text = "password.error.banned_some"
 	case protocol.ReasonFilter:
 		text = "password.error.filter"
 	case protocol.ReasonWrongPassword:

@@ -8,7 +8,7 @@ import (
 
 // RuleRow is one line of the checklist as the page is sent; the script keeps it live.
 type RuleRow struct {
-	ID    string // length, kinds, name or history
+	ID    string // length, kinds, name, banned or history
 	State string // todo, bad or later
 	Text  string
 }
@@ -22,6 +22,9 @@ func (p PasswordPage) Rules() []RuleRow {
 	if p.Policy.Complexity {
 		rows = append(rows, RuleRow{"kinds", "todo", p.T("rule.kinds")})
 		rows = append(rows, RuleRow{"name", "todo", p.T("rule.name")})
+	}
+	if len(p.Policy.Banned) > 0 {
+		rows = append(rows, RuleRow{"banned", "todo", p.T("rule.banned", "Name", p.TenantName)})
 	}
 	if p.Policy.History > 0 {
 		rows = append(rows, RuleRow{"history", "later", p.T("rule.history", "N", p.Policy.History)})
@@ -49,6 +52,8 @@ func (p PasswordPage) brokenRule() string {
 		return "kinds"
 	case protocol.ReasonContainsName:
 		return "name"
+	case protocol.ReasonBanned:
+		return "banned"
 	case protocol.ReasonUsedBefore:
 		return "history"
 	}
@@ -58,12 +63,12 @@ func (p PasswordPage) brokenRule() string {
 // Words are the sentences the script says, in the person's language. It has none of its own. Those with a number
 // are JSON: every plural form by its category, {n} for the number.
 type Words struct {
-	Title, Problem, Empty, Current, Name, Long, Network, Lost, Again, Busy string
-	Short, Kinds, Now, Met, Spoken                                         string
-	Lower, Upper, Digit, Symbol, Comma, Or                                 string
-	Yes, No, Bad                                                           string
-	Show, Hide, ShowLong, HideLong                                         string
-	Weak, Fair, Good, Strong                                               string
+	Title, Problem, Empty, Current, Name, Long, Network, Lost, Again, Busy, BannedWord string
+	Short, Kinds, Now, Met, Spoken                                                     string
+	Lower, Upper, Digit, Symbol, Comma, Or                                             string
+	Yes, No, Bad                                                                       string
+	Show, Hide, ShowLong, HideLong                                                     string
+	Weak, Fair, Good, Strong                                                           string
 }
 
 // Words returns the script's sentences.
@@ -72,7 +77,7 @@ func (p PasswordPage) Words() (Words, error) {
 		Title: p.Title(), Problem: p.T("title.problem"),
 		Empty: p.T("password.error.empty"), Current: p.T("password.error.current_empty"), Name: p.T("password.error.name", "Name", "{name}"),
 		Long: p.T("password.error.long"), Network: p.T("password.error.network"), Lost: p.T("password.error.lost"), Again: p.T("password.error.again"),
-		Busy:  p.T("password.error.busy"),
+		Busy: p.T("password.error.busy"), BannedWord: p.T("password.error.banned", "Word", "{word}", "Name", p.TenantName),
 		Lower: p.T("kind.lower"), Upper: p.T("kind.upper"), Digit: p.T("kind.digit"), Symbol: p.T("kind.symbol"),
 		Comma: p.T("list.comma"), Or: p.T("list.or"),
 		Yes: p.T("rule.yes"), No: p.T("rule.no"), Bad: p.T("rule.bad"),

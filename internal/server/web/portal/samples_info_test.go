@@ -49,7 +49,13 @@ func infoSamples(catalog *locale.Catalog, lang string) []sample {
 	choose := portal.QuestionsPage{Frame: frame, Create: true, Action: "/security-info/add/questions", AnotherURL: "/security-info"}
 	twice := choose
 	twice.Asked, twice.Error = []string{"street", "street", "book"}, portal.QuestionsTwice
+	missing1 := portal.InfoInterruptPage{InfoPage: missing, Missing: 1, Kinds: []string{"passkey", "app", "text"}}
+	missing1.Done = ""
+	review := portal.InfoInterruptPage{InfoPage: info}
+	review.Due = true
 	return []sample{
+		{"info-required", 200, missing1},
+		{"info-review", 200, review},
 		{"questions", 200, questions},
 		{"questions-wrong", 422, forgotten},
 		{"info-questions", 200, choose},

@@ -149,11 +149,17 @@ func passwordSamples(catalog *locale.Catalog, lang string) []sample {
 	young.NotBefore = time.Date(2027, 3, 11, 8, 10, 0, 0, time.UTC)
 	filter := page
 	filter.Refused = portal.Refusal{Reason: protocol.ReasonFilter}
+	words := page
+	words.Policy.Banned = []string{"contoso", "harbour"}
+	banned := words
+	banned.Refused = portal.Refusal{Reason: protocol.ReasonBanned}
 	ending := page
 	ending.Expires = now().Add(121 * time.Second)
 	out := changeSamples(page)
 	return append(out, []sample{
 		{"password-filter", 422, filter},
+		{"password-words", 200, words},
+		{"password-banned", 422, banned},
 		{"password-ending", 200, ending},
 		{"password", 200, page},
 		{"password-refused", 422, refused},
@@ -211,6 +217,8 @@ func statusSamples(catalog *locale.Catalog, lang string) []sample {
 		{"status-unlocking", 200, with(portal.Writing, unlock)},
 		{"status-changed", 200, with(portal.Changed, mailed)},
 		{"status-changed-earlier", 200, with(portal.Changed, func(p *portal.StatusPage) { p.Now = now().Add(48 * time.Hour) })},
+		{"status-changed-register", 200, with(portal.Changed, func(p *portal.StatusPage) { p.Next = portal.NextRegister })},
+		{"status-unlocked-review", 200, with(portal.Unlocked, func(p *portal.StatusPage) { p.Unlock, p.Next = true, portal.NextReview })},
 		{"status-unlocked", 200, with(portal.Unlocked, unlock)},
 		{"status-offline", 200, with(portal.Offline, func(p *portal.StatusPage) { p.Told, p.At = true, now().Add(-14*time.Minute) })},
 		{"status-offline-untold", 200, with(portal.Offline, nil)},
@@ -240,7 +248,11 @@ func statusSamples(catalog *locale.Catalog, lang string) []sample {
 
 func messageSamples(catalog *locale.Catalog, lang string) []sample {
 	frame := sampleFrame(catalog, lang, "/start")
+	link := sampleFrame(catalog, lang, "/not-me/ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 	return []sample{
+		{"not-me", 200, portal.NotMePage{Frame: link, At: now(), Location: time.UTC, Proof: "proof"}},
+		{"not-me-done", 200, portal.NotMePage{Frame: link, Done: true}},
+		{"not-me-over", 410, portal.NotMePage{Frame: link, Over: true}},
 		{"message-not-found", 404, portal.MessagePage{Frame: frame, Kind: portal.NotFound}},
 		{"message-too-many", 429, portal.MessagePage{Frame: frame, Kind: portal.TooMany, Wait: 15 * time.Minute}},
 		{"message-broken", 500, portal.MessagePage{Frame: frame, Kind: portal.Broken, Support: "HW-7K3Q-92MD"}},

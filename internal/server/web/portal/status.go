@@ -50,6 +50,25 @@ type StatusPage struct {
 	Lost     bool            // NotSure: the connection to the agent broke, rather than thirty seconds passing
 	RetryURL string          // empty is /start
 	Reason   protocol.Reason // Stopped: why
+	Next     Next            // Changed, Unlocked: what is asked of the person afterwards
+}
+
+// Next is what somebody is asked to do for their security info after a good outcome.
+type Next string
+
+// What comes next.
+const (
+	NextNothing  Next = ""
+	NextRegister Next = "register" // they have too few methods
+	NextReview   Next = "review"   // they haven't said for long that everything is right
+)
+
+// NextText says it.
+func (p StatusPage) NextText() string {
+	if p.Next == NextReview {
+		return p.T("info.next.due")
+	}
+	return p.T("info.next.required")
 }
 
 // Template names the page's file.

@@ -11,6 +11,7 @@
   const button = byId("change");
   const words = byId("words").dataset;
   const names = JSON.parse(words.names);
+  const banned = homewardBanned.list(JSON.parse(words.banned));
   const min = Number(words.min);
   const complexity = words.complexity === "true";
   const plural = new Intl.PluralRules(words.lang);
@@ -55,7 +56,9 @@
       return { rule: "kinds", text: count("kinds", 3 - kinds.length, { list: either(rest) }) };
     }
     const name = complexity && nameIn(text);
-    return name ? { rule: "name", text: fill(words.name, { name: name.toLowerCase() }) } : null;
+    if (name) return { rule: "name", text: fill(words.name, { name: name.toLowerCase() }) };
+    const word = homewardBanned.find(text, banned);
+    return word ? { rule: "banned", text: fill(words.bannedWord, { word }) } : null;
   }
 
   // --- checklist -----------------------------------------------------------------------------------------
@@ -81,6 +84,7 @@
     mark("length", text.length >= min && some ? "ok" : "todo");
     mark("kinds", kinds.length >= 3 ? "ok" : "todo");
     mark("name", some && !nameIn(text) ? "ok" : "todo");
+    mark("banned", some && !homewardBanned.find(text, banned) ? "ok" : "todo");
     mark("history", "later");
     note("length", some ? count("now", text.length) : "");
     note("kinds", some ? count("now", kinds.length) : "");

@@ -1,0 +1,175 @@
+package fleet
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"homeward/internal/banned"
+	"homeward/internal/protocol"
+	"homeward/internal/seal"
+	"homeward/internal/server/enrol"
+	"homeward/internal/server/reset"
+	"homeward/internal/server/tenant"
+)
+
+const (
+	// bannedLook is how often each agent is asked which list of banned words it has.
+	bannedLook = 20 * time.Second
+	askAccept  = 8 * time.Second
+	askLife    = 20 * time.Second
+)
+
+// Envoy asks and tells agents what isn't about one person.
+type Envoy struct {
+	Fleet   *Fleet
+	Command func(ctx context.Context, agent string) (ed25519.PrivateKey, error)
+}
+
+// ask sends a signed question that names no person.
+func (e *Envoy) ask(ctx context.Context, a enrol.Agent, op protocol.Operation, body, answer any) error {
+	var id seal.RequestID
+	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
+	now := e.Fleet.Now()
+	h := seal.Header{Tenant: a.Tenant, Operation: string(op), Request: id, Issued: now, AcceptBy: now.Add(askAccept), Expires: now.Add(askLife)}
+	header, err := h.Marshal()
+	if err != nil {
+		return fmt.Errorf("request header: %w", err)
+	}
+	raw, err := protocol.Encode(body)
+	if err != nil {
+		return err
+	}
+	key, err := e.Command(ctx, a.ID)
+	if err != nil {
+		return err
+	}
+	envelope, err := seal.Sign(key, header, raw)
+	if err != nil {
+		return fmt.Errorf("sign command: %w", err)
+	}
+	return e.Fleet.Ask(ctx, a.Tenant, a.ID, op, envelope.Marshal(), answer)
+}
+
+// Expiries asks an agent of a domain when the passwords of up to protocol.MaxExpiry people expire. Who isn't in the answer needs
+// no reminder. It returns reset.ErrNoAgent when nobody could answer.
+func (e *Envoy) Expiries(ctx context.Context, tenantID, domain string, objects []string) (map[string]time.Time, error) {
+	t, err := e.Fleet.Tenants(ctx, tenantID)
+	if err != nil {
+		return nil, fmt.Errorf("expiry: %w", err)
+	}
+	agents, err := e.Fleet.Store.Agents(ctx, tenantID)
+	if err != nil {
+		return nil, fmt.Errorf("expiry: %w", err)
+	}
+	last := error(reset.ErrNoAgent)
+	for _, a := range e.Fleet.order(e.Fleet.able(t, agents, domain)) {
+		if a.Protocol < protocol.Expiry.Since() {
+			continue
+		}
+		var r protocol.ExpiryAnswer
+		err := e.ask(ctx, a, protocol.Expiry, protocol.ExpiryRequest{Version: protocol.Version, Domain: domain, People: objects}, &r)
+		if err == nil && r.Reason == protocol.ReasonNone {
+			found := make(map[string]time.Time, len(r.People))
+			for _, p := range r.People {
+				found[p.Object] = p.At.Time()
+			}
+			return found, nil
+		}
+		if err == nil {
+			err = fmt.Errorf("%s: %w", r.Reason, reset.ErrNoAgent)
+		}
+		last = err
+	}
+	return nil, fmt.Errorf("expiry of %s: %w", domain, last)
+}
+
+// Run keeps every agent's list of banned words the tenant's, until ctx ends.
+func (e *Envoy) Run(ctx context.Context, tenants func(ctx context.Context) ([]tenant.Tenant, error)) error {
+	tick := time.NewTicker(bannedLook)
+	defer tick.Stop()
+	for {
+		all, err := tenants(ctx)
+		if err != nil && ctx.Err() == nil {
+			e.Fleet.Log.Error("tenants can't be read", "error", err)
+		}
+		for _, t := range all {
+			e.tell(ctx, t)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// tell gives a tenant's list to those agents that don't have it.
+func (e *Envoy) tell(ctx context.Context, t tenant.Tenant) {
+	list, err := banned.New(t.Settings.BannedWords)
+	if err != nil {
+		e.Fleet.Log.Error("list of banned words can't be used", "tenant", t.ID, "error", err)
+		return
+	}
+	agents, err := e.Fleet.Store.Agents(ctx, t.ID)
+	if err != nil {
+		e.Fleet.Log.Error("agents can't be read", "tenant", t.ID, "error", err)
+		return
+	}
+	for _, a := range agents {
+		if a.Protocol < protocol.Banned.Since() || a.Status != enrol.Approved || !e.Fleet.Relay.Online(t.Account, a.ID) {
+			continue
+		}
+		if err := e.TellBanned(ctx, a, list); err != nil && ctx.Err() == nil {
+			e.Fleet.Log.Warn("an agent didn't take the list of banned words; it is tried again", "agent", a.ID, "error", err)
+		}
+	}
+}
+
+// TellBanned gives one agent a list, unless it has it already.
+func (e *Envoy) TellBanned(ctx context.Context, a enrol.Agent, list banned.List) error {
+	var r protocol.BannedAnswer
+	if err := e.ask(ctx, a, protocol.Banned, protocol.BannedPart{Version: protocol.Version, Digest: list.Digest()}, &r); err != nil {
+		return err
+	}
+	if r.Reason == protocol.ReasonNone && r.Digest == list.Digest() {
+		return nil
+	}
+	for _, part := range bannedParts(list) {
+		r = protocol.BannedAnswer{}
+		if err := e.ask(ctx, a, protocol.Banned, part, &r); err != nil {
+			return err
+		}
+		if r.Reason != protocol.ReasonNone {
+			return fmt.Errorf("part %d of %d: %s", part.Part+1, part.Parts, r.Reason)
+		}
+	}
+	if r.Digest != list.Digest() {
+		return fmt.Errorf("it says that it has the list %.8s, not %.8s", r.Digest, list.Digest())
+	}
+	return nil
+}
+
+// bannedParts cuts a list into what fits an envelope. An empty list is one part.
+func bannedParts(list banned.List) []protocol.BannedPart {
+	parts := []protocol.BannedPart{{}}
+	size := 0
+	for _, w := range list.Words() {
+		quoted, err := json.Marshal(w)
+		if err != nil {
+			continue // a text always has a form in JSON
+		}
+		if size += len(quoted) + 1; size > protocol.MaxBannedPart {
+			parts, size = append(parts, protocol.BannedPart{}), len(quoted)+1
+		}
+		last := &parts[len(parts)-1]
+		last.Words = append(last.Words, w)
+	}
+	for i := range parts {
+		parts[i].Version, parts[i].Digest, parts[i].Part, parts[i].Parts = protocol.Version, list.Digest(), i, len(parts)
+	}
+	return parts
+}

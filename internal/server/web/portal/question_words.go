@@ -1,0 +1,42 @@
+package portal
+
+// questionWords has the message of each of verify.QuestionIDs.
+func questionWords() map[string]string {
+	return map[string]string{
+		"street":      "question.street",
+		"school":      "question.school",
+		"teacher":     "question.teacher",
+		"friend":      "question.friend",
+		"job":         "question.job",
+		"partner":     "question.partner",
+		"book":        "question.book",
+		"dish":        "question.dish",
+		"journey":     "question.journey",
+		"concert":     "question.concert",
+		"pet":         "question.pet",
+		"toy":         "question.toy",
+		"nickname":    "question.nickname",
+		"holiday":     "question.holiday",
+		"car":         "question.car",
+		"film":        "question.film",
+		"song":        "question.song",
+		"sport":       "question.sport",
+		"instrument":  "question.instrument",
+		"neighbour":   "question.neighbour",
+		"grandmother": "question.grandmother",
+		"grandfather": "question.grandfather",
+		"cousin":      "question.cousin",
+		"subject":     "question.subject",
+		"boss":        "question.boss",
+		"phone":       "question.phone",
+		"game":        "question.game",
+		"hiding":      "question.hiding",
+		"dream":       "question.dream",
+		"beach":       "question.beach",
+		"gift":        "question.gift",
+		"sweets":      "question.sweets",
+		"bus":         "question.bus",
+		"hero":        "question.hero",
+		"doctor":      "question.doctor",
+	}
+}
