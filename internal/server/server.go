@@ -20,6 +20,7 @@ import (
 	"homeward/internal/server/cloudpassword"
 	"homeward/internal/server/commandkey"
 	"homeward/internal/server/enrol"
+	"homeward/internal/server/export"
 	"homeward/internal/server/fleet"
 	"homeward/internal/server/limit"
 	"homeward/internal/server/locale"
@@ -71,6 +72,8 @@ type Server struct {
 	admin     *admin.Site
 	// operators signs the administrators in.
 	operators *operator.Service
+	// exports hands the audit log on.
+	exports *export.Streams
 }
 
 // Open opens everything. What it opened is closed again when it fails.
@@ -217,6 +220,9 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.accounts), Syncs: syncs{s.accounts},
 		Renewals: s.enrols, Commands: s.commands, TenantOf: s.tenants.ofAccount,
 	}
+	if s.exports, err = s.openExports(); err != nil {
+		return err
+	}
 	if err := s.openSite(catalog); err != nil {
 		return err
 	}
@@ -314,6 +320,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		daemon.Part{Name: "test writes", Run: func(ctx context.Context) error { return s.tests.Run(ctx, s.store.Tenants) }},
 		daemon.Part{Name: "command keys", Run: s.rollCommands},
 		daemon.Part{Name: "control", Run: s.control},
+		daemon.Part{Name: "exports", Run: s.exports.Run},
 		daemon.Part{Name: "upkeep", Run: s.upkeep})
 	s.resets.Close() // the portal has stopped: nobody submits any more
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)

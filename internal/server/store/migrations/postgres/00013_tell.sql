@@ -35,11 +35,14 @@ DROP INDEX audit_result;
 DROP INDEX audit_actor;
 DROP INDEX audit_target;
 
--- How far each reader of the audit log has come: the destinations of exports, and the alerts.
+-- How far each reader of the audit log has come: the destinations of exports, and the alerts. Of several servers one reads,
+-- until its claim expires.
 CREATE TABLE audit_readers (
-    reader TEXT COLLATE "C" NOT NULL,
-    tenant TEXT COLLATE "C" NOT NULL,
-    seq    BIGINT NOT NULL,
+    reader  TEXT COLLATE "C" NOT NULL,
+    tenant  TEXT COLLATE "C" NOT NULL,
+    seq     BIGINT NOT NULL,
+    holder  TEXT COLLATE "C" NOT NULL,
+    expires BIGINT NOT NULL,
     PRIMARY KEY (reader, tenant)
 );
 

@@ -35,11 +35,14 @@ DROP INDEX audit_result;
 DROP INDEX audit_actor;
 DROP INDEX audit_target;
 
--- How far each reader of the audit log has come: the destinations of exports, and the alerts.
+-- How far each reader of the audit log has come: the destinations of exports, and the alerts. Of several servers one reads,
+-- until its claim expires.
 CREATE TABLE audit_readers (
-    reader TEXT NOT NULL,
-    tenant TEXT NOT NULL,
-    seq    INTEGER NOT NULL,
+    reader  TEXT NOT NULL,
+    tenant  TEXT NOT NULL,
+    seq     INTEGER NOT NULL,
+    holder  TEXT NOT NULL,
+    expires INTEGER NOT NULL,
     PRIMARY KEY (reader, tenant)
 ) STRICT, WITHOUT ROWID;
 
