@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,8 +36,8 @@ func (s *Store) searchAudit(ctx context.Context, tenant string, q audit.Query) (
 	}
 	back := q.After > 0 && q.Before == 0
 	var found []int64
-	for _, b := range branches {
-		some, err := s.auditSeqs(ctx, b, back, q.Limit)
+	for some := range slices.Chunk(branches, unionMost) {
+		some, err := s.auditSeqs(ctx, some, back, q.Limit)
 		if err != nil {
 			return nil, err
 		}
@@ -160,9 +161,19 @@ func (s *Store) auditKinds(ctx context.Context, column, where string, args ...an
 	return all(rows, err, func(v *string) []any { return []any{v} })
 }
 
-// auditSeqs returns the numbers of the entries that fit, at most limit.
-func (s *Store) auditSeqs(ctx context.Context, c conditions, back bool, limit int) ([]int64, error) {
-	rows, err := s.query(ctx, s.reader(), seqText(c, back), append(slices.Clone(c.args), limit))
+// unionMost is how many branches one statement has: SQLite takes 500.
+const unionMost = 64
+
+// auditSeqs returns the numbers of the entries that fit any of the branches, at most limit of each. It is one statement, as
+// each way to the database costs more than what is done there.
+func (s *Store) auditSeqs(ctx context.Context, branches []conditions, back bool, limit int) ([]int64, error) {
+	var texts []string
+	var args []any
+	for i, c := range branches {
+		texts = append(texts, `SELECT seq FROM (`+seqText(c, back)+`) AS b`+strconv.Itoa(i))
+		args = append(append(args, c.args...), limit)
+	}
+	rows, err := s.query(ctx, s.reader(), strings.Join(texts, " UNION ALL "), args)
 	return all(rows, err, func(seq *int64) []any { return []any{seq} })
 }
 
