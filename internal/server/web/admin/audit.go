@@ -94,6 +94,7 @@ func activities() []string {
 		"Make enrolment code", "Register agent", "Agent connection", "Serve domain", "Drain agent", "Resume agent", "Revoke agent", "Accept moved agent",
 		"Replace sealing key", "Replace command key",
 		"Sign in (administrator)", "Sign out (administrator)", "Set up administrator", "Invite administrator", "Reset administrator sign-in", "Disable administrator",
+		"Export audit log", "Alert",
 	}
 }
 

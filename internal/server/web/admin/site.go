@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -108,6 +109,10 @@ type route struct {
 
 // routes is the whole table: what isn't in it isn't served.
 func routes() []route {
+	return slices.Concat(firstRoutes(), auditExportRoutes())
+}
+
+func firstRoutes() []route {
 	return []route{
 		{"GET " + signInPath, operator.Public, (*visit).getSignIn},
 		{"POST " + signInPath, operator.Public, (*visit).postSignIn},
