@@ -145,6 +145,10 @@ func Lookup(c Code) (Event, bool) {
 	return Event{}, false
 }
 
+// Alarming lists the events that an administrator is told of by an alert when they happen. 34050 is PersonObjected: somebody
+// answered that a change to their account wasn't theirs.
+func Alarming() []Code { return []Code{AgentRetired, AgentCloned, 34050} }
+
 func agentEvents() []Event {
 	return []Event{
 		{ResetStart, "PasswordResetStart", "A reset request arrived at the agent.", ""},

@@ -16,6 +16,7 @@ import (
 	"homeward/internal/config"
 	"homeward/internal/daemon"
 	"homeward/internal/relay"
+	"homeward/internal/server/alert"
 	"homeward/internal/server/broker"
 	"homeward/internal/server/cloudpassword"
 	"homeward/internal/server/commandkey"
@@ -74,6 +75,8 @@ type Server struct {
 	operators *operator.Service
 	// exports hands the audit log on.
 	exports *export.Streams
+	// alerts tells administrators what needs them.
+	alerts *alert.Watcher
 }
 
 // Open opens everything. What it opened is closed again when it fails.
@@ -192,6 +195,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	if channels.Text, err = textSender(s.config.Text, sender, s.now); err != nil {
 		return err
 	}
+	channels.Hook = s.hook(key, s.config.Alerts)
 	s.mails = notify.NewQueue(s.store, key, channels, s.now, s.log)
 	s.fleet = fleet.New(fleet.Deps{
 		Store: agents{s.store}, Relay: presence{s.broker.Presence(), s.broker}, Caller: relay.Caller{Begin: s.broker.Begin},
@@ -220,6 +224,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.accounts), Syncs: syncs{s.accounts},
 		Renewals: s.enrols, Commands: s.commands, TenantOf: s.tenants.ofAccount,
 	}
+	s.openAlerts(letters)
 	if s.exports, err = s.openExports(); err != nil {
 		return err
 	}
@@ -321,6 +326,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		daemon.Part{Name: "command keys", Run: s.rollCommands},
 		daemon.Part{Name: "control", Run: s.control},
 		daemon.Part{Name: "exports", Run: s.exports.Run},
+		daemon.Part{Name: "alerts", Run: s.alerts.Run},
 		daemon.Part{Name: "upkeep", Run: s.upkeep})
 	s.resets.Close() // the portal has stopped: nobody submits any more
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)

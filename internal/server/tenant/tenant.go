@@ -37,6 +37,9 @@ type Settings struct {
 	// ResetScope says who may reset: everybody synced, nobody, or the people of ResetGroup and of the groups in it.
 	ResetScope Scope  `json:"reset_scope,omitempty"`
 	ResetGroup string `json:"reset_group,omitempty"` // objectGUID, 32 hex digits
+
+	// Alerts says who hears that writeback stopped or works again.
+	Alerts Alerts `json:"alerts,omitzero"`
 }
 
 // Scope says whom a choice applies to.
