@@ -22,3 +22,10 @@ const Told = 34008
 
 // MostPeople is how many ids a Query may have in People.
 const MostPeople = 50
+
+// Count is how many entries of an activity came to a result within one of several spans of time.
+type Count struct {
+	Activity, Result string
+	Span             int // from 0, the oldest
+	N                int
+}

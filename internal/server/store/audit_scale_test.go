@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"homeward/internal/server/audit"
+	"homeward/internal/server/report"
 	"homeward/internal/server/store"
 	"homeward/internal/server/store/storetest"
 	"homeward/internal/server/tenant"
@@ -137,6 +138,7 @@ func auditPage(b *testing.B, dsn string) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
+	b.Run("usage of 90 days", func(b *testing.B) { usage90(b, s, n) })
 	for _, name := range names {
 		b.Run(name, func(b *testing.B) {
 			var worst time.Duration
@@ -152,5 +154,15 @@ func auditPage(b *testing.B, dsn string) {
 			b.ReportMetric(float64(worst.Microseconds())/1000, "worst-ms")
 			b.ReportMetric(float64(found), "rows")
 		})
+	}
+}
+
+// usage90 is the report of 90 days.
+func usage90(b *testing.B, s *store.Store, n int) {
+	end := storetest.FilledFrom().Add(time.Duration(n) * time.Second)
+	for b.Loop() {
+		if _, err := report.UsageOf(b.Context(), s, tenant.Tenant{ID: storetest.TenantA}, report.MostDays, end); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
