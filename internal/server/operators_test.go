@@ -152,6 +152,9 @@ func allowed() map[string][]operator.Role {
 		"GET /admin/setup":                        all(),
 		"GET /admin/audit":                        {global, hybrid, policy, users, reports},
 		"GET /admin/audit/{id}":                   {global, hybrid, policy, users, reports},
+		"GET /admin/reports":                      {global, hybrid, policy, users, reports},
+		"GET /admin/reports/registration.csv":     {global, hybrid, policy, users, reports},
+		"GET /admin/reports/usage.csv":            {global, hybrid, policy, users, reports},
 		"GET /admin/audit/export":                 {global, hybrid, policy, users, reports},
 	}
 }

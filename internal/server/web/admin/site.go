@@ -77,6 +77,7 @@ type Site struct {
 	Tests     Tests
 	Records   Records
 	Names     Names
+	Reports   Reports
 	// People counts a tenant's people.
 	People func(ctx context.Context, tenantID string) (int, error)
 	// Code makes a one-time code for a new agent.
@@ -109,7 +110,7 @@ type route struct {
 
 // routes is the whole table: what isn't in it isn't served.
 func routes() []route {
-	return slices.Concat(firstRoutes(), auditExportRoutes())
+	return slices.Concat(firstRoutes(), auditExportRoutes(), reportRoutes())
 }
 
 func firstRoutes() []route {
