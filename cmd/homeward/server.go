@@ -284,60 +284,6 @@ func (v *configCheck) Run(s command.Streams) error {
 	return err
 }
 
-type auditVerbs struct {
-	Show  auditShow  `cmd:"" help:"Show every hop of one attempt by its support code."`
-	Check auditCheck `cmd:"" help:"Check that no record was altered or removed."`
-}
-
-type auditShow struct {
-	ofTenant
-
-	Code string `arg:"" help:"Support code, such as HW-7K3Q-92MD."`
-}
-
-// Run implements the verb.
-func (v *auditShow) Run(ctx context.Context, s command.Streams) error {
-	return v.with(ctx, s, func(st *store.Store, id string) error {
-		records, err := st.Records(ctx, id, v.Code)
-		if err != nil {
-			return err
-		}
-		if len(records) == 0 {
-			return fmt.Errorf("no record has the support code %q; they look like HW-7K3Q-92MD", v.Code)
-		}
-		w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
-		_, _ = fmt.Fprintln(w, "TIME\tHOP\tEVENT\tRESULT\tREASON\tTOOK\tDETAIL")
-		for _, r := range records {
-			name := ""
-			if e, ok := event.Lookup(event.Code(r.Event)); ok {
-				name = fmt.Sprintf("%d %s", r.Event, e.Name)
-			}
-			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.At.Local().Format("15:04:05.000"), r.Hop, name, r.Result, r.Reason, took(r.Micros), r.Detail)
-		}
-		return w.Flush()
-	})
-}
-
-func took(micros int64) string {
-	if micros == 0 {
-		return ""
-	}
-	return (time.Duration(micros) * time.Microsecond).Round(10 * time.Microsecond).String()
-}
-
-type auditCheck struct{ ofTenant }
-
-// Run implements the verb.
-func (v *auditCheck) Run(ctx context.Context, s command.Streams) error {
-	return v.with(ctx, s, func(st *store.Store, id string) error {
-		if err := st.VerifyChain(ctx, id); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintln(s.Out, "The audit log is whole.")
-		return err
-	})
-}
-
 type eventsVerb struct{}
 
 // Run implements the verb.

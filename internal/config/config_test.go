@@ -76,6 +76,30 @@ directories:
 	wants(t, err, "directories must be a list")
 }
 
+// TestExportsAreStrict: each entry goes to exactly one place, under a name of its own.
+func TestExportsAreStrict(t *testing.T) {
+	c, err := LoadServer(write(t, goodServer+`
+exports:
+  - {name: siem, syslog: {address: "siem.contoso.example:6514", ca_file: ca.pem}}
+  - {name: hook, tenant: contoso, start: now, webhook: {url: "https://10.0.0.7/in", secret_file: s}}
+`), nil)
+	if err != nil || len(c.Exports) != 2 || c.Exports[1].Webhook.SecretFile != "s" || c.Exports[0].Syslog.CAFile != "ca.pem" {
+		t.Fatalf("%+v, %v", c.Exports, err)
+	}
+	_, err = LoadServer(write(t, goodServer+`
+exports:
+  - {name: Siem, syslog: {address: siem}}
+  - {name: a, start: soon, webhook: {url: "http://x"}}
+  - {name: a, syslog: {address: "x:1", cert: c}}
+  - {name: b}
+  - {name: c, syslog: {address: "x:1"}, webhook: {url: "https://x", secret_file: s}}
+`), nil)
+	wants(t, err, "exports[0].name must be", "exports[0].syslog.address", `exports[1].start is "soon"`, "exports[1].webhook.url must be https", "exports[1].webhook.secret_file",
+		`exports[2].name: "a" is another`, "exports[2].syslog.cert and key", "exports[3] needs either", "exports[4] needs either")
+	_, err = LoadServer(write(t, goodServer+"exports:\n  - {name: a, syslog: {adress: x}}\n"), nil)
+	wants(t, err, `exports[0]: unknown key "syslog.adress"; did you mean "syslog.address"?`)
+}
+
 func wants(t *testing.T, err error, parts ...string) {
 	t.Helper()
 	if err == nil {

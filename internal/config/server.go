@@ -27,6 +27,13 @@ type Server struct {
 	Mail      Mail          `koanf:"mail"`
 	Text      Text          `koanf:"text"`
 	Log       Log           `koanf:"log"`
+	Exports   []Export      `koanf:"exports" about:"places that get every row of the audit log"`
+	Alerts    Alerts        `koanf:"alerts"`
+}
+
+// Alerts says what the alerts that tenants' administrators ask for may reach.
+type Alerts struct {
+	PrivateWebhooks bool `koanf:"private_webhooks" about:"let tenants' administrators send alerts to addresses in private networks; off unless they may reach what this server can"`
 }
 
 // Mail says how mail is sent.
@@ -97,7 +104,7 @@ func (s *Server) check() []string {
 	if s.KeyLife < time.Minute {
 		p = append(p, "key_life is shorter than a minute: 4320h is half a year")
 	}
-	return slices.Concat(p, s.Mail.check(), s.Text.check(), s.Log.check())
+	return slices.Concat(p, s.Mail.check(), s.Text.check(), s.Log.check(), checkExports(s.Exports))
 }
 
 // Proxies are the trusted ones as networks; in the environment they are separated by commas.

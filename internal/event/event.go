@@ -121,6 +121,10 @@ const (
 	OperatorSignedOut Code = 34064
 	OperatorDisabled  Code = 34065
 	SettingChanged    Code = 34066
+
+	AuditExported Code = 34090
+	AlertRaised   Code = 34091
+	AlertCleared  Code = 34092
 )
 
 // Event explains one code.
@@ -133,7 +137,7 @@ type Event struct {
 
 // Catalogue returns every event, in order of code.
 func Catalogue() []Event {
-	all := append(append(append(agentEvents(), directoryEvents()...), portalEvents()...), operatorEvents()...)
+	all := slices.Concat(agentEvents(), directoryEvents(), portalEvents(), operatorEvents(), tellingEvents())
 	slices.SortFunc(all, func(a, b Event) int { return int(a.Code) - int(b.Code) })
 	return all
 }
@@ -147,6 +151,10 @@ func Lookup(c Code) (Event, bool) {
 	}
 	return Event{}, false
 }
+
+// Alarming lists the events that an administrator is told of by an alert when they happen. 34050 is PersonObjected: somebody
+// answered that a change to their account wasn't theirs.
+func Alarming() []Code { return []Code{AgentRetired, AgentCloned, 34050} }
 
 func agentEvents() []Event {
 	return []Event{
@@ -263,5 +271,13 @@ func operatorEvents() []Event {
 		{OperatorSignedOut, "OperatorSignedOut", "A session of an administrator was ended.", ""},
 		{OperatorDisabled, "OperatorDisabled", "An administrator can't sign in any more; their sessions were ended.", "To take them back: homeward operator reset."},
 		{SettingChanged, "SettingChanged", "An administrator changed a setting. The record holds the old and the new value.", ""},
+	}
+}
+
+func tellingEvents() []Event {
+	return []Event{
+		{AuditExported, "AuditExported", "An administrator downloaded the audit log, or a part of it. The record holds the filter.", ""},
+		{AlertRaised, "AlertRaised", "Something needs an administrator; the alert went to those the tenant names.", "Read what the alert says to do."},
+		{AlertCleared, "AlertCleared", "What an alert told of is over.", ""},
 	}
 }

@@ -155,6 +155,10 @@ func allowed() map[string][]operator.Role {
 		"GET /admin/setup":                        all(),
 		"GET /admin/audit":                        {global, hybrid, policy, users, reports},
 		"GET /admin/audit/{id}":                   {global, hybrid, policy, users, reports},
+		"GET /admin/reports":                      {global, hybrid, policy, users, reports},
+		"GET /admin/reports/registration.csv":     {global, hybrid, policy, users, reports},
+		"GET /admin/reports/usage.csv":            {global, hybrid, policy, users, reports},
+		"GET /admin/audit/export":                 {global, hybrid, policy, users, reports},
 	}
 }
 
@@ -162,6 +166,7 @@ func allowed() map[string][]operator.Role {
 func address(pattern string) (method, path string) {
 	method, path, _ = strings.Cut(pattern, " ")
 	path = strings.Replace(path, "/audit/{id}", "/audit/HW-7K3Q-92MD", 1)
+	path = strings.Replace(path, "/audit/export", "/audit/export?format=csv", 1)
 	return method, strings.NewReplacer("{$}", "", "{id}", benchAgent, "{link}", "nonsense").Replace(path)
 }
 

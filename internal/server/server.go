@@ -16,10 +16,12 @@ import (
 	"homeward/internal/config"
 	"homeward/internal/daemon"
 	"homeward/internal/relay"
+	"homeward/internal/server/alert"
 	"homeward/internal/server/broker"
 	"homeward/internal/server/cloudpassword"
 	"homeward/internal/server/commandkey"
 	"homeward/internal/server/enrol"
+	"homeward/internal/server/export"
 	"homeward/internal/server/fleet"
 	"homeward/internal/server/limit"
 	"homeward/internal/server/locale"
@@ -81,6 +83,10 @@ type Server struct {
 	admin      *admin.Site
 	// operators signs the administrators in.
 	operators *operator.Service
+	// exports hands the audit log on.
+	exports *export.Streams
+	// alerts tells administrators what needs them.
+	alerts *alert.Watcher
 }
 
 // Open opens everything. What it opened is closed again when it fails.
@@ -206,6 +212,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	if channels.Text, err = textSender(s.config.Text, sender, s.now); err != nil {
 		return err
 	}
+	channels.Hook = s.hook(key, s.config.Alerts)
 	s.mails = notify.NewQueue(s.store, key, channels, s.now, s.log)
 	s.fleet = fleet.New(fleet.Deps{
 		Store: agents{s.store}, Relay: presence{s.broker.Presence(), s.broker}, Caller: relay.Caller{Begin: s.broker.Begin},
@@ -240,6 +247,10 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	s.uplink = &fleet.Uplink{
 		Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.accounts), Syncs: syncs{s.accounts},
 		Renewals: s.enrols, Commands: s.commands, TenantOf: s.tenants.ofAccount,
+	}
+	s.openAlerts(letters)
+	if s.exports, err = s.openExports(); err != nil {
+		return err
 	}
 	if err := s.openSite(catalog); err != nil {
 		return err
@@ -340,6 +351,8 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		daemon.Part{Name: "reminders", Run: func(ctx context.Context) error { return s.reminders.Run(ctx, s.store.Tenants) }},
 		daemon.Part{Name: "command keys", Run: s.rollCommands},
 		daemon.Part{Name: "control", Run: s.control},
+		daemon.Part{Name: "exports", Run: s.exports.Run},
+		daemon.Part{Name: "alerts", Run: s.alerts.Run},
 		daemon.Part{Name: "upkeep", Run: s.upkeep})
 	s.resets.Close() // the portal has stopped: nobody submits any more
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)

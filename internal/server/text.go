@@ -2,12 +2,12 @@ package server
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"homeward/internal/config"
 	"homeward/internal/server/notify"
 	"homeward/internal/server/sms"
+	"homeward/internal/server/webhook"
 )
 
 // textSender is how text messages leave, as the configuration says; nil: not at all.
@@ -31,8 +31,9 @@ func textSender(c config.Text, mail *notify.SMTP, now func() time.Time) (func(ct
 		if err != nil {
 			return nil, err
 		}
-		client := sms.NewClient(&http.Transport{TLSClientConfig: roots, Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true})
-		send = (&sms.Webhook{URL: c.Webhook.URL, From: c.From, Secret: secretFile(c.Webhook.SecretFile), Client: client, Now: now}).Send
+		send = (&sms.Webhook{
+			URL: c.Webhook.URL, From: c.From, Secret: secretFile(c.Webhook.SecretFile), Client: webhook.Trusting(roots), Now: now,
+		}).Send
 	case "mail":
 		send = (&sms.Mail{To: c.MailTo, Post: func(ctx context.Context, to, text, lang string) error {
 			return mail.Send(ctx, notify.Message{To: to, Text: text, Lang: lang})

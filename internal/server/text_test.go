@@ -21,8 +21,8 @@ import (
 	"homeward/internal/server/notify"
 	"homeward/internal/server/registration"
 	"homeward/internal/server/reset"
-	"homeward/internal/server/sms"
 	"homeward/internal/server/verify"
+	"homeward/internal/server/webhook"
 )
 
 // TestTextMessageThroughTheQueue: a check by text message from the chosen row to a provider's webhook and back.
@@ -87,7 +87,7 @@ func TestTextMessageThroughTheQueue(t *testing.T) {
 	if m["to"] != "+46701234542" || m["from"] != "Contoso" || text == nil || text[1] != text[2] {
 		t.Fatalf("%v", m)
 	}
-	if got.header != sms.Sign([]byte("shared"), b.clock(), got.body) {
+	if got.header != webhook.Sign([]byte("shared"), b.clock(), got.body) {
 		t.Errorf("signed %q", got.header)
 	}
 	if a = b.say(a, text[1], verify.OK); a.State != reset.Verified {

@@ -33,6 +33,7 @@ const Text = "text"
 // Message is one mail or text message.
 type Message struct {
 	Channel string `json:"channel,omitempty"`
+	Tenant  string `json:"tenant,omitempty"` // Hook: whose secret signs it
 	To      string `json:"to"`
 	Subject string `json:"subject"`
 	Text    string `json:"text"`

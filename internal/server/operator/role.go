@@ -59,11 +59,12 @@ const (
 	ReadAgents        Permission = "see the agents"
 	ChangeAgents      Permission = "add, drain, resume, move and cut off agents"
 	ReadAudit         Permission = "read the audit log"
+	ReadReports       Permission = "read the reports"
 )
 
 // Permissions lists what a role can be given.
 func Permissions() []Permission {
-	return []Permission{Account, ReadOverview, TestWrite, ReadIntegration, ChangeIntegration, ReadAgents, ChangeAgents, ReadAudit}
+	return []Permission{Account, ReadOverview, TestWrite, ReadIntegration, ChangeIntegration, ReadAgents, ChangeAgents, ReadAudit, ReadReports}
 }
 
 // granted is the one table of who may do what. A Helpdesk Administrator reads no audit log: it tells of everybody, and
@@ -80,7 +81,7 @@ func granted(p Permission) []Role {
 		return []Role{GlobalAdministrator, HybridIdentityAdministrator, AuthenticationPolicyAdministrator}
 	case ChangeIntegration:
 		return []Role{GlobalAdministrator, AuthenticationPolicyAdministrator}
-	case ReadAudit:
+	case ReadAudit, ReadReports:
 		return []Role{GlobalAdministrator, HybridIdentityAdministrator, AuthenticationPolicyAdministrator, UserAdministrator, ReportsReader}
 	}
 	return nil

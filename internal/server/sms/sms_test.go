@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"homeward/internal/server/webhook"
 )
 
 const (
@@ -232,7 +234,7 @@ func TestWebhook(t *testing.T) {
 	defer server.Close()
 	w := &Webhook{
 		URL: server.URL + "/send?key=topsecret", From: "Contoso", Secret: func() (string, error) { return "shared", nil },
-		Client: NewClient(server.Client().Transport), Now: func() time.Time { return now },
+		Client: webhook.NewClient(server.Client().Transport), Now: func() time.Time { return now },
 	}
 	if err := w.Send(t.Context(), Message{To: number, Text: sample, Lang: "en"}); err != nil {
 		t.Fatal(err)
@@ -245,10 +247,10 @@ func TestWebhook(t *testing.T) {
 		t.Error(diff)
 	}
 	// echo -n "1795000000.$BODY" | openssl dgst -sha256 -hmac shared
-	if want := Sign([]byte("shared"), now, body); header != want || !strings.HasPrefix(header, "t=1795000000,v1=") {
+	if want := webhook.Sign([]byte("shared"), now, body); header != want || !strings.HasPrefix(header, "t=1795000000,v1=") {
 		t.Errorf("signed %q, want %q", header, want)
 	}
-	if Sign([]byte("other"), now, body) == header || Sign([]byte("shared"), now.Add(time.Second), body) == header || Sign([]byte("shared"), now, append(body, ' ')) == header {
+	if webhook.Sign([]byte("other"), now, body) == header || webhook.Sign([]byte("shared"), now.Add(time.Second), body) == header || webhook.Sign([]byte("shared"), now, append(body, ' ')) == header {
 		t.Error("another secret, time or body has the same signature")
 	}
 	for _, status = range []int{http.StatusBadRequest, http.StatusFound, http.StatusInternalServerError} {
@@ -266,7 +268,7 @@ func TestWebhook(t *testing.T) {
 // TestSignatureIsTheDocumentedOne: computed once with openssl dgst -sha256 -hmac.
 func TestSignatureIsTheDocumentedOne(t *testing.T) {
 	const want = "t=1,v1=1ba6b8171186efc613e8bcc0cbdab2748f24984d7c5a84faa2637afa0e40d224"
-	if got := Sign([]byte("key"), time.Unix(1, 0), []byte("{}")); got != want {
+	if got := webhook.Sign([]byte("key"), time.Unix(1, 0), []byte("{}")); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }

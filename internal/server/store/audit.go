@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -13,9 +12,6 @@ import (
 )
 
 const auditColumns = "tenant, seq, at, support, activity, hop, event, result, reason, actor, target, detail, micros, prev, hash"
-
-// auditPage bounds how many rows VerifyChain holds at a time.
-const auditPage = 1000
 
 func auditFields(r *audit.Record) []any {
 	return []any{
@@ -55,9 +51,14 @@ func (s *Store) Append(ctx context.Context, tenant string, records ...audit.Reco
 		if err != nil {
 			return err
 		}
-		for _, r := range records {
-			if err := tx.appendRow(ctx, tenant, &h, r); err != nil {
+		for i, r := range records {
+			if err := tx.appendRow(ctx, tenant, &h, &r); err != nil {
 				return err
+			}
+			if isEntry(r, records[i+1:]) {
+				if err := tx.putEntry(ctx, r); err != nil {
+					return err
+				}
 			}
 		}
 		const text = `UPDATE audit_heads SET seq = ?, hash = ?, mac = ? WHERE tenant = ?`
@@ -82,7 +83,7 @@ func (s *Store) lockHead(ctx context.Context, tenant string) (head, error) {
 	return h, s.checkHead(tenant, h)
 }
 
-func (s *Store) appendRow(ctx context.Context, tenant string, h *head, r audit.Record) error {
+func (s *Store) appendRow(ctx context.Context, tenant string, h *head, r *audit.Record) error {
 	if r.At.IsZero() {
 		r.At = s.clock()
 	}
@@ -92,8 +93,8 @@ func (s *Store) appendRow(ctx context.Context, tenant string, h *head, r audit.R
 	for _, text := range []*string{&r.Support, &r.Activity, &r.Hop, &r.Result, &r.Reason, &r.Actor, &r.Target, &r.Detail} {
 		*text = clean(*text)
 	}
-	r.Hash = audit.Chain(r.Prev, r)
-	fields := auditFields(&r)
+	r.Hash = audit.Chain(r.Prev, *r)
+	fields := auditFields(r)
 	text := `INSERT INTO audit (` + auditColumns + `) VALUES (` + marks(len(fields)) + `)`
 	if _, err := s.exec(ctx, text, fields...); err != nil {
 		return err
@@ -121,81 +122,6 @@ func (s *Store) records(ctx context.Context, where string, args ...any) ([]audit
 	return found, nil
 }
 
-// ChainError says where a tenant's audit record was tampered with.
-type ChainError struct {
-	Tenant string
-	Seq    int64 // first row that is not as it was written
-	What   string
-}
-
-// Error names the row.
-func (e *ChainError) Error() string {
-	return fmt.Sprintf("audit record of tenant %s, row %d: %s", e.Tenant, e.Seq, e.What)
-}
-
-// VerifyChain checks that no row of a tenant's record was altered, removed or added since it was written. What it
-// finds is a *ChainError. It cannot notice that the whole database was put back to an older state.
-func (s *Store) VerifyChain(ctx context.Context, tenant string) error {
-	// The end first: what is appended meanwhile comes after it.
-	end, err := s.head(ctx, tenant)
-	if err != nil {
-		return err
-	}
-	at, err := s.walk(ctx, tenant, end)
-	if err != nil {
-		return err
-	}
-	if at.seq < end.seq {
-		return &ChainError{tenant, at.seq + 1, "is missing, with every row after it"}
-	}
-	if at.seq == end.seq {
-		return nil
-	}
-	now, err := s.head(ctx, tenant)
-	if err != nil {
-		return err
-	}
-	if now.seq < at.seq {
-		return &ChainError{tenant, now.seq + 1, "was not written by this server"}
-	}
-	return nil
-}
-
-// walk follows the chain as far as it goes and returns where that is. On the way it must pass through end.
-func (s *Store) walk(ctx context.Context, tenant string, end head) (head, error) {
-	var at head
-	for {
-		page, err := s.records(ctx, `tenant = ? AND seq > ? ORDER BY seq LIMIT ?`, tenant, at.seq, auditPage)
-		if err != nil {
-			return head{}, err
-		}
-		for _, r := range page {
-			if at, err = follow(tenant, at, r); err != nil {
-				return head{}, err
-			}
-			if at.seq == end.seq && !bytes.Equal(at.hash, end.hash) {
-				return head{}, &ChainError{tenant, at.seq, "is not the row that was written there"}
-			}
-		}
-		if len(page) < auditPage {
-			return at, nil
-		}
-	}
-}
-
-// follow checks that r is the row after at.
-func follow(tenant string, at head, r audit.Record) (head, error) {
-	switch {
-	case r.Seq != at.seq+1:
-		return head{}, &ChainError{tenant, at.seq + 1, "is missing"}
-	case !bytes.Equal(r.Prev, at.hash):
-		return head{}, &ChainError{tenant, r.Seq, "does not follow the row before it"}
-	case !bytes.Equal(r.Hash, audit.Chain(r.Prev, r)):
-		return head{}, &ChainError{tenant, r.Seq, "was altered"}
-	}
-	return head{seq: r.Seq, hash: r.Hash}, nil
-}
-
 // head returns the end of a tenant's chain; a tenant without rows has the zero head.
 func (s *Store) head(ctx context.Context, tenant string) (head, error) {
 	var h head
@@ -212,7 +138,7 @@ func (s *Store) head(ctx context.Context, tenant string) (head, error) {
 
 func (s *Store) checkHead(tenant string, h head) error {
 	if !hmac.Equal(h.mac, s.headMAC(tenant, h)) {
-		return &ChainError{tenant, h.seq, "is not the end of the chain this server signed"}
+		return &ChainError{tenant, audit.Damage{Seq: h.seq, To: h.seq, Fault: audit.NoEnd}}
 	}
 	return nil
 }

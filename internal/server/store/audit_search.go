@@ -1,11 +1,11 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,48 +17,46 @@ const clockSlack = time.Hour
 
 // SearchAudit returns entries, newest first; see audit.Query. With more than Limit fitting, those nearest to Before or
 // After are returned.
+//
+// What it costs depends on Limit and on how many kinds of entries a tenant has, not on how many entries: each branch of
+// the search names every column in front of seq of some index of audit_entries, so it reads from the place where a page
+// begins and stops when the page is full. The one exception is a person: all of their entries may be looked at.
 func (s *Store) SearchAudit(ctx context.Context, tenant string, q audit.Query) ([]audit.Record, error) {
-	c := conditions{where: []string{"tenant = ?"}, args: []any{tenant}}
-	if err := s.auditSpan(ctx, tenant, q, c.add); err != nil {
+	found, err := s.searchAudit(ctx, tenant, q)
+	if err != nil {
 		return nil, fmt.Errorf("search the audit record: %w", err)
 	}
-	for _, f := range []struct{ column, value string }{{"support", q.Support}, {"activity", q.Activity}, {"result", q.Result}} {
-		if f.value != "" {
-			c.add(f.column+" = ?", f.value)
-		}
-	}
-	c.add("event <> ?", audit.Told)
-	c.add(`(support = '' OR NOT EXISTS (SELECT 1 FROM audit later
-		WHERE later.tenant = audit.tenant AND later.support = audit.support AND later.seq > audit.seq AND later.event <> ?))`, audit.Told)
-	c.back, c.limit = q.After > 0 && q.Before == 0, q.Limit
-	if q.People == nil {
-		return s.entries(ctx, c)
-	}
-	// One search for each name and column: each follows an index in the order of the rows, however rare the name is.
-	var found []audit.Record
-	for _, id := range q.People {
-		for _, column := range []string{"target", "actor"} {
-			some, err := s.entries(ctx, c.with(column+" = ?", id))
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, some...)
-		}
-	}
-	slices.SortFunc(found, func(a, b audit.Record) int { return cmp.Compare(b.Seq, a.Seq) })
-	found = slices.CompactFunc(found, func(a, b audit.Record) bool { return a.Seq == b.Seq })
-	if c.back && len(found) > q.Limit {
-		return found[len(found)-q.Limit:], nil
-	}
-	return found[:min(len(found), q.Limit)], nil
+	return found, nil
 }
 
-// conditions are the WHERE of a search and in which direction it goes.
+func (s *Store) searchAudit(ctx context.Context, tenant string, q audit.Query) ([]audit.Record, error) {
+	branches, err := s.auditBranches(ctx, tenant, q)
+	if err != nil {
+		return nil, err
+	}
+	back := q.After > 0 && q.Before == 0
+	var found []int64
+	for some := range slices.Chunk(branches, unionMost) {
+		some, err := s.auditSeqs(ctx, some, back, q.Limit)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	slices.Sort(found)
+	found = slices.Compact(found)
+	if len(found) > q.Limit && back {
+		found = found[:q.Limit]
+	} else if len(found) > q.Limit {
+		found = found[len(found)-q.Limit:]
+	}
+	return s.auditRows(ctx, tenant, found)
+}
+
+// conditions are the WHERE of a search.
 type conditions struct {
 	where []string
 	args  []any
-	back  bool // from old to new
-	limit int
 }
 
 func (c *conditions) add(condition string, values ...any) {
@@ -67,22 +65,140 @@ func (c *conditions) add(condition string, values ...any) {
 
 // with returns the conditions with one more; c stays as it is.
 func (c *conditions) with(condition string, values ...any) conditions {
-	more := conditions{where: slices.Clone(c.where), args: slices.Clone(c.args), back: c.back, limit: c.limit}
+	more := conditions{slices.Clone(c.where), slices.Clone(c.args)}
 	more.add(condition, values...)
 	return more
 }
 
-// entries returns what fits, newest first.
-func (s *Store) entries(ctx context.Context, c conditions) ([]audit.Record, error) {
+// auditBranches are searches whose answers together are the query's. None is what the tenant has no entry for.
+func (s *Store) auditBranches(ctx context.Context, tenant string, q audit.Query) ([]conditions, error) {
+	c := conditions{where: []string{"tenant = ?"}, args: []any{tenant}}
+	if err := s.auditSpan(ctx, tenant, q, c.add); err != nil {
+		return nil, err
+	}
+	if q.Support != "" {
+		c.add("support = ? AND support <> ''", q.Support)
+	}
+	if q.People == nil && q.Agent == "" {
+		return s.byKind(ctx, tenant, q, c)
+	}
+	if q.People == nil {
+		return s.byKind(ctx, tenant, q, c.with("actor = ?", q.Agent))
+	}
+	if len(q.People) > audit.MostPeople {
+		return nil, fmt.Errorf("%d people are more than the %d it can look for", len(q.People), audit.MostPeople)
+	}
+	var out []conditions
+	for _, id := range q.People {
+		about := c.with("target = ?", id)
+		if q.Agent != "" {
+			about.add("actor = ?", q.Agent)
+		}
+		narrow(&about, q)
+		out = append(out, about)
+		if q.Agent != "" && q.Agent != id {
+			continue
+		}
+		theirs, err := s.byKind(ctx, tenant, q, c.with("actor = ?", id))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, theirs...)
+	}
+	return out, nil
+}
+
+// narrow adds what a query says of activity and results as they stand.
+func narrow(c *conditions, q audit.Query) {
+	if q.Activity != "" {
+		c.add("activity = ?", q.Activity)
+	}
+	if len(q.Results) > 0 {
+		var values []any
+		for _, r := range q.Results {
+			values = append(values, r)
+		}
+		c.add("result IN ("+marks(len(values))+")", values...)
+	}
+}
+
+// byKind splits a search into one for each activity and result that it lets through: an index holds the entries of one
+// such pair in their order, but not those of several. A search that names neither stays one.
+func (s *Store) byKind(ctx context.Context, tenant string, q audit.Query, c conditions) ([]conditions, error) {
+	if q.Activity == "" && len(q.Results) == 0 || q.Support != "" {
+		narrow(&c, q)
+		return []conditions{c}, nil
+	}
+	activities := []string{q.Activity}
+	if q.Activity == "" {
+		var err error
+		if activities, err = s.auditKinds(ctx, "activity", "tenant = ?", tenant); err != nil {
+			return nil, err
+		}
+	}
+	var out []conditions
+	for _, activity := range activities {
+		results := q.Results
+		if len(results) == 0 {
+			var err error
+			if results, err = s.auditKinds(ctx, "result", "tenant = ? AND activity = ?", tenant, activity); err != nil {
+				return nil, err
+			}
+		}
+		for _, result := range results {
+			out = append(out, c.with("activity = ? AND result = ?", activity, result))
+		}
+	}
+	return out, nil
+}
+
+// auditKinds returns the different values of a column, one step of the index for each, however many entries have it.
+func (s *Store) auditKinds(ctx context.Context, column, where string, args ...any) ([]string, error) {
+	text := `WITH RECURSIVE kind(v) AS (SELECT MIN(` + column + `) FROM audit_entries WHERE ` + where + `
+		UNION ALL SELECT (SELECT MIN(` + column + `) FROM audit_entries WHERE ` + where + ` AND ` + column + ` > kind.v) FROM kind WHERE kind.v IS NOT NULL)
+		SELECT v FROM kind WHERE v IS NOT NULL`
+	rows, err := s.query(ctx, s.reader(), text, append(slices.Clone(args), args...))
+	return all(rows, err, func(v *string) []any { return []any{v} })
+}
+
+// unionMost is how many branches one statement has: SQLite takes 500.
+const unionMost = 64
+
+// auditSeqs returns the numbers of the entries that fit any of the branches, at most limit of each. It is one statement, as
+// each way to the database costs more than what is done there.
+func (s *Store) auditSeqs(ctx context.Context, branches []conditions, back bool, limit int) ([]int64, error) {
+	var texts []string
+	var args []any
+	for i, c := range branches {
+		texts = append(texts, `SELECT seq FROM (`+seqText(c, back)+`) AS b`+strconv.Itoa(i))
+		args = append(append(args, c.args...), limit)
+	}
+	rows, err := s.query(ctx, s.reader(), strings.Join(texts, " UNION ALL "), args)
+	return all(rows, err, func(seq *int64) []any { return []any{seq} })
+}
+
+func seqText(c conditions, back bool) string {
 	order := " DESC"
-	if c.back {
+	if back { // from old to new
 		order = " ASC"
 	}
-	found, err := s.records(ctx, strings.Join(c.where, " AND ")+" ORDER BY seq"+order+" LIMIT ?", append(slices.Clone(c.args), c.limit)...)
-	if c.back {
-		slices.Reverse(found)
+	return `SELECT seq FROM audit_entries WHERE ` + strings.Join(c.where, " AND ") + ` ORDER BY seq` + order + ` LIMIT ?`
+}
+
+// auditRows returns rows by their numbers, newest first.
+func (s *Store) auditRows(ctx context.Context, tenant string, seqs []int64) ([]audit.Record, error) {
+	if len(seqs) == 0 {
+		return nil, nil
 	}
-	return found, err
+	args := []any{tenant}
+	for _, seq := range seqs {
+		args = append(args, seq)
+	}
+	// The last one again and again, so that there are few texts to keep prepared.
+	for n := len(seqs); n&(n-1) != 0; n++ {
+		args = append(args, seqs[len(seqs)-1])
+	}
+	return s.records(ctx, `tenant = ? AND seq IN (`+marks(len(args)-1)+`) ORDER BY seq DESC`, args...)
 }
 
 // auditSpan turns the times of a query into numbers of rows, because rows are read in the order of their numbers.
@@ -90,9 +206,7 @@ func (s *Store) auditSpan(ctx context.Context, tenant string, q audit.Query, add
 	low, high := q.After, q.Before
 	if !q.From.IsZero() {
 		add("at >= ?", millis(q.From))
-		var seq int64
-		const first = `SELECT seq FROM audit WHERE tenant = ? AND at >= ? ORDER BY at, seq LIMIT 1`
-		err := s.readRow(ctx, first, tenant, millis(q.From.Add(-clockSlack))).Scan(&seq)
+		seq, err := s.edge(ctx, firstEntry, tenant, q.From.Add(-clockSlack))
 		if errors.Is(err, ErrNotFound) {
 			add("seq < ?", 0)
 			return nil
@@ -104,9 +218,7 @@ func (s *Store) auditSpan(ctx context.Context, tenant string, q audit.Query, add
 	}
 	if !q.To.IsZero() {
 		add("at < ?", millis(q.To))
-		var seq int64
-		const last = `SELECT seq FROM audit WHERE tenant = ? AND at < ? ORDER BY at DESC, seq DESC LIMIT 1`
-		err := s.readRow(ctx, last, tenant, millis(q.To.Add(clockSlack))).Scan(&seq)
+		seq, err := s.edge(ctx, lastEntry, tenant, q.To.Add(clockSlack))
 		if errors.Is(err, ErrNotFound) {
 			add("seq < ?", 0)
 			return nil
@@ -125,6 +237,16 @@ func (s *Store) auditSpan(ctx context.Context, tenant string, q audit.Query, add
 		add("seq < ?", high)
 	}
 	return nil
+}
+
+const (
+	firstEntry = `SELECT seq FROM audit_entries WHERE tenant = ? AND at >= ? ORDER BY at, seq LIMIT 1`
+	lastEntry  = `SELECT seq FROM audit_entries WHERE tenant = ? AND at < ? ORDER BY at DESC, seq DESC LIMIT 1`
+)
+
+func (s *Store) edge(ctx context.Context, text, tenant string, t time.Time) (seq int64, err error) {
+	err = s.readRow(ctx, text, tenant, millis(t)).Scan(&seq)
+	return seq, err
 }
 
 // AuditRow returns one row of a tenant's record; none when there is no such row.

@@ -48,6 +48,8 @@ type Settings struct {
 
 	// BannedWords are what no password may be made of, as package banned judges; agents and browsers have them too.
 	BannedWords []string `json:"banned_words,omitempty"`
+	// Alerts says who hears that writeback stopped or works again.
+	Alerts Alerts `json:"alerts,omitzero"`
 }
 
 // Scope says whom a choice applies to.

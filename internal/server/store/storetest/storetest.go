@@ -85,6 +85,8 @@ func Run(t *testing.T, dsn func(t *testing.T) string) {
 		{"mail", mailTests()},
 		{"operator", operatorTests()},
 		{"audit search", auditSearchTests()},
+		{"audit verify", auditVerifyTests()},
+		{"report", reportTests()},
 	} {
 		t.Run(area.name, func(t *testing.T) {
 			for _, c := range area.tests {

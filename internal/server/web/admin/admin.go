@@ -128,6 +128,7 @@ func (f Frame) Nav() []Group {
 		{Items: []Item{
 			f.item(operator.ReadOverview, f.T("admin.nav.overview"), overviewPath, "home"),
 			f.item(operator.ReadAudit, f.T("admin.nav.audit"), auditPath, "list"),
+			f.item(operator.ReadReports, f.T("admin.nav.reports"), reportsPath, "chart"),
 		}},
 		{Name: f.T("admin.nav.reset"), Items: []Item{f.item(operator.ReadIntegration, f.T("admin.nav.onprem"), onpremPath, "link")}},
 		{Name: f.T("admin.nav.directory"), Items: []Item{

@@ -9,6 +9,7 @@ import (
 
 	"homeward/internal/event"
 	"homeward/internal/server/audit"
+	"homeward/internal/server/enrol"
 )
 
 // pageSize is how many entries a page of the audit log has.
@@ -18,9 +19,11 @@ const pageSize = 50
 type AuditPage struct {
 	Frame
 
-	Who, When, Activity, Result string
-	Rows                        []Entry
-	Older, Newer                string // addresses; empty: there is no such page
+	Who, When, Activity, Result, Agent string
+
+	Agents       []Choice
+	Rows         []Entry
+	Older, Newer string // addresses; empty: there is no such page
 }
 
 // Template names the page's file.
@@ -34,7 +37,7 @@ func (p AuditPage) Crumbs() []Crumb { return []Crumb{{p.Title(), ""}} }
 
 // Filtered reports whether anything is filtered.
 func (p AuditPage) Filtered() bool {
-	return p.Who != "" || p.When != "" || p.Activity != "" || p.Result != ""
+	return p.Who != "" || p.When != "" || p.Activity != "" || p.Result != "" || p.Agent != ""
 }
 
 // Choice is one entry of a select.
@@ -64,11 +67,16 @@ func (p AuditPage) Activities() []Choice {
 // Results are what an entry can come to.
 func (p AuditPage) Results() []Choice {
 	out := []Choice{{"", p.T("admin.audit.all"), p.Result == ""}}
-	for _, r := range []string{"ok", "changed", "refused", "failed", "unknown"} {
+	for _, r := range results() {
 		out = append(out, Choice{r, p.T(resultWord(r)), r == p.Result})
 	}
-	return out
+	return append(out, Choice{needsLook, p.T("admin.audit.needs_look"), p.Result == needsLook})
 }
+
+// results lists what an entry can come to; needsLook is the choice of those somebody should look at.
+func results() []string { return []string{"ok", "changed", "refused", "failed", "unknown"} }
+
+const needsLook = "failed,refused"
 
 func orAll(s string) string {
 	if s == "" {
@@ -86,6 +94,7 @@ func activities() []string {
 		"Make enrolment code", "Register agent", "Agent connection", "Serve domain", "Drain agent", "Resume agent", "Revoke agent", "Accept moved agent",
 		"Replace sealing key", "Replace command key",
 		"Sign in (administrator)", "Sign out (administrator)", "Set up administrator", "Invite administrator", "Reset administrator sign-in", "Disable administrator",
+		"Export audit log", "Alert",
 	}
 }
 
@@ -116,8 +125,7 @@ func isSupport(s string) bool {
 
 func (v *visit) getAudit() error {
 	q := v.r.URL.Query()
-	p := AuditPage{Frame: v.frame, Who: strings.TrimSpace(q.Get("who")), When: q.Get("when"), Activity: q.Get("activity"), Result: q.Get("result")}
-	search, err := v.search(p)
+	p, search, err := v.asked()
 	if err != nil {
 		return err
 	}
@@ -149,20 +157,50 @@ func (v *visit) getAudit() error {
 	return v.render(http.StatusOK, p)
 }
 
-// turned is the address of another page of the same search.
-func (p AuditPage) turned(name string, seq int64) string {
-	q := url.Values{name: {strconv.FormatInt(seq, 10)}}
-	for key, value := range map[string]string{"who": p.Who, "when": p.When, "activity": p.Activity, "result": p.Result} {
+// asked is the filter of an address, and the query it comes to.
+func (v *visit) asked() (AuditPage, audit.Query, error) {
+	q := v.r.URL.Query()
+	p := AuditPage{
+		Frame: v.frame, Who: strings.TrimSpace(q.Get("who")), When: q.Get("when"), Activity: q.Get("activity"), Result: q.Get("result"), Agent: q.Get("agent"),
+	}
+	agents, err := v.Names.Agents(v.ctx(), v.tenant.ID)
+	if err != nil {
+		return p, audit.Query{}, err
+	}
+	p.Agents = []Choice{{"", v.frame.T("admin.audit.any"), p.Agent == ""}}
+	for _, a := range agents {
+		p.Agents = append(p.Agents, Choice{a.ID, a.Machine, a.ID == p.Agent})
+	}
+	search, err := v.search(p, agents)
+	return p, search, err
+}
+
+// filter is the search as a part of an address.
+func (p AuditPage) filter() url.Values {
+	q := url.Values{}
+	for key, value := range map[string]string{"who": p.Who, "when": p.When, "activity": p.Activity, "result": p.Result, "agent": p.Agent} {
 		if value != "" {
 			q.Set(key, value)
 		}
 	}
+	return q
+}
+
+// turned is the address of another page of the same search.
+func (p AuditPage) turned(name string, seq int64) string {
+	q := p.filter()
+	q.Set(name, strconv.FormatInt(seq, 10))
 	return auditPath + "?" + q.Encode()
 }
 
 // search turns what was typed and chosen into a query.
-func (v *visit) search(p AuditPage) (audit.Query, error) {
-	q := audit.Query{Activity: p.Activity, Result: p.Result}
+func (v *visit) search(p AuditPage, agents []enrol.Agent) (audit.Query, error) {
+	q := audit.Query{Activity: p.Activity, Agent: p.Agent}
+	if p.Result == needsLook {
+		q.Results = strings.Split(needsLook, ",")
+	} else if p.Result != "" {
+		q.Results = []string{p.Result}
+	}
 	now := v.Now().In(v.frame.Location)
 	switch p.When {
 	case "hour":
@@ -189,15 +227,12 @@ func (v *visit) search(p AuditPage) (audit.Query, error) {
 	for _, one := range people {
 		q.People = append(q.People, one.ID)
 	}
-	agents, err := v.Names.Agents(v.ctx(), v.tenant.ID)
-	if err != nil {
-		return q, err
-	}
 	for _, a := range agents {
 		if strings.EqualFold(a.Machine, p.Who) {
 			q.People = append(q.People, a.ID)
 		}
 	}
+	q.People = q.People[:min(len(q.People), audit.MostPeople)]
 	return q, nil
 }
 

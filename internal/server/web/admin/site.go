@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,6 +77,7 @@ type Site struct {
 	Tests     Tests
 	Records   Records
 	Names     Names
+	Reports   Reports
 	// People counts a tenant's people.
 	People func(ctx context.Context, tenantID string) (int, error)
 	// Code makes a one-time code for a new agent.
@@ -108,6 +110,10 @@ type route struct {
 
 // routes is the whole table: what isn't in it isn't served.
 func routes() []route {
+	return slices.Concat(firstRoutes(), auditExportRoutes(), reportRoutes())
+}
+
+func firstRoutes() []route {
 	return []route{
 		{"GET " + signInPath, operator.Public, (*visit).getSignIn},
 		{"POST " + signInPath, operator.Public, (*visit).postSignIn},
