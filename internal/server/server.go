@@ -47,15 +47,16 @@ const (
 
 // Server is the composed cloud side.
 type Server struct {
-	config  config.Server
-	log     *slog.Logger
-	now     func() time.Time
-	store   *store.Store
-	tenants *tenants
-	broker  *broker.Broker
-	fleet   *fleet.Fleet
-	tests   *fleet.Tester
-	enrols  *enrol.Service
+	config   config.Server
+	log      *slog.Logger
+	now      func() time.Time
+	store    *store.Store
+	tenants  *tenants
+	broker   *broker.Broker
+	fleet    *fleet.Fleet
+	tests    *fleet.Tester
+	previews *fleet.Previewer
+	enrols   *enrol.Service
 	// commands holds the keys that sign what agents are told.
 	commands *commandkey.Ring
 	resets   *reset.Service
@@ -212,6 +213,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Audit: s.store, Strict: s.resets.Strict, Works: s.resets.Works, Passkeys: s.resets.Passkeys, Now: s.now, Log: s.log,
 	})
 	s.tests = &fleet.Tester{Fleet: s.fleet, Command: s.commands.For, Last: s.store.Tests}
+	s.previews = &fleet.Previewer{Fleet: s.fleet, Command: s.commands.For, Want: staging{s.accounts}.want}
 	s.passwords = &cloudpassword.Service{Accounts: cloudAccounts{s.accounts, s.store}, Writer: s.resets, Now: s.now, Log: s.log}
 	s.uplink = &fleet.Uplink{
 		Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.accounts), Syncs: syncs{s.accounts},

@@ -25,6 +25,7 @@ type request struct {
 	asked    seal.RequestID // Prove: the request asked about
 	about    *protocol.Case // Prove: what the server knows of it, if it is another agent's
 	test     protocol.TestRequest
+	preview  protocol.PreviewRequest
 	key      seal.PrivateKey
 	received time.Time
 	reply    func([]byte) error
@@ -76,6 +77,12 @@ func (w *Writeback) verifyContent(r *request) protocol.Reason {
 		}
 		return protocol.ReasonNone
 	}
+	if r.op == protocol.Preview {
+		if len(r.header.Anchor) != 0 || protocol.Decode(r.sealed, &r.preview) != nil || r.preview.Domain == "" {
+			return protocol.ReasonMalformed
+		}
+		return protocol.ReasonNone
+	}
 	if len(r.header.Anchor) != len(directory.GUID{}) {
 		return protocol.ReasonMalformed
 	}
@@ -113,6 +120,8 @@ func (w *Writeback) refuse(ctx context.Context, r *request, reason protocol.Reas
 		w.answer(ctx, r, protocol.PersonPolicy{Version: protocol.Version, Request: r.header.Request.String(), Agent: w.d.Agent, Reason: reason})
 	case protocol.Test:
 		w.answer(ctx, r, w.testResult(r, protocol.TestResult{Outcome: protocol.Failed, Reason: reason}))
+	case protocol.Preview:
+		w.answer(ctx, r, w.previewBegun(r, reason))
 	case protocol.Prove:
 		w.answer(ctx, r, w.result(r.op, r.header.Request, protocol.Failed, reason, refusalEvent(reason)))
 	default:

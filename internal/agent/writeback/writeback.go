@@ -90,6 +90,9 @@ type Deps struct {
 	Late time.Duration
 	// Test writes a random password to the test account of a domain; nil when no domain has one.
 	Test func(ctx context.Context, domain string) protocol.TestResult
+	// Preview begins to read a domain for a preview and returns at once, with the reason if it doesn't; nil: this agent
+	// makes none.
+	Preview func(domain string) protocol.Reason
 }
 
 const (

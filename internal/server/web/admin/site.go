@@ -76,6 +76,7 @@ type Site struct {
 	Tests     Tests
 	Records   Records
 	Names     Names
+	Sync      Sync
 	// People counts a tenant's people.
 	People func(ctx context.Context, tenantID string) (int, error)
 	// Code makes a one-time code for a new agent.
@@ -108,7 +109,7 @@ type route struct {
 
 // routes is the whole table: what isn't in it isn't served.
 func routes() []route {
-	return []route{
+	return append([]route{
 		{"GET " + signInPath, operator.Public, (*visit).getSignIn},
 		{"POST " + signInPath, operator.Public, (*visit).postSignIn},
 		{"GET " + setUpPath + "{link}", operator.Public, (*visit).getSetUp},
@@ -138,7 +139,7 @@ func routes() []route {
 
 		{"GET " + auditPath, operator.ReadAudit, (*visit).getAudit},
 		{"GET " + auditPath + "/{id}", operator.ReadAudit, (*visit).getEvent},
-	}
+	}, syncRoutes()...)
 }
 
 // Rule is one line of the table of routes, for the reference and for the test that walks it.
@@ -263,6 +264,11 @@ func (v *visit) look(ctx context.Context) {
 		return
 	}
 	v.frame.Domains = nil
+	if v.frame.CanSeeSync() {
+		if v.frame.Waits, err = v.Sync.Engine.Waits(ctx, v.tenant.ID); err != nil && ctx.Err() == nil {
+			v.Log.Error("what waits for a decision can't be told", "error", err)
+		}
+	}
 	for _, d := range r.Domains {
 		v.frame.Domains = append(v.frame.Domains, d.Name)
 	}
