@@ -16,7 +16,7 @@ import (
 type PreviewPage struct {
 	Frame
 
-	Domains  []Choice
+	Served   []Choice // domains to choose from
 	Domain   string
 	Group    string // of verdicts; empty: all
 	Groups   []GroupCount
@@ -113,7 +113,7 @@ func (v *visit) previewPage(q url.Values) (PreviewPage, error) {
 		}
 		if !seen[r.Domain] {
 			seen[r.Domain] = true
-			p.Domains = append(p.Domains, Choice{r.Domain, r.Domain, r.Domain == p.Domain})
+			p.Served = append(p.Served, Choice{r.Domain, r.Domain, r.Domain == p.Domain})
 		}
 	}
 	if !p.State.Known {
