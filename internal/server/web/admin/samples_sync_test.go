@@ -92,7 +92,7 @@ func syncSamples(catalog *locale.Catalog, lang string) []sample {
 	preview := admin.PreviewPage{
 		Frame: f, Domain: "corp.contoso.test", State: row(staged, ""), Total: 3, Turn: admin.Pages{Number: 1, Count: 2, After: "/admin/sync/preview?page=2"},
 		Served: []admin.Choice{{Value: "corp.contoso.test", Name: "corp.contoso.test", Chosen: true}, {Value: "lab.contoso.test", Name: "lab.contoso.test"}},
-		Groups:  []admin.GroupCount{{Name: f.T("admin.audit.all"), Path: "/admin/sync/preview", Count: "1,248", Here: true}, {Name: f.T("admin.preview.conflict"), Path: "/admin/sync/preview?what=conflict", Count: "3"}},
+		Groups: []admin.GroupCount{{Name: f.T("admin.audit.all"), Path: "/admin/sync/preview", Count: "1,248", Here: true}, {Name: f.T("admin.preview.conflict"), Path: "/admin/sync/preview?what=conflict", Count: "3"}},
 		Rows: []admin.VerdictRow{
 			verdict(provision.WouldJoinSoft, "", "amara.okafor@contoso.com"), verdict(provision.WouldConflict, provision.SoftMatchRole, "karin.holm@contoso.com"),
 			verdict(provision.WouldCreate, "", ""), verdict(provision.WouldLeave, "", ""), verdict(provision.WouldSkip, provision.SoftMatchAsk, ""),
