@@ -35,6 +35,8 @@ const (
 	// hurry is the pause between looks at a directory that has just failed.
 	hurry = 2 * time.Second
 	grace = 15 * time.Second
+	// offSince is the first protocol version whose servers read what a configuration turns off.
+	offSince = 3
 	// clearTrip is how long an answer may take to still tell the server's clock: it is wrong by half of it at
 	// most, and deadlines allow for two seconds.
 	clearTrip = 2 * time.Second
@@ -55,6 +57,7 @@ type Agent struct {
 	connected chan struct{} // a value for each time the link comes up
 	nudge     chan struct{} // the directory's state changed: tell the server now
 	wanted    chan struct{} // the server wants the people
+	asked     chan int      // the server wants a preview of that directory; nobody receives while one is made
 	server    atomic.Int64  // the protocol version it answered with
 
 	mu     sync.Mutex
@@ -101,6 +104,7 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 		config: c, build: build, machine: machine, id: id, dirs: dirs, journal: j, log: log, seen: make([]sight, len(c.Directories)),
 		syncs:     make([]*dirsync.Engine, len(c.Directories)),
 		connected: make(chan struct{}, 1), nudge: make(chan struct{}, 1), wanted: make(chan struct{}, 1),
+		asked: make(chan int),
 	}
 	words, err := openBanned(filepath.Join(c.State, bannedFile))
 	if err != nil {
@@ -108,7 +112,7 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 	}
 	a.write, err = writeback.New(writeback.Deps{
 		Directory: dirs, Journal: j, Keys: id, CommandKeys: func() []ed25519.PublicKey { return id.CommandKeys(a.now()) }, Tenant: id.Tenant(),
-		Agent: id.Agent(), Now: a.now, Logger: log, Publish: a.publish, Test: a.testWrite,
+		Agent: id.Agent(), Now: a.now, Logger: log, Publish: a.publish, Test: a.testWrite, Preview: a.beginPreview,
 		Expiries: dirs, Banned: words,
 	})
 	if err != nil {
@@ -190,6 +194,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		daemon.Part{Name: "directory", Run: a.watch},
 		daemon.Part{Name: "import", Run: a.imports},
 		daemon.Part{Name: "sync", Run: a.sync},
+		daemon.Part{Name: "previews", Run: a.previews},
 		daemon.Part{Name: "credential", Run: a.renew},
 		daemon.Part{Name: "sealing key", Run: a.rollKeys},
 		daemon.Part{Name: "clock", Run: a.clock})
@@ -297,8 +302,16 @@ func (a *Agent) domains() []protocol.Domain {
 	for i, s := range a.seen {
 		conf := a.config.Directories[i]
 		out[i] = protocol.Domain{Name: cmp.Or(s.domain.Domain, conf.Domain), NetBIOS: s.domain.NetBIOS, Directory: s.state, Testable: conf.TestAccount != "", Test: s.test}
+		if a.server.Load() >= offSince { // an older server would refuse the whole message
+			out[i].SyncOff, out[i].WritebackOff = !conf.Sync.On(), !conf.Features.Writes()
+		}
 	}
 	return out
+}
+
+// turnsOff reports whether the configuration turns something off that a server should know.
+func (a *Agent) turnsOff() bool {
+	return slices.ContainsFunc(a.config.Directories, func(d config.Directory) bool { return !d.Sync.On() || !d.Features.Writes() })
 }
 
 // say sends one message and takes what its answer tells: the server's clock, and whether people are wanted.
@@ -318,7 +331,9 @@ func (a *Agent) say(ctx context.Context, kind string, message any) {
 		a.log.Error("server doesn't accept this agent", "reason", string(answer.Reason), "message", answer.Message)
 		return
 	}
-	a.server.Store(int64(answer.Version))
+	if before := a.server.Swap(int64(answer.Version)); before < offSince && answer.Version >= offSince && a.turnsOff() {
+		signal(a.nudge) // now it can be told
+	}
 	a.trust(answer.CommandKeys)
 	received := time.Now()
 	a.mu.Lock()

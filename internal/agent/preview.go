@@ -113,6 +113,7 @@ func (a *Agent) introduce(ctx context.Context) error {
 	if answer.Version < syncSince {
 		return errors.New("the server is older than this agent and knows no sync yet: update it first")
 	}
+	a.server.Store(int64(answer.Version))
 	a.trust(answer.CommandKeys)
 	return nil
 }

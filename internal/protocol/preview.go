@@ -1,7 +1,27 @@
 package protocol
 
-// What a sync would do, version 3. The server reaches the verdicts while an agent stages; this lets whoever made the
-// preview read them on the agent's own machine.
+// What a sync would do, version 3. The server reaches the verdicts while an agent stages: an agent whose configuration says
+// so, one that an administrator runs for it on the agent's machine, or one that the server asks. PreviewAsk lets whoever made
+// the preview read them on the agent's own machine.
+
+// PreviewRequest is the body of a Preview, in the place of a sealed secret. The header's anchor is empty: it names no
+// person.
+type PreviewRequest struct {
+	Version int    `json:"v"`
+	Domain  string `json:"domain"` // DNS name, as the agent's hello gave it
+}
+
+// PreviewBegun answers a Preview. The agent reads the domain beside what else it does, under a staging lease; how far that
+// is the server sees from the batches.
+type PreviewBegun struct {
+	Version int    `json:"v"`
+	Request string `json:"request"`
+	Agent   string `json:"agent"`
+	Domain  string `json:"domain"`
+	Begun   bool   `json:"begun"`
+	Reason  Reason `json:"reason,omitempty"` // why not: ReasonOverloaded means that one is being made
+	At      Milli  `json:"at"`
+}
 
 // MaxPreviewRows is the most rows of one PreviewReport.
 const MaxPreviewRows = 200

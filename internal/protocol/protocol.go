@@ -22,8 +22,9 @@ const (
 	// Version is the protocol version this build speaks.
 	//
 	// Version 2 added the operations Change, AdminReset and Test, marks and cases (proof by another agent),
-	// several domains per agent, and the rolling of keys. Version 3 added sync: leases, batches, groups; it replaces the
-	// import of versions 1 and 2. It also added the operations Expiry and Banned. A server never sends an older agent anything of a newer version.
+	// several domains per agent, and the rolling of keys. Version 3 added sync (leases, batches, groups,
+	// previews), which replaces the import of versions 1 and 2, the operations Preview, Expiry and Banned, and what
+	// an agent's configuration turns off. A server never sends an older agent anything of a newer version.
 	Version = 3
 	// MinVersion is the oldest version this build still accepts from the other side.
 	MinVersion = 1
@@ -47,11 +48,12 @@ const (
 	Test       Operation = "test"        // write a random password to the account the agent's configuration names
 	Expiry     Operation = "expiry"      // when people's passwords expire
 	Banned     Operation = "banned"      // take the list of banned words
+	Preview    Operation = "preview"     // read a domain for a preview of its sync; changes nothing
 )
 
 // Operations lists every operation of this version.
 func Operations() []Operation {
-	return []Operation{Reset, Change, AdminReset, Unlock, Policy, Probe, Prove, Test, Expiry, Banned}
+	return []Operation{Reset, Change, AdminReset, Unlock, Policy, Probe, Prove, Test, Expiry, Banned, Preview}
 }
 
 // Writes reports whether the operation changes a person's account, and so is deduplicated and answered twice.
@@ -76,7 +78,7 @@ func (o Operation) Since() int {
 	switch o {
 	case Change, AdminReset, Test:
 		return 2
-	case Expiry, Banned:
+	case Expiry, Banned, Preview:
 		return 3
 	}
 	return 1
@@ -329,6 +331,11 @@ type Domain struct {
 	Directory Directory   `json:"directory"`
 	Test      *TestResult `json:"test,omitempty"`     // the last test write
 	Testable  bool        `json:"testable,omitempty"` // the agent's configuration names a test account
+
+	// Version 3: what the agent's own configuration turns off for the domain. Nothing of the server turns it on. An agent
+	// says so only to a server that it knows to read it.
+	SyncOff      bool `json:"sync_off,omitempty"`
+	WritebackOff bool `json:"writeback_off,omitempty"`
 }
 
 // TestRequest is the body of a Test, in the place of a sealed secret. The header's anchor is empty: a test names

@@ -10,6 +10,7 @@ import (
 	"homeward/internal/server/audit"
 	"homeward/internal/server/cloudpassword"
 	"homeward/internal/server/enrol"
+	"homeward/internal/server/fleet"
 	"homeward/internal/server/licence"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/reset"
@@ -51,6 +52,14 @@ type syncs struct{ *provision.Engine }
 
 func (s syncs) Lease(ctx context.Context, tenantID string, a enrol.Agent, ask protocol.SyncAsk) protocol.SyncGrant {
 	return s.Engine.Lease(ctx, tenantID, provision.Agent{ID: a.ID, Machine: a.Machine}, ask)
+}
+
+// staging fits fleet.Previewer.Want.
+type staging struct{ *provision.Engine }
+
+func (s staging) want(ctx context.Context, tenantID, domain string) (now fleet.Staging, err error) {
+	now.Going, now.Asked, now.Agent, err = s.WantPreview(ctx, tenantID, domain)
+	return now, err
 }
 
 // signIn checks somebody's cloud password for an operator, as a sign-in does.

@@ -42,6 +42,7 @@ func (s *Server) openAdmin(key masterkey.Key, catalog *locale.Catalog) error {
 		Code: func(ctx context.Context, tenantID string) (string, time.Time, error) {
 			return s.enrols.NewCode(ctx, tenantID, enrol.CodeLife)
 		},
+		Sync:   admin.Sync{Engine: s.accounts, Preview: s.previews.Ask},
 		Status: s.status, Change: s.changeSettings, Record: s.record, Tenant: s.tenants.tenant, Home: s.tenants.ofRequest,
 		Engine: engine, Assets: assets, Catalog: catalog, BaseURL: s.config.BaseURL, Version: build.Version(), Now: s.now, Log: s.log,
 	}

@@ -159,6 +159,17 @@ func allowed() map[string][]operator.Role {
 		"GET /admin/reports/registration.csv":     {global, hybrid, policy, users, reports},
 		"GET /admin/reports/usage.csv":            {global, hybrid, policy, users, reports},
 		"GET /admin/audit/export":                 {global, hybrid, policy, users, reports},
+		"GET /admin/sync":                         {global, hybrid, policy, users, reports},
+		"POST /admin/sync/now":                    agents,
+		"POST /admin/sync/decide":                 agents,
+		"POST /admin/sync/switch":                 agents,
+		"GET /admin/sync/deletions":               {global, hybrid, policy, users, reports},
+		"POST /admin/sync/deletions":              agents,
+		"GET /admin/sync/decisions":               {global, hybrid, policy, users, reports},
+		"POST /admin/sync/decisions/forget":       agents,
+		"GET /admin/sync/preview":                 {global, hybrid, policy, users, reports},
+		"POST /admin/sync/preview":                agents,
+		"GET /admin/sync/preview/verdicts.csv":    {global, hybrid, policy, users, reports},
 	}
 }
 

@@ -64,6 +64,7 @@ type Server struct {
 	enrols  *enrol.Service
 	// reminders tell people that their password expires.
 	reminders *reminder.Service
+	previews  *fleet.Previewer
 	// commands holds the keys that sign what agents are told.
 	commands *commandkey.Ring
 	resets   *reset.Service
@@ -243,6 +244,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Send: reminders(s.store, letters, s.mails), Now: s.now, Log: s.log,
 	})
 	s.tests = &fleet.Tester{Fleet: s.fleet, Command: s.commands.For, Last: s.store.Tests}
+	s.previews = &fleet.Previewer{Fleet: s.fleet, Command: s.commands.For, Want: staging{s.accounts}.want}
 	s.passwords = &cloudpassword.Service{Accounts: cloudAccounts{s.accounts, s.store}, Writer: s.resets, Now: s.now, Log: s.log}
 	s.uplink = &fleet.Uplink{
 		Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.accounts), Syncs: syncs{s.accounts},

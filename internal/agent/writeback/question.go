@@ -31,6 +31,12 @@ func (w *Writeback) question(ctx context.Context, r *request) {
 		w.answer(ctx, r, w.expiries(ctx, r))
 	case protocol.Banned:
 		w.answer(ctx, r, w.takeBanned(ctx, r))
+	case protocol.Preview:
+		reason := protocol.ReasonNotFound
+		if w.d.Preview != nil {
+			reason = w.d.Preview(r.preview.Domain)
+		}
+		w.answer(ctx, r, w.previewBegun(r, reason))
 	default:
 		w.answer(ctx, r, w.personPolicy(ctx, r))
 	}
@@ -48,6 +54,14 @@ func (w *Writeback) testWrite(ctx context.Context, r *request) protocol.TestResu
 		return w.testResult(r, protocol.TestResult{Outcome: protocol.Failed, Reason: protocol.ReasonNotFound})
 	}
 	return w.testResult(r, w.d.Test(ctx, r.test.Domain))
+}
+
+// previewBegun answers a Preview; without a reason the preview has begun.
+func (w *Writeback) previewBegun(r *request, reason protocol.Reason) protocol.PreviewBegun {
+	return protocol.PreviewBegun{
+		Version: protocol.Version, Request: r.header.Request.String(), Agent: w.d.Agent, Domain: r.preview.Domain, Begun: reason == protocol.ReasonNone,
+		Reason: reason, At: protocol.MilliOf(w.d.Now()),
+	}
 }
 
 // testResult fills in what every answer to a Test says.

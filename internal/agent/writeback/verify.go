@@ -28,6 +28,7 @@ type request struct {
 	expiry   protocol.ExpiryRequest
 	people   []directory.GUID // of expiry
 	banned   protocol.BannedPart
+	preview  protocol.PreviewRequest
 	key      seal.PrivateKey
 	received time.Time
 	reply    func([]byte) error
@@ -76,6 +77,12 @@ func (w *Writeback) verifyContent(r *request) protocol.Reason {
 	switch r.op {
 	case protocol.Test, protocol.Expiry, protocol.Banned:
 		if len(r.header.Anchor) != 0 || !r.openContent() {
+			return protocol.ReasonMalformed
+		}
+		return protocol.ReasonNone
+	}
+	if r.op == protocol.Preview {
+		if len(r.header.Anchor) != 0 || protocol.Decode(r.sealed, &r.preview) != nil || r.preview.Domain == "" {
 			return protocol.ReasonMalformed
 		}
 		return protocol.ReasonNone
@@ -142,6 +149,8 @@ func (w *Writeback) refuse(ctx context.Context, r *request, reason protocol.Reas
 		w.answer(ctx, r, protocol.ExpiryAnswer{Version: protocol.Version, Request: r.header.Request.String(), Reason: reason})
 	case protocol.Banned:
 		w.answer(ctx, r, protocol.BannedAnswer{Version: protocol.Version, Request: r.header.Request.String(), Reason: reason})
+	case protocol.Preview:
+		w.answer(ctx, r, w.previewBegun(r, reason))
 	case protocol.Prove:
 		w.answer(ctx, r, w.result(r.op, r.header.Request, protocol.Failed, reason, refusalEvent(reason)))
 	default:

@@ -94,6 +94,9 @@ type Deps struct {
 	Expiries Expiries
 	// Banned keeps the list of banned words; nil: there is none.
 	Banned BannedWords
+	// Preview begins to read a domain for a preview and returns at once, with the reason if it doesn't; nil: this agent
+	// makes none.
+	Preview func(domain string) protocol.Reason
 }
 
 const (

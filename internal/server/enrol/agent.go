@@ -65,6 +65,8 @@ type Domain struct {
 	Since    time.Time // of this state
 	Testable bool      // the agent's configuration names a test account
 	Imported time.Time // end of the last complete import
+	// What the agent's own configuration turns off for the domain.
+	SyncOff, WritebackOff bool
 }
 
 // At is where the agent serves from.

@@ -55,15 +55,18 @@ func (f *Fleet) able(t tenant.Tenant, agents []enrol.Agent, domain string) []enr
 	return slices.DeleteFunc(slices.Clone(agents), func(a enrol.Agent) bool { return f.Obstacle(t, a, domain) != Free })
 }
 
-// order puts the best agent first: one that has not just failed, has not missed a heartbeat, knows the present protocol
-// and has the least to do. Equals are shuffled, which spreads the load.
-func (f *Fleet) order(agents []enrol.Agent) []enrol.Agent {
+// order puts the best agent for a domain first: one whose configuration lets it write there, that has not just failed, has
+// not missed a heartbeat, knows the present protocol and has the least to do. Equals are shuffled, which spreads the load.
+func (f *Fleet) order(agents []enrol.Agent, domain string) []enrol.Agent {
 	rand.Shuffle(len(agents), func(i, j int) { agents[i], agents[j] = agents[j], agents[i] }) //nolint:gosec // spreads load, guards nothing
-	type rank struct{ failed, late, old, pending int }
+	type rank struct{ off, failed, late, old, pending int }
 	ranks := make(map[string]rank, len(agents))
 	now := f.Now()
 	for _, a := range agents {
 		r := rank{pending: f.Pending(a)}
+		if d, ok := a.Serves(domain); ok && d.WritebackOff {
+			r.off = 1
+		}
 		if f.work.justFailed(a.ID) {
 			r.failed = 1
 		}
@@ -75,7 +78,7 @@ func (f *Fleet) order(agents []enrol.Agent) []enrol.Agent {
 	}
 	slices.SortStableFunc(agents, func(a, b enrol.Agent) int {
 		x, y := ranks[a.ID], ranks[b.ID]
-		return cmp.Or(cmp.Compare(x.failed, y.failed), cmp.Compare(x.late, y.late), cmp.Compare(x.old, y.old), cmp.Compare(x.pending, y.pending))
+		return cmp.Or(cmp.Compare(x.off, y.off), cmp.Compare(x.failed, y.failed), cmp.Compare(x.late, y.late), cmp.Compare(x.old, y.old), cmp.Compare(x.pending, y.pending))
 	})
 	return agents
 }

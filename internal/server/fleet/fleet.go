@@ -100,7 +100,7 @@ func (f *Fleet) Writers(ctx context.Context, tenantID, domain string) ([]reset.W
 	if err != nil {
 		return nil, fmt.Errorf("writers: %w", err)
 	}
-	agents = f.order(f.able(t, agents, domain))
+	agents = f.order(f.able(t, agents, domain), domain)
 	out := make([]reset.Writer, 0, len(agents))
 	for _, a := range agents {
 		w := reset.Writer{Agent: a.ID, SealKey: a.SealKey, Protocol: a.Protocol}

@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"homeward/internal/protocol"
-	"homeward/internal/seal"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/tenant"
@@ -113,7 +111,7 @@ func (t *Tester) Write(ctx context.Context, tenantID, operator, domain string) (
 	if err != nil {
 		return none, fmt.Errorf("test write: %w", err)
 	}
-	for _, a := range t.Fleet.order(t.Fleet.able(one, agents, domain)) {
+	for _, a := range t.Fleet.order(t.Fleet.able(one, agents, domain), domain) {
 		d, _ := a.Serves(domain)
 		if !d.Testable || a.Protocol < protocol.Test.Since() {
 			continue
@@ -133,30 +131,11 @@ func (t *Tester) Write(ctx context.Context, tenantID, operator, domain string) (
 
 func (t *Tester) ask(ctx context.Context, a enrol.Agent, domain string) (protocol.TestResult, error) {
 	var r protocol.TestResult
-	var id seal.RequestID
-	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
-	now := t.Fleet.Now()
-	h := seal.Header{
-		Tenant: a.Tenant, Operation: string(protocol.Test), Request: id,
-		Issued: now, AcceptBy: now.Add(testAccept), Expires: now.Add(testLife),
-	}
-	header, err := h.Marshal()
-	if err != nil {
-		return r, fmt.Errorf("request header: %w", err)
-	}
-	body, err := protocol.Encode(protocol.TestRequest{Version: protocol.Version, Domain: domain})
+	envelope, err := t.Fleet.question(ctx, a, protocol.Test, t.Command, testAccept, testLife, protocol.TestRequest{Version: protocol.Version, Domain: domain})
 	if err != nil {
 		return r, err
 	}
-	key, err := t.Command(ctx, a.ID)
-	if err != nil {
-		return r, err
-	}
-	e, err := seal.Sign(key, header, body)
-	if err != nil {
-		return r, fmt.Errorf("sign command: %w", err)
-	}
-	if err := t.Fleet.Ask(ctx, a.Tenant, a.ID, protocol.Test, e.Marshal(), &r); err != nil {
+	if err := t.Fleet.Ask(ctx, a.Tenant, a.ID, protocol.Test, envelope, &r); err != nil {
 		return r, err
 	}
 	if r.Domain == "" {

@@ -184,7 +184,7 @@ func describe(a enrol.Agent, said []protocol.Domain) enrol.Agent {
 		known := enrol.Agent{Domains: before}
 		next := enrol.Domain{
 			Name: strings.ToLower(clip(d.Name)), NetBIOS: clip(d.NetBIOS), OK: d.Directory.OK, Reason: protocol.Reason(clip(string(d.Directory.Reason))),
-			DC: clip(d.Directory.DC), Since: d.Directory.Since.Time(), Testable: d.Testable,
+			DC: clip(d.Directory.DC), Since: d.Directory.Since.Time(), Testable: d.Testable, SyncOff: d.SyncOff, WritebackOff: d.WritebackOff,
 		}
 		if last, ok := known.Serves(next.Name); ok {
 			next.Imported = last.Imported

@@ -60,11 +60,15 @@ const (
 	ChangeAgents      Permission = "add, drain, resume, move and cut off agents"
 	ReadAudit         Permission = "read the audit log"
 	ReadReports       Permission = "read the reports"
+	ReadSync          Permission = "see how sync is and what waits for a decision"
+	ChangeSync        Permission = "sync now, ask for a preview, decide about conflicts and deletions"
 )
 
 // Permissions lists what a role can be given.
 func Permissions() []Permission {
-	return []Permission{Account, ReadOverview, TestWrite, ReadIntegration, ChangeIntegration, ReadAgents, ChangeAgents, ReadAudit, ReadReports}
+	return []Permission{
+		Account, ReadOverview, TestWrite, ReadIntegration, ChangeIntegration, ReadAgents, ChangeAgents, ReadAudit, ReadReports, ReadSync, ChangeSync,
+	}
 }
 
 // granted is the one table of who may do what. A Helpdesk Administrator reads no audit log: it tells of everybody, and
@@ -73,7 +77,7 @@ func granted(p Permission) []Role {
 	switch p {
 	case Account, ReadOverview:
 		return Roles()
-	case TestWrite, ChangeAgents:
+	case TestWrite, ChangeAgents, ChangeSync:
 		return []Role{GlobalAdministrator, HybridIdentityAdministrator}
 	case ReadAgents:
 		return []Role{GlobalAdministrator, HybridIdentityAdministrator, AuthenticationPolicyAdministrator}
@@ -81,7 +85,7 @@ func granted(p Permission) []Role {
 		return []Role{GlobalAdministrator, HybridIdentityAdministrator, AuthenticationPolicyAdministrator}
 	case ChangeIntegration:
 		return []Role{GlobalAdministrator, AuthenticationPolicyAdministrator}
-	case ReadAudit, ReadReports:
+	case ReadAudit, ReadReports, ReadSync:
 		return []Role{GlobalAdministrator, HybridIdentityAdministrator, AuthenticationPolicyAdministrator, UserAdministrator, ReportsReader}
 	}
 	return nil

@@ -5,11 +5,33 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"homeward/internal/protocol"
 )
 
 // Decide remembers an operator's decision about an object and carries it out. What can't hold is refused, and nothing
 // changes: nobody is ever joined to an account with a role, and no account with a role loses its name.
+//
+// It decides everything about the object that takes the choice.
 func (e *Engine) Decide(ctx context.Context, tenantID, operator, object string, c Choice) error {
+	return e.decide(ctx, tenantID, operator, object, c, func(Problem) bool { return true })
+}
+
+// About names one problem: an object can have several.
+type About struct {
+	Object, Domain string
+	Reason         protocol.Reason
+	Value          string
+}
+
+// DecideAbout is Decide for one problem of an object.
+func (e *Engine) DecideAbout(ctx context.Context, tenantID, operator string, a About, c Choice) error {
+	return e.decide(ctx, tenantID, operator, a.Object, c, func(p Problem) bool {
+		return p.Domain == Fold(a.Domain) && p.Reason == a.Reason && p.Value == a.Value
+	})
+}
+
+func (e *Engine) decide(ctx context.Context, tenantID, operator, object string, c Choice, about func(Problem) bool) error {
 	id, ok := guid(object)
 	if !ok {
 		return refuse(ErrNoObject, "%s is no object id: it has 32 hex digits.", clip(object, 64))
@@ -24,7 +46,7 @@ func (e *Engine) Decide(ctx context.Context, tenantID, operator, object string, 
 			return err
 		}
 		takes := slices.DeleteFunc(problems, func(p Problem) bool {
-			return !slices.Contains(choices(p), c)
+			return !about(p) || !slices.Contains(choices(p), c)
 		})
 		if len(takes) == 0 {
 			return refuse(ErrNoObject, "Nothing about this object is waiting for the decision %q.", c)
@@ -48,7 +70,8 @@ func (e *Engine) Decide(ctx context.Context, tenantID, operator, object string, 
 	})
 }
 
-// Forget takes back what was decided about an object; it is judged anew with the next full run, or now if it waits.
+// Forget takes back what was decided about an object. It is judged anew now if it waits, and otherwise by a full run of its
+// domain, which is asked for: only the directory still knows the names that its account went without.
 func (e *Engine) Forget(ctx context.Context, tenantID, operator, object string) error {
 	id, ok := guid(object)
 	if !ok {
@@ -62,11 +85,28 @@ func (e *Engine) Forget(ctx context.Context, tenantID, operator, object string) 
 		if err != nil {
 			return err
 		}
-		if err := w.reconsider(ctx, []string{id}); err != nil {
+		if err := w.anew(ctx, id); err != nil {
 			return err
 		}
 		return tx.Append(ctx, tenantID, append(w.joins, e.record("Forget sync decision", operator, "", id))...)
 	})
+}
+
+// anew judges an object as if nothing had been decided.
+func (w *work) anew(ctx context.Context, object string) error {
+	if err := w.reconsider(ctx, []string{object}); err != nil {
+		return err
+	}
+	found, err := w.tx.PeopleByObject(ctx, w.tenant, []string{object})
+	if err != nil || len(found) == 0 || !found[0].Living() {
+		return err
+	}
+	found[0].Hash = "" // so that what the directory sends next is another than what was taken in
+	if err := w.tx.UpdatePeople(ctx, found[:1]); err != nil {
+		return err
+	}
+	_, err = w.tx.WantFull(ctx, w.tenant, Fold(found[0].Domain))
+	return err
 }
 
 // choose stores what a choice about one problem means.

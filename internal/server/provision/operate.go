@@ -35,6 +35,31 @@ func (e *Engine) WantFull(ctx context.Context, tenantID, domain, operator string
 	})
 }
 
+// WantPreview tells how previews of a domain stand. An agent that stages it all the time is asked to read everybody again;
+// where none does, asked is false and holder is the agent that brings the domain in.
+func (e *Engine) WantPreview(ctx context.Context, tenantID, domain string) (going, asked bool, holder string, err error) {
+	k := Key{Tenant: tenantID, Domain: Fold(domain)}
+	err = e.Store.SyncTx(ctx, tenantID, func(tx Tx) error {
+		real, _, err := tx.Lease(ctx, k)
+		if err != nil {
+			return err
+		}
+		holder = real.Holder
+		k.Staging = true
+		staged, found, err := tx.Lease(ctx, k)
+		if err != nil || !found || staged.Holder == "" || !staged.Expires.After(e.Now()) {
+			return err
+		}
+		if going = staged.Run != ""; going {
+			return nil
+		}
+		asked, staged.Full = true, true
+		_, err = tx.SaveLease(ctx, staged, staged.Seq)
+		return err
+	})
+	return going, asked, holder, err
+}
+
 // SetOff turns sync off for a domain, or on again. People stay as they are.
 func (e *Engine) SetOff(ctx context.Context, tenantID, domain, operator string, off bool) error {
 	k := Key{Tenant: tenantID, Domain: Fold(domain)}
@@ -86,6 +111,36 @@ func (e *Engine) AllowDeletions(ctx context.Context, tenantID, domain, operator 
 		return tx.Append(ctx, tenantID, append(w.joins, e.record("Allow deletions", operator, "", fmt.Sprintf("%d objects of %s", deleted, domain)))...)
 	})
 	return deleted, err
+}
+
+// KeepDeletions lets nothing pass of what the guard stopped: everybody stays, and a full run is asked for. Whom the directory
+// still doesn't name then waits again, and the guard judges anew. It returns how many were kept.
+func (e *Engine) KeepDeletions(ctx context.Context, tenantID, domain, operator string) (kept int, err error) {
+	k := Key{Tenant: tenantID, Domain: Fold(domain)}
+	err = e.Store.SyncTx(ctx, tenantID, func(tx Tx) error {
+		l, found, err := tx.Lease(ctx, k)
+		if err != nil {
+			return err
+		} else if !found {
+			return refuse(ErrNoDomain, "No agent has ever synced the domain %s.", domain)
+		}
+		if kept, err = tx.KeepMissing(ctx, k); err != nil {
+			return err
+		}
+		if l.Full = true; l.Status == RunStopped {
+			l.Status = RunDone
+		}
+		if _, err := tx.SaveLease(ctx, l, l.Seq); err != nil {
+			return err
+		}
+		return tx.Append(ctx, tenantID, e.record("Keep deletions", operator, "", fmt.Sprintf("%d objects of %s", kept, domain)))
+	})
+	return kept, err
+}
+
+// Pending lists people of a domain that wait to be deleted.
+func (e *Engine) Pending(ctx context.Context, tenantID, domain string, limit int) ([]Person, error) {
+	return e.Store.MissingPeople(ctx, Key{Tenant: tenantID, Domain: Fold(domain)}, limit)
 }
 
 // Sweep applies what no longer has a reason to wait, tries deletions again, and removes what is over. Call it once an hour.

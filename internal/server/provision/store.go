@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"homeward/internal/protocol"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/tenant"
 )
@@ -29,6 +30,7 @@ type Tx interface {
 	RunTx
 	AccountTx
 	ReportTx
+	PageTx
 }
 
 // LeaseTx reads and writes the row of a domain's sync.
@@ -164,6 +166,31 @@ type ReportTx interface {
 	CountIn(ctx context.Context, tenantID, group string) (int, error)
 	// CloudAccounts counts living accounts that no directory feeds.
 	CloudAccounts(ctx context.Context, tenantID string) (int, error)
+}
+
+// PageTx answers the pages that operators look at.
+type PageTx interface {
+	ProblemPage(ctx context.Context, tenantID string, q ProblemQuery) ([]Problem, error)
+	// DecisionPage returns what was decided, newest first, and how much that is in all.
+	DecisionPage(ctx context.Context, tenantID string, skip, limit int) (found []Decision, total int, err error)
+	PreviewPage(ctx context.Context, k Key, q PreviewQuery) ([]Preview, error)
+	MissingPeople(ctx context.Context, k Key, limit int) ([]Person, error)
+	// KeepMissing takes the marks of a domain's missing people and groups away, and returns of how many.
+	KeepMissing(ctx context.Context, k Key) (int, error)
+}
+
+// ProblemQuery chooses problems of a list.
+type ProblemQuery struct {
+	Domain      string          // folded; empty: all
+	Reason      protocol.Reason // empty: all
+	Skip, Limit int
+}
+
+// PreviewQuery chooses verdicts of a list.
+type PreviewQuery struct {
+	Verdicts    []Verdict // none: all
+	After       string    // object that the list begins after
+	Skip, Limit int
 }
 
 // Filter chooses people of a list.

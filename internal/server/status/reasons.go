@@ -18,6 +18,7 @@ const (
 	namePermission  = "Permission missing"
 	nameDirectory   = "Directory not reachable"
 	nameDraining    = "Agents are being drained"
+	nameConnect     = "Turned off in Connect"
 	nameTurnedOff   = "Turned off"
 )
 
@@ -29,7 +30,8 @@ func (f Facts) off(r Report) []Cause {
 			Next: "Make a code with homeward agent code, and on that server run homeward-agent enrol.",
 		}}
 	}
-	dead := slices.ContainsFunc(r.Domains, func(d Domain) bool { return !d.Works }) || len(r.Domains) == 0
+	dead := !slices.ContainsFunc(r.Domains, func(d Domain) bool { return d.Works }) ||
+		slices.ContainsFunc(r.Domains, func(d Domain) bool { return !d.Works && !d.Off })
 	if !dead {
 		return nil
 	}
@@ -66,7 +68,41 @@ func (f Facts) off(r Report) []Cause {
 			Says: "The only agents that could write take no new requests.", Next: "Run homeward agent resume " + ShortID(a.ID) + " (" + a.Machine + ").",
 		})
 	}
-	return append(out, f.directory(r)...)
+	return append(append(out, f.directory(r)...), f.connect(r)...)
+}
+
+// connect tells of domains in which an agent's own configuration turns writeback off.
+func (f Facts) connect(r Report) []Cause {
+	var out []Cause
+	for _, d := range r.Domains {
+		if !d.Off {
+			continue
+		}
+		for _, a := range f.Agents {
+			if said, ok := a.Serves(d.Name); ok && said.WritebackOff && a.Obstacle(d.Name) == fleet.Free {
+				out = append(out, Cause{
+					Name: nameConnect, ID: "connect", Agent: a.ID, Values: with("Agent", a.Machine, "Domain", d.Name),
+					Says: fmt.Sprintf("Password writeback for %s is off in the agent’s configuration on %s.", d.Name, a.Machine),
+					Next: "On " + a.Machine + ": run homeward-agent connect and tick Password writeback under Optional features.",
+				})
+			}
+		}
+	}
+	return out
+}
+
+// switchedOff names the agents when nothing but their own configuration keeps every domain from being written.
+func (f Facts) switchedOff(r Report) (string, bool) {
+	if len(r.Domains) == 0 || slices.ContainsFunc(r.Domains, func(d Domain) bool { return !d.Off }) {
+		return "", false
+	}
+	var names []string
+	for _, c := range f.connect(r) {
+		if !slices.Contains(names, c.Values["Agent"]) {
+			names = append(names, c.Values["Agent"])
+		}
+	}
+	return strings.Join(names, ", "), len(names) > 0
 }
 
 // moved tells of identities that wait for an operator's approval on another machine.
@@ -174,7 +210,7 @@ func (f Facts) notes(r Report) []Cause {
 		}
 	}
 	if len(r.Off) == 0 {
-		out = append(out, f.moved()...)
+		out = append(append(out, f.moved()...), f.connect(r)...)
 	}
 	for _, a := range f.Agents {
 		for _, d := range a.Domains {

@@ -2,8 +2,7 @@
 // sees, the reasons a switch is off in the order they must be fixed, and a line for each agent, each domain and the last
 // test write. It judges facts that were gathered elsewhere and does no I/O; rendering is apart (Text).
 //
-// Two reasons of the design are not judged yet, because what they speak of does not exist: "No licence" and "Turned off
-// in Connect".
+// One reason of the design is not judged yet, because what it speaks of does not exist: "No licence".
 package status
 
 import (
@@ -106,13 +105,17 @@ type Rival struct {
 
 // Domain is one domain's line.
 type Domain struct {
-	Name   string          `json:"name"`
-	Works  bool            `json:"works"`
-	Agents int             `json:"agents"` // that can write it now
-	Reason protocol.Reason `json:"reason,omitempty"`
-	DC     string          `json:"dc,omitempty"`
-	Since  time.Time       `json:"since,omitzero"`
-	Test   *Test           `json:"test,omitempty"`
+	Name   string `json:"name"`
+	Works  bool   `json:"works"`
+	Agents int    `json:"agents"` // that can write it now
+	// Off: it could be written, but every agent that answers for it has writeback turned off in its own configuration.
+	Off bool `json:"off,omitempty"`
+	// SyncOff names the agents that serve it when each of them has sync turned off in its own configuration.
+	SyncOff []string        `json:"sync_off,omitempty"`
+	Reason  protocol.Reason `json:"reason,omitempty"`
+	DC      string          `json:"dc,omitempty"`
+	Since   time.Time       `json:"since,omitzero"`
+	Test    *Test           `json:"test,omitempty"`
 }
 
 // Test is the last test write to a domain.
@@ -133,13 +136,15 @@ func Judge(f Facts) Report {
 		r.Agents = append(r.Agents, f.agent(a))
 	}
 	r.Domains = f.domains()
-	r.Off, r.Notes = f.off(r), f.notes(r)
+	r.Off = f.off(r)
+	r.Notes = f.notes(r)
 	if f.Tenant.Settings.WritebackOff {
 		r.Off = append(r.Off, Cause{
 			Name: nameTurnedOff, ID: "turned_off", Says: "An administrator has turned writeback off.", Next: "Turn it on in the admin portal, under On-premises integration.",
 		})
 	}
-	r.Works = f.Up && !f.Tenant.Settings.WritebackOff && len(r.Agents) > 0 && len(r.Domains) > 0 && !slices.ContainsFunc(r.Domains, func(d Domain) bool { return !d.Works })
+	r.Works = f.Up && !f.Tenant.Settings.WritebackOff && len(r.Agents) > 0 && slices.ContainsFunc(r.Domains, func(d Domain) bool { return d.Works }) &&
+		!slices.ContainsFunc(r.Domains, func(d Domain) bool { return !d.Works && !d.Off })
 	said := f.sentence(r)
 	r.State, r.Sentence, r.SentenceID, r.Values = said.state, said.text, said.id, said.values
 	return r
@@ -185,19 +190,41 @@ func (f Facts) domains() []Domain {
 			out[i].see(a, d)
 		}
 	}
+	for i := range out {
+		out[i].SyncOff = f.unsynced(out[i].Name)
+	}
 	slices.SortFunc(out, func(a, b Domain) int { return strings.Compare(a.Name, b.Name) })
 	return out
+}
+
+// unsynced names the agents of a domain that none of them syncs.
+func (f Facts) unsynced(domain string) []string {
+	var names []string
+	for _, a := range f.Agents {
+		d, ok := a.Serves(domain)
+		switch {
+		case ok && !d.SyncOff:
+			return nil
+		case ok:
+			names = append(names, a.Machine)
+		}
+	}
+	return names
 }
 
 // see adds what one agent says of the domain. What a working agent says counts before what another says.
 func (d *Domain) see(a Fact, said enrol.Domain) {
 	switch o := a.Obstacle(d.Name); {
+	case o == fleet.Free && said.WritebackOff:
+		if !d.Works {
+			d.Off, d.Reason, d.DC, d.Since = true, protocol.ReasonTurnedOff, said.DC, said.Since
+		}
 	case o == fleet.Free:
 		d.Agents++
 		if !d.Works {
-			d.Works, d.Reason, d.DC, d.Since = true, "", said.DC, said.Since
+			d.Works, d.Off, d.Reason, d.DC, d.Since = true, false, "", said.DC, said.Since
 		}
-	case d.Works:
+	case d.Works, d.Off:
 	case o == fleet.NoDirectory && (d.Reason == "" || d.Reason == protocol.ReasonNoAgent):
 		d.Reason, d.Since = said.Reason, said.Since
 	case d.Reason == "":
@@ -239,6 +266,9 @@ func (f Facts) sentence(r Report) said {
 		}
 		at := f.clock(last)
 		return said{Down, fmt.Sprintf("No agent has answered since %s. The relay is up, so the break is between your servers and the relay.", at), "silent", with("Time", at)}
+	}
+	if a, ok := f.switchedOff(r); ok {
+		return said{Off, fmt.Sprintf("Writeback is off in the agent’s configuration on %s.", a), "off_there", with("Agent", a)}
 	}
 	if !r.Works {
 		if a, ok := f.first(fleet.Outdated); ok && len(r.Off) > 0 && r.Off[0].Name == nameOutdated {

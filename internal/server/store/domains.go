@@ -17,7 +17,7 @@ type agentDomain struct {
 }
 
 const (
-	domainState   = "position, netbios, ok, reason, dc, since, testable"
+	domainState   = "position, netbios, ok, reason, dc, since, testable, sync_off, writeback_off"
 	domainColumns = "agent, name, " + domainState + ", imported"
 )
 
@@ -25,7 +25,7 @@ func domainFields(d *agentDomain) []any {
 	return []any{
 		&d.agent, &d.Name, &d.position, &d.NetBIOS, &d.OK, &d.Reason, &d.DC,
 		moment{&d.Since},
-		&d.Testable,
+		&d.Testable, &d.SyncOff, &d.WritebackOff,
 		moment{&d.Imported},
 	}
 }

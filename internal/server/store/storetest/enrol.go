@@ -114,7 +114,7 @@ func enrolTests() []test {
 			}
 			want.Build, want.Protocol, want.DirectoryOK, want.Reason = "1.1.0", 2, true, ""
 			ok(t, e.DomainImported(e.ctx, "U1", "CORP.example", noon()))
-			want.Domains = []enrol.Domain{{Name: "second.example", NetBIOS: "SECOND", DC: "dc9", Testable: true}, want.Domains[0]}
+			want.Domains = []enrol.Domain{{Name: "second.example", NetBIOS: "SECOND", DC: "dc9", Testable: true, SyncOff: true, WritebackOff: true}, want.Domains[0]}
 			ok(t, e.TouchAgent(e.ctx, want))
 			want.Domains[1].Imported = noon() // a heartbeat doesn't know of imports
 			if diff := cmp.Diff(want, at[enrol.Agent](t)(e.Agent(e.ctx, "U1"))); diff != "" {

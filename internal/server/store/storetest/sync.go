@@ -73,6 +73,18 @@ func syncTests() []test {
 			if got := at[[]provision.Decision](t)(e.Decisions(e.ctx, TenantB, []string{"o"})); len(got) != 0 {
 				t.Error("seen by another tenant")
 			}
+			newer := d
+			newer.Object, newer.At = "o2", noon().Add(time.Minute)
+			ok(t, e.PutDecision(e.ctx, newer))
+			for skip, want := range [][]provision.Decision{{newer, d}, {d}, nil} {
+				got, total, err := e.DecisionPage(e.ctx, TenantA, skip, 2)
+				if diff := cmp.Diff(want, got); err != nil || total != 2 || diff != "" {
+					t.Errorf("after %d: %d in all, %v, %s", skip, total, err, diff)
+				}
+			}
+			if got, total, err := e.DecisionPage(e.ctx, TenantB, 0, 9); err != nil || total != 0 || len(got) != 0 {
+				t.Errorf("another tenant's: %d, %v, %v", total, got, err)
+			}
 			ok(t, e.DropDecisions(e.ctx, TenantA, "o"))
 			if got := at[[]provision.Decision](t)(e.Decisions(e.ctx, TenantA, []string{"o"})); len(got) != 0 {
 				t.Error("not forgotten")
@@ -217,6 +229,17 @@ func missingPeople(t *testing.T, e *env) {
 	}
 	ok(t, e.MarkMissing(e.ctx, key(TenantA), []string{object(1), other.Object, "unknown"}))
 	count(provision.PendingCount{Living: 4, Missing: 1})
+	if got := at[[]provision.Person](t)(e.MissingPeople(e.ctx, key(TenantA), 9)); len(got) != 1 || got[0].ID != "person001" {
+		t.Errorf("missing: %+v", got)
+	}
+	if n := at[int](t)(e.KeepMissing(e.ctx, key(TenantB))); n != 0 {
+		t.Errorf("kept %d of another tenant", n)
+	}
+	if n := at[int](t)(e.KeepMissing(e.ctx, key(TenantA))); n != 1 {
+		t.Errorf("kept %d", n)
+	}
+	count(provision.PendingCount{Living: 4})
+	ok(t, e.MarkMissing(e.ctx, key(TenantA), []string{object(1)}))
 	ok(t, e.MarkSeen(e.ctx, TenantA, "", []string{object(1)}))
 	count(provision.PendingCount{Living: 4})
 	ok(t, e.MarkSeen(e.ctx, TenantA, "second", []string{object(1), object(4)}))
@@ -402,6 +425,11 @@ func groupTests(t *testing.T, e *env) {
 	if c.Living != 3 || c.Missing != 1 {
 		t.Errorf("%+v", c)
 	}
+	if n := at[int](t)(e.KeepMissing(e.ctx, key(TenantA))); n != 1 {
+		t.Errorf("kept %d", n)
+	}
+	ok(t, e.MarkGroupsUnnamed(e.ctx, key(TenantA), "r2"))
+	ok(t, e.MarkGroupsSeen(e.ctx, TenantA, "", []string{"g1"}))
 	ok(t, e.MarkGroupsMissing(e.ctx, key(TenantA), []string{"g2"}))
 	if n := at[int](t)(e.DeleteMissingGroups(e.ctx, key(TenantA), noon().Add(time.Second))); n != 2 {
 		t.Errorf("deleted %d", n)
@@ -467,6 +495,22 @@ func problemTests(t *testing.T, e *env) {
 	later.Since = noon()
 	if got := at[[]provision.Problem](t)(e.Problems(e.ctx, TenantA, "corp.example", 9)); len(got) != 2 || cmp.Diff(later, got[0]) != "" {
 		t.Errorf("%+v", got)
+	}
+	page := func(q provision.ProblemQuery) []provision.Problem {
+		t.Helper()
+		return at[[]provision.Problem](t)(e.ProblemPage(e.ctx, TenantA, q))
+	}
+	if got := page(provision.ProblemQuery{Limit: 9}); len(got) != 3 || cmp.Diff(later, got[0]) != "" {
+		t.Errorf("%+v", got)
+	}
+	if got := page(provision.ProblemQuery{Domain: "corp.example", Reason: provision.UPNTaken, Limit: 9}); len(got) != 1 || cmp.Diff(later, got[0]) != "" {
+		t.Errorf("%+v", got)
+	}
+	if a, b := page(provision.ProblemQuery{Limit: 1, Skip: 1}), page(provision.ProblemQuery{Limit: 2, Skip: 1}); len(a) != 1 || len(b) != 2 || cmp.Diff(a[0], b[0]) != "" {
+		t.Errorf("%+v, %+v", a, b)
+	}
+	if got := at[[]provision.Problem](t)(e.ProblemPage(e.ctx, TenantB, provision.ProblemQuery{Limit: 9})); len(got) != 0 {
+		t.Errorf("another tenant's: %+v", got)
 	}
 	counts := at[[]provision.ProblemCount](t)(e.CountProblems(e.ctx, TenantA))
 	if len(counts) != 3 {
@@ -557,6 +601,20 @@ func runTests(t *testing.T, e *env) {
 	ok(t, e.PutPreviews(e.ctx, []provision.Preview{p}))
 	if diff := cmp.Diff([]provision.Preview{p, second}, at[[]provision.Preview](t)(e.Previews(e.ctx, k, "", 9))); diff != "" {
 		t.Error(diff)
+	}
+	for _, q := range []struct {
+		query provision.PreviewQuery
+		want  []provision.Preview
+	}{
+		{provision.PreviewQuery{Limit: 9}, []provision.Preview{p, second}},
+		{provision.PreviewQuery{Limit: 9, Verdicts: []provision.Verdict{provision.WouldCreate, provision.WouldSkip}}, []provision.Preview{p}},
+		{provision.PreviewQuery{Limit: 1, Skip: 1}, []provision.Preview{second}},
+		{provision.PreviewQuery{Limit: 9, After: "o1"}, []provision.Preview{second}},
+		{provision.PreviewQuery{Limit: 9, After: "o2"}, nil},
+	} {
+		if diff := cmp.Diff(q.want, at[[]provision.Preview](t)(e.PreviewPage(e.ctx, k, q.query))); diff != "" {
+			t.Errorf("%+v: %s", q.query, diff)
+		}
 	}
 	if diff := cmp.Diff(map[provision.Verdict]int{provision.WouldCreate: 1, provision.WouldConflict: 1}, at[map[provision.Verdict]int](t)(e.CountPreviews(e.ctx, k))); diff != "" {
 		t.Error(diff)

@@ -16,6 +16,7 @@ import (
 
 	"homeward/internal/server/locale"
 	"homeward/internal/server/operator"
+	"homeward/internal/server/provision"
 	"homeward/internal/server/status"
 	"homeward/internal/server/web"
 )
@@ -50,6 +51,7 @@ type Frame struct {
 	Operator   operator.Operator
 	Report     status.Report
 	Known      bool // the report could be made
+	Waits      provision.Waits
 	Path       string
 	Poll       string // where the page asks again whether it is still true; empty: it doesn't
 	Languages  []locale.Language
@@ -120,6 +122,7 @@ type Group struct {
 type Item struct {
 	Name, Path, Icon string
 	Here             bool
+	Count            string // of what waits there; empty: nothing does
 }
 
 // Nav lists what the operator may open, and only what there is.
@@ -133,6 +136,7 @@ func (f Frame) Nav() []Group {
 		{Name: f.T("admin.nav.reset"), Items: []Item{f.item(operator.ReadIntegration, f.T("admin.nav.onprem"), onpremPath, "link")}},
 		{Name: f.T("admin.nav.directory"), Items: []Item{
 			f.item(operator.ReadAgents, f.T("admin.nav.agents"), agentsPath, "agent"),
+			f.waiting(f.item(operator.ReadSync, f.T("admin.nav.sync"), syncPath, "refresh")),
 			f.item(operator.ReadOverview, f.T("admin.nav.setup"), setupPath, "flag"),
 		}},
 	}
@@ -157,6 +161,14 @@ func (f Frame) item(p operator.Permission, name, path, icon string) Item {
 	}
 	here := f.Path == path || path != overviewPath && strings.HasPrefix(f.Path, path+"/")
 	return Item{Name: name, Path: path, Icon: icon, Here: here}
+}
+
+// waiting adds to the entry of the sync page how much waits there.
+func (f Frame) waiting(i Item) Item {
+	if n := f.Waits.Problems + len(f.Waits.Stopped); n > 0 && i.Path != "" {
+		i.Count = f.Number(n)
+	}
+	return i
 }
 
 // Pill says on every page whether writeback works.

@@ -93,6 +93,7 @@ func activities() []string {
 		"Test write", "Test write (by admin)", "Change setting",
 		"Make enrolment code", "Register agent", "Agent connection", "Serve domain", "Drain agent", "Resume agent", "Revoke agent", "Accept moved agent",
 		"Replace sealing key", "Replace command key",
+		"Sync now", "Turn sync off", "Turn sync on", "Decide sync conflict", "Forget sync decision", "Allow deletions", "Keep deletions", "Preview sync",
 		"Sign in (administrator)", "Sign out (administrator)", "Set up administrator", "Invite administrator", "Reset administrator sign-in", "Disable administrator",
 		"Export audit log", "Alert",
 	}

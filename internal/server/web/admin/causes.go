@@ -16,6 +16,8 @@ func command(id string) string {
 		return "homeward-agent doctor"
 	case "rights", "account", "encrypted", "unreachable", "hints", "readonly":
 		return "homeward-agent doctor"
+	case "connect":
+		return "homeward-agent connect"
 	}
 	return ""
 }

@@ -34,12 +34,12 @@ func FuzzSupportCode(f *testing.F) {
 // TestWordsOfEveryCause holds the reasons of package status against the words here.
 func TestWordsOfEveryCause(t *testing.T) {
 	t.Parallel()
-	for id := range strings.FieldsSeq("none offline never moved outdated draining rights account hints encrypted readonly unreachable cloned away test turned_off") {
+	for id := range strings.FieldsSeq("none offline never moved outdated draining rights account hints encrypted readonly unreachable cloned away test connect turned_off") {
 		if w := wordsOfCause(id); w.name == "" || w.says == "" || w.next == "" {
 			t.Errorf("%s has no words", id)
 		}
 	}
-	for id := range strings.FieldsSeq("unset off relay silent unchecked broken outdated working") {
+	for id := range strings.FieldsSeq("unset off off_there relay silent unchecked broken outdated working") {
 		if sentenceID(id) == "" {
 			t.Errorf("sentence %s has no words", id)
 		}

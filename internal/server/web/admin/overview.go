@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -82,7 +83,32 @@ func (p OverviewPage) TestText() string {
 func (p OverviewPage) Causes() []CauseView { return p.causes(p.Report.Off) }
 
 // Notes are what needs attention while it works.
-func (p OverviewPage) Notes() []CauseView { return p.causes(p.Report.Notes) }
+func (p OverviewPage) Notes() []CauseView {
+	if !p.Known {
+		return nil
+	}
+	return append(p.causes(p.Report.Notes), p.syncNotes()...)
+}
+
+// syncNotes say what waits on the page about sync.
+func (p OverviewPage) syncNotes() []CauseView {
+	var out []CauseView
+	note := func(id, name, says, next string) {
+		out = append(out, CauseView{ID: id, Name: name, Says: says, Next: next, Agent: syncPath})
+	}
+	if list := p.Waits.Stopped; len(list) > 0 {
+		note("sync_stopped", p.T("admin.note.stopped"), p.T("admin.note.stopped.says", "Domains", strings.Join(list, ", ")), p.T("admin.note.stopped.next"))
+	}
+	if n := p.Waits.Problems; n > 0 {
+		note("sync_decisions", p.T("admin.note.decisions"), p.T("admin.note.decisions.says", "N", n), p.T("admin.note.decisions.next"))
+	}
+	off := p.switchedOff()
+	list := slices.DeleteFunc(slices.Clone(p.Waits.Unheld), func(domain string) bool { return off[domain] != "" })
+	if len(list) > 0 {
+		note("sync_unheld", p.T("admin.note.unheld"), p.T("admin.note.unheld.says", "Domains", strings.Join(list, ", ")), p.T("admin.note.unheld.next"))
+	}
+	return out
+}
 
 // Hop is one stop of the drawn path. State is ok, warn, bad or unknown; Link is that of the line before it.
 type Hop struct {

@@ -78,6 +78,7 @@ type Site struct {
 	Records   Records
 	Names     Names
 	Reports   Reports
+	Sync      Sync
 	// People counts a tenant's people.
 	People func(ctx context.Context, tenantID string) (int, error)
 	// Code makes a one-time code for a new agent.
@@ -110,7 +111,7 @@ type route struct {
 
 // routes is the whole table: what isn't in it isn't served.
 func routes() []route {
-	return slices.Concat(firstRoutes(), auditExportRoutes(), reportRoutes())
+	return slices.Concat(firstRoutes(), auditExportRoutes(), reportRoutes(), syncRoutes())
 }
 
 func firstRoutes() []route {
@@ -269,6 +270,11 @@ func (v *visit) look(ctx context.Context) {
 		return
 	}
 	v.frame.Domains = nil
+	if v.frame.CanSeeSync() {
+		if v.frame.Waits, err = v.Sync.Engine.Waits(ctx, v.tenant.ID); err != nil && ctx.Err() == nil {
+			v.Log.Error("what waits for a decision can't be told", "error", err)
+		}
+	}
 	for _, d := range r.Domains {
 		v.frame.Domains = append(v.frame.Domains, d.Name)
 	}

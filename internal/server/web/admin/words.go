@@ -23,6 +23,7 @@ func wordsOfCause(id string) causeWords {
 		"cloned":      {"admin.cause.cloned", "admin.cause.cloned.says", "admin.cause.cloned.next"},
 		"away":        {"admin.cause.away", "admin.cause.away.says", "admin.cause.away.next"},
 		"test":        {"admin.cause.test", "admin.cause.test.says", "admin.cause.test.next"},
+		"connect":     {"admin.cause.connect", "admin.cause.connect.says", "admin.cause.connect.next"},
 		"turned_off":  {"admin.cause.turned_off", "admin.cause.turned_off.says", "admin.cause.turned_off.next"},
 	}[id]
 }
@@ -32,6 +33,7 @@ func sentenceID(code string) string {
 	return map[string]string{
 		"broken":    "admin.status.broken",
 		"off":       "admin.status.off",
+		"off_there": "admin.status.off_there",
 		"outdated":  "admin.status.outdated",
 		"relay":     "admin.status.relay",
 		"silent":    "admin.status.silent",
