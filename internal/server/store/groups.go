@@ -167,7 +167,7 @@ func (s *Store) GroupsNamed(ctx context.Context, tenant, folded string, limit in
 func (s *Store) InGroup(ctx context.Context, tenant, group, object string) (bool, error) {
 	const text = `WITH RECURSIVE above (g) AS (
 			SELECT group_object FROM group_members WHERE tenant = ? AND member = ?
-			UNION SELECT m.group_object FROM group_members m JOIN above ON m.member = above.g WHERE m.tenant = ?)
+			UNION SELECT m.group_object FROM above CROSS JOIN group_members m WHERE m.member = above.g AND m.tenant = ?)
 		SELECT COUNT(*) FROM above WHERE g = ? AND EXISTS (SELECT 1 FROM groups WHERE tenant = ? AND object = ? AND deleted = 0)`
 	var n int
 	if err := s.readRow(ctx, text, tenant, object, tenant, group, tenant, group).Scan(&n); err != nil {
@@ -176,10 +176,11 @@ func (s *Store) InGroup(ctx context.Context, tenant, group, object string) (bool
 	return n > 0, nil
 }
 
-// below is everything in a group and in the groups in it.
+// below is everything in a group and in the groups in it. CROSS JOIN: SQLite would otherwise read every membership of the
+// tenant for each step.
 const below = `WITH RECURSIVE below (o) AS (
 		SELECT object FROM groups WHERE tenant = ? AND object = ? AND deleted = 0
-		UNION SELECT m.member FROM group_members m JOIN below ON m.group_object = below.o WHERE m.tenant = ?) `
+		UNION SELECT m.member FROM below CROSS JOIN group_members m WHERE m.group_object = below.o AND m.tenant = ?) `
 
 // PeopleIn returns living people of a group and of the groups in it, by id.
 func (s *Store) PeopleIn(ctx context.Context, tenant, group, after string, limit int) ([]provision.Person, error) {
