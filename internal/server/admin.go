@@ -37,7 +37,7 @@ func (s *Server) openAdmin(key masterkey.Key, catalog *locale.Catalog) error {
 		return err
 	}
 	s.admin = &admin.Site{
-		Operators: s.operators, Fleet: s.fleet, Tests: s.tests, Records: s.store, Names: s.store,
+		Operators: s.operators, Fleet: s.fleet, Tests: s.tests, Records: s.store, Names: s.store, Helpdesk: s.helpdesk,
 		People: s.store.CountPeople,
 		Code: func(ctx context.Context, tenantID string) (string, time.Time, error) {
 			return s.enrols.NewCode(ctx, tenantID, enrol.CodeLife)

@@ -21,6 +21,7 @@ import (
 	"homeward/internal/server/commandkey"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/fleet"
+	"homeward/internal/server/helpdesk"
 	"homeward/internal/server/limit"
 	"homeward/internal/server/locale"
 	"homeward/internal/server/masterkey"
@@ -69,6 +70,8 @@ type Server struct {
 	tls       *certificate
 	infos     *registration.Service
 	admin     *admin.Site
+	// helpdesk is the door through which operators find people and act on them.
+	helpdesk *helpdesk.Service
 	// operators signs the administrators in.
 	operators *operator.Service
 }
@@ -211,6 +214,9 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Store: registered, Reviews: registered, People: s.store, Codes: s.resets.Codes, Notices: letters, Limits: s.limits,
 		Audit: s.store, Strict: s.resets.Strict, Works: s.resets.Works, Passkeys: s.resets.Passkeys, Now: s.now, Log: s.log,
 	})
+	if s.helpdesk, err = s.openHelpdesk(key, registered); err != nil {
+		return err
+	}
 	s.tests = &fleet.Tester{Fleet: s.fleet, Command: s.commands.For, Last: s.store.Tests}
 	s.passwords = &cloudpassword.Service{Accounts: cloudAccounts{s.accounts, s.store}, Writer: s.resets, Now: s.now, Log: s.log}
 	s.uplink = &fleet.Uplink{

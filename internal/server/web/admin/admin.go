@@ -127,6 +127,7 @@ func (f Frame) Nav() []Group {
 	groups := []Group{
 		{Items: []Item{
 			f.item(operator.ReadOverview, f.T("admin.nav.overview"), overviewPath, "home"),
+			f.item(operator.ReadUsers, f.T("admin.nav.users"), usersPath, "people"),
 			f.item(operator.ReadAudit, f.T("admin.nav.audit"), auditPath, "list"),
 		}},
 		{Name: f.T("admin.nav.reset"), Items: []Item{f.item(operator.ReadIntegration, f.T("admin.nav.onprem"), onpremPath, "link")}},
