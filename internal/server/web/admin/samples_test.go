@@ -97,7 +97,7 @@ func entries() []admin.Entry {
 }
 
 func samples(catalog *locale.Catalog, lang string) []sample {
-	return append(append(signInSamples(catalog, lang), statusSamples(catalog, lang)...), otherSamples(catalog, lang)...)
+	return append(append(append(signInSamples(catalog, lang), statusSamples(catalog, lang)...), otherSamples(catalog, lang)...), userSamples(catalog, lang)...)
 }
 
 func signInSamples(catalog *locale.Catalog, lang string) []sample {
