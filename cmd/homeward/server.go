@@ -233,6 +233,7 @@ type peopleVerbs struct {
 	Reset  peopleReset  `cmd:"" help:"Set somebody's password, read from standard input; they must change it at the next sign-in."`
 	Unlock peopleUnlock `cmd:"" help:"Clear somebody's lockout; the password stays."`
 	Pass   peoplePass   `cmd:"" help:"Give out a one-time code that counts as one check for somebody whose identity you have made sure of."`
+	Can    peopleCan    `cmd:"" name:"can-reset" help:"Say whether somebody can reset their own password now, gate by gate, and if not, what to do. Exit code 1: they can't, or it isn't known."`
 	Probe  peopleProbe  `cmd:"" help:"Ask an agent whether somebody can be written now, and which policy holds for them."`
 }
 

@@ -105,27 +105,47 @@ func (s *Service) AdminUnlock(ctx context.Context, t tenant.Tenant, operator, na
 // Probe asks an agent for an operator whether somebody can be written right now, and what policy holds for them. It
 // returns ErrNoOperator, *LimitError, ErrNoPerson, ErrAmbiguous or ErrNoAgent. That it was asked is recorded.
 func (s *Service) Probe(ctx context.Context, t tenant.Tenant, operator, name string) (protocol.PersonPolicy, error) {
-	if operator == "" {
-		return protocol.PersonPolicy{}, ErrNoOperator
-	}
-	until, err := s.Limits.Probe(ctx, t.ID, operator)
-	if err != nil {
-		return protocol.PersonPolicy{}, fmt.Errorf("limit of an operator: %w", err)
-	}
-	if !until.IsZero() {
-		return protocol.PersonPolicy{}, &LimitError{until}
-	}
-	p, err := s.one(ctx, t.ID, name)
+	p, err := s.lookUp(ctx, t, operator, func(ctx context.Context) (provision.Person, error) { return s.one(ctx, t.ID, name) })
 	if err != nil {
 		return protocol.PersonPolicy{}, err
 	}
-	s.log(ctx, t.ID, audit.Record{Activity: "Look up user account (by admin)", Hop: "operator", Result: "ok", Actor: operator, Target: p.ID})
 	a := Attempt{Tenant: t.ID, Kind: protocol.Reset}
 	writers, err := s.writers(ctx, a, p)
 	if err != nil {
 		return protocol.PersonPolicy{}, err
 	}
 	return s.ask(ctx, a, p, writers, protocol.Probe)
+}
+
+// CanReset answers for an operator whether somebody can reset their own password now, gate by gate. Its errors are those of
+// Probe, but for ErrNoAgent, which is a gate. That it was asked is recorded.
+func (s *Service) CanReset(ctx context.Context, t tenant.Tenant, operator, name string) (provision.Person, Standing, error) {
+	p, err := s.lookUp(ctx, t, operator, func(ctx context.Context) (provision.Person, error) { return s.named(ctx, t.ID, name) })
+	if err != nil {
+		return p, Standing{}, err
+	}
+	const within = 10 * time.Second
+	standing, err := s.Judge(t).Live(ctx, p, within)
+	return p, standing, err
+}
+
+// lookUp finds somebody for an operator. It is counted and recorded.
+func (s *Service) lookUp(ctx context.Context, t tenant.Tenant, operator string, find finding) (provision.Person, error) {
+	if operator == "" {
+		return provision.Person{}, ErrNoOperator
+	}
+	until, err := s.Limits.Probe(ctx, t.ID, operator)
+	if err != nil {
+		return provision.Person{}, fmt.Errorf("limit of an operator: %w", err)
+	}
+	if !until.IsZero() {
+		return provision.Person{}, &LimitError{until}
+	}
+	p, err := find(ctx)
+	if err == nil {
+		s.log(ctx, t.ID, audit.Record{Activity: "Look up user account (by admin)", Hop: "operator", Result: "ok", Actor: operator, Target: p.ID})
+	}
+	return p, err
 }
 
 func (s *Service) operate(ctx context.Context, t tenant.Tenant, kind protocol.Operation, o Order, find finding, password []byte) (Attempt, error) {
@@ -198,29 +218,36 @@ func (s *Service) log(ctx context.Context, tenantID string, r audit.Record) {
 	}
 }
 
-// one returns the person an operator names. Of several, those turned off don't count.
+// one returns the person an operator names, if it is certain who is meant.
 func (s *Service) one(ctx context.Context, tenantID, name string) (provision.Person, error) {
+	p, err := s.named(ctx, tenantID, name)
+	if err == nil && matchGate(p).State == Shut {
+		return provision.Person{}, ErrHeld
+	}
+	return p, err
+}
+
+// named returns the person an operator names. Of several, those turned off don't count.
+func (s *Service) named(ctx context.Context, tenantID, name string) (provision.Person, error) {
 	people, err := s.People.FindPeople(ctx, tenantID, name)
 	if err != nil {
 		return provision.Person{}, fmt.Errorf("find person: %w", err)
 	}
-	if len(people) == 0 {
-		return provision.Person{}, ErrNoPerson
-	}
-	found := people[0]
-	if len(people) > 1 {
-		enabled := 0
-		for _, p := range people {
-			if !p.Disabled {
-				found, enabled = p, enabled+1
-			}
+	if len(people) < 2 {
+		if len(people) == 0 {
+			return provision.Person{}, ErrNoPerson
 		}
-		if enabled != 1 {
-			return provision.Person{}, ErrAmbiguous
+		return people[0], nil
+	}
+	var found provision.Person
+	enabled := 0
+	for _, p := range people {
+		if !p.Disabled {
+			found, enabled = p, enabled+1
 		}
 	}
-	if matchGate(found).State == Shut {
-		return provision.Person{}, ErrHeld
+	if enabled != 1 {
+		return provision.Person{}, ErrAmbiguous
 	}
 	return found, nil
 }
