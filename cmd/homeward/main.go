@@ -16,7 +16,7 @@ type verbs struct {
 	Connect command.Connect `cmd:"" help:"Set up an agent on this server with the wizard, or change how it is set up."`
 	Agent   agentVerbs      `cmd:"" help:"Agents: run one here, or make a one-time code for one."`
 	Tenant  tenantVerbs     `cmd:"" help:"Organisations whose people this server serves."`
-	People  peopleVerbs     `cmd:"" help:"People: those synced from a directory, and accounts that live in the cloud."`
+	People  peopleVerbs     `cmd:"" aliases:"user" help:"People: those synced from a directory, and accounts that live in the cloud."`
 	Sync    syncVerbs       `cmd:"" help:"How people and groups come in from directories."`
 	Role    roleVerbs       `cmd:"" help:"Roles that protect an account from being taken over."`
 	Group   groupVerbs      `cmd:"" help:"Synced groups, and who may reset their password."`

@@ -17,6 +17,7 @@ type operatorVerbs struct {
 	List    operatorList    `cmd:"" help:"List the administrators and their roles."`
 	Reset   operatorReset   `cmd:"" help:"Void an administrator's password and second factor, end their sessions, and print a new set-up link. The way back in for whoever is locked out."`
 	Disable operatorDisable `cmd:"" help:"Keep an administrator from signing in and end their sessions; reset takes them back."`
+	Scope   operatorScope   `cmd:"" help:"Show or choose whom a Helpdesk Administrator may find and help: everybody, or the people of some groups and organisational units."`
 	Roles   operatorRoles   `cmd:"" help:"Print what each role may do, as the table of the reference."`
 }
 

@@ -241,6 +241,7 @@ type peopleVerbs struct {
 	Methods methodVerbs   `cmd:"" help:"People's registered methods."`
 	Held    peopleHeld    `cmd:"" help:"List whose self-service is stopped, and why."`
 
+	Can   peopleCan   `cmd:"" name:"can-reset" help:"Say whether somebody can reset their own password now, gate by gate, and if not, what to do. Exit code 1: they can't, or it isn't known."`
 	Probe peopleProbe `cmd:"" help:"Ask an agent whether somebody can be written now, and which policy holds for them."`
 }
 

@@ -122,9 +122,11 @@ const (
 	OperatorDisabled  Code = 34065
 	SettingChanged    Code = 34066
 
-	AuditExported Code = 34090
-	AlertRaised   Code = 34091
-	AlertCleared  Code = 34092
+	AuditExported  Code = 34090
+	AlertRaised    Code = 34091
+	AlertCleared   Code = 34092
+	CallerVerified Code = 34080
+	ScopeChanged   Code = 34081
 )
 
 // Event explains one code.
@@ -252,6 +254,7 @@ func portalEvents() []Event {
 		{SelfServiceReleased, "SelfServiceReleased", "An operator let this account's owner help themselves again.", ""},
 		{FlowStopped, "FlowStopped", "Somebody tried to help themselves for an account whose self-service is stopped. They saw what unknown names see.", "Read why it was stopped: homeward people held."},
 		{ExpiryReminded, "ExpiryReminded", "Somebody was reminded that their password is about to expire.", ""},
+		{CallerVerified, "CallerVerified", "Somebody on the telephone read out to an operator the code that was sent to them, or that their app shows.", ""},
 		{FlowNotInScope, "FlowNotInScope", "Somebody who isn't among those who may reset their password tried to (SSPR_0013). They saw what unknown names see.", "If they should: put them into the chosen group, or choose another scope with homeward group scope."},
 		{FlowHeld, "FlowHeld", "Somebody whose sign-in name two directory accounts want tried to reset their password. They saw what unknown names see.", "Decide whose name it is: homeward sync problems."},
 		{FlowUnlicensed, "FlowUnlicensed", "The tenant owns no plan that includes password writeback (SSPR_0012), so nobody can reset a password.", "homeward licence show says what is missing."},
@@ -270,6 +273,7 @@ func operatorEvents() []Event {
 		{OperatorInvited, "OperatorInvited", "A one-time set-up link was made for an administrator. An earlier password and second factor are void.", ""},
 		{OperatorSignedOut, "OperatorSignedOut", "A session of an administrator was ended.", ""},
 		{OperatorDisabled, "OperatorDisabled", "An administrator can't sign in any more; their sessions were ended.", "To take them back: homeward operator reset."},
+		{ScopeChanged, "OperatorScopeChanged", "Whom a helpdesk operator may find and help was changed.", ""},
 		{SettingChanged, "SettingChanged", "An administrator changed a setting. The record holds the old and the new value.", ""},
 	}
 }

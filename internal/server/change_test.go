@@ -29,7 +29,7 @@ func (f *fleetStub) sentHeader(t *testing.T) seal.Header {
 	return h
 }
 
-func (b *bench) records(t *testing.T, a reset.Attempt) []audit.Record {
+func (b *bench) records(t testing.TB, a reset.Attempt) []audit.Record {
 	t.Helper()
 	records, err := b.store.Records(t.Context(), a.Tenant, a.Support)
 	if err != nil {

@@ -161,3 +161,14 @@ func (l limits) Operate(ctx context.Context, tenant, operator string) (time.Time
 func (l limits) Probe(ctx context.Context, tenant, operator string) (time.Time, error) {
 	return l.take(ctx, limit.Claim{Rule: l.probes(), Key: tenant + "\x00" + operator})
 }
+
+// forms lets the mark of a form pass once. It is forgotten only when the mark is too old anyway.
+func (limits) forms() limit.Rule {
+	return limit.Rule{Name: "helpdesk/form", Burst: 1, Period: 2 * time.Hour}
+}
+
+// Once implements helpdesk.Limits.
+func (l limits) Once(ctx context.Context, mark string) (bool, error) {
+	ok, _, err := l.limiter.Take(ctx, l.forms(), mark)
+	return ok, err
+}

@@ -20,6 +20,7 @@ import (
 	"homeward/internal/server/audit"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/operator"
+	"homeward/internal/server/provision"
 	"homeward/internal/server/tenant"
 	"homeward/internal/server/web/admin"
 )
@@ -35,6 +36,7 @@ type adminBench struct {
 const (
 	benchAgent    = "UBENCHAGENTBENCHAGENTBENCHAGENTBENCHAGENTBENCHAGENTBENCH"
 	benchPassword = "Quiet harbour lamp 7"
+	benchPerson   = "benchpersonbenchperson0001"
 )
 
 func newAdminBench(t *testing.T, edits ...func(c *config.Server)) *adminBench {
@@ -65,6 +67,9 @@ func newAdminBench(t *testing.T, edits ...func(c *config.Server)) *adminBench {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	if err := st.InsertPeople(t.Context(), []provision.Person{benchJonas()}); err != nil {
+		t.Fatal(err)
+	}
 	if err := st.Append(t.Context(), "contoso", audit.Record{Activity: "Secret of Contoso", Hop: "portal", Result: "ok", Support: "HW-7K3Q-92MD", Event: int(event.ResetSuccess)}); err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +86,15 @@ func newAdminBench(t *testing.T, edits ...func(c *config.Server)) *adminBench {
 		}
 	})
 	return &adminBench{Server: s, t: t, handler: s.routes(), cookies: map[string]string{}}
+}
+
+// benchJonas is somebody of Contoso.
+func benchJonas() provision.Person {
+	return provision.Person{
+		Tenant: "contoso", ID: benchPerson, Object: strings.Repeat("0a", 16), Anchor: strings.Repeat("0a", 16), Domain: "corp.contoso.test", NetBIOS: "CORP",
+		UPN: "jonas.lindqvist@contoso.com", SAM: "jlindqvist", Mail: "jonas@mail.example", DisplayName: "Jonas Lindqvist", Updated: time.Now(),
+		DN: "CN=Jonas Lindqvist,OU=Sales,DC=corp,DC=contoso,DC=test",
+	}
 }
 
 // operator sets somebody up and keeps their cookie.
@@ -131,6 +145,7 @@ func allowed() map[string][]operator.Role {
 		users, reports         = operator.UserAdministrator, operator.ReportsReader
 	)
 	agents := []operator.Role{global, hybrid}
+	helpers := []operator.Role{global, users, operator.HelpdeskAdministrator}
 	return map[string][]operator.Role{
 		"GET /admin/sign-in":                      nil,
 		"POST /admin/sign-in":                     nil,
@@ -153,6 +168,18 @@ func allowed() map[string][]operator.Role {
 		"POST /admin/agents/{id}/accept-move":     agents,
 		"POST /admin/agents/{id}/cut-off":         agents,
 		"GET /admin/setup":                        all(),
+		"GET /admin/users":                        append([]operator.Role{hybrid}, helpers...),
+		"GET /admin/users/{id}":                   append([]operator.Role{hybrid}, helpers...),
+		"GET /admin/users/{id}/unlock":            helpers,
+		"POST /admin/users/{id}/unlock":           helpers,
+		"GET /admin/users/{id}/reset":             helpers,
+		"POST /admin/users/{id}/reset":            helpers,
+		"GET /admin/users/{id}/pass":              helpers,
+		"POST /admin/users/{id}/pass":             helpers,
+		"GET /admin/users/{id}/verify":            helpers,
+		"POST /admin/users/{id}/verify":           helpers,
+		"GET /admin/users/{id}/verify/{attempt}":  helpers,
+		"POST /admin/users/{id}/verify/{attempt}": helpers,
 		"GET /admin/audit":                        {global, hybrid, policy, users, reports},
 		"GET /admin/audit/{id}":                   {global, hybrid, policy, users, reports},
 		"GET /admin/reports":                      {global, hybrid, policy, users, reports},
@@ -178,7 +205,8 @@ func address(pattern string) (method, path string) {
 	method, path, _ = strings.Cut(pattern, " ")
 	path = strings.Replace(path, "/audit/{id}", "/audit/HW-7K3Q-92MD", 1)
 	path = strings.Replace(path, "/audit/export", "/audit/export?format=csv", 1)
-	return method, strings.NewReplacer("{$}", "", "{id}", benchAgent, "{link}", "nonsense").Replace(path)
+	path = strings.Replace(path, "/users/{id}", "/users/"+benchPerson, 1)
+	return method, strings.NewReplacer("{$}", "", "{id}", benchAgent, "{link}", "nonsense", "{attempt}", "nonsense").Replace(path)
 }
 
 // TestEveryRouteWithEveryRole walks every route that is served, with every role, with none, and from another site. A
@@ -268,7 +296,7 @@ func TestTenantsDontSeeEachOther(t *testing.T) {
 		if strings.Contains(rule.Pattern, "{id}") && w.Code != http.StatusNotFound {
 			t.Errorf("%s: status %d", rule.Pattern, w.Code)
 		}
-		for _, secret := range []string{"SRV-HW01", "Secret of Contoso", "HW-7K3Q-92MD", benchAgent} {
+		for _, secret := range []string{"SRV-HW01", "Secret of Contoso", "HW-7K3Q-92MD", benchAgent, benchPerson, "Lindqvist"} {
 			if strings.Contains(path, secret) {
 				continue // the answer repeats the address that was asked for
 			}

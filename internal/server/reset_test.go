@@ -147,6 +147,12 @@ func (l *letters) Code(_ context.Context, _ tenant.Tenant, _ verify.Kind, to, la
 	l.codes, l.to, l.langs = append(l.codes, code), append(l.to, to), append(l.langs, lang)
 	return nil
 }
+
+// Call keeps the code beside those of the portal.
+func (l *letters) Call(ctx context.Context, t tenant.Tenant, kind verify.Kind, to, lang, code string, until time.Time) error {
+	return l.Code(ctx, t, kind, to, lang, code, until)
+}
+
 func (l *letters) Shared(context.Context, tenant.Tenant, string, string) error { return nil }
 func (l *letters) Done(_ context.Context, _ tenant.Tenant, to, lang string, d reset.Done) error {
 	l.mu.Lock()

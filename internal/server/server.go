@@ -23,6 +23,7 @@ import (
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/export"
 	"homeward/internal/server/fleet"
+	"homeward/internal/server/helpdesk"
 	"homeward/internal/server/limit"
 	"homeward/internal/server/locale"
 	"homeward/internal/server/masterkey"
@@ -82,6 +83,8 @@ type Server struct {
 	objections *objection.Service
 	infos      *registration.Service
 	admin      *admin.Site
+	// helpdesk is the door through which operators find people and act on them.
+	helpdesk *helpdesk.Service
 	// operators signs the administrators in.
 	operators *operator.Service
 	// exports hands the audit log on.
@@ -243,6 +246,9 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Store: s.store, Expiries: s.envoy.Expiries, Methods: s.store.Methods, InScope: s.accounts.InScope, Stopped: s.objections.Held,
 		Send: reminders(s.store, letters, s.mails), Now: s.now, Log: s.log,
 	})
+	if s.helpdesk, err = s.openHelpdesk(key, registered); err != nil {
+		return err
+	}
 	s.tests = &fleet.Tester{Fleet: s.fleet, Command: s.commands.For, Last: s.store.Tests}
 	s.previews = &fleet.Previewer{Fleet: s.fleet, Command: s.commands.For, Want: staging{s.accounts}.want}
 	s.passwords = &cloudpassword.Service{Accounts: cloudAccounts{s.accounts, s.store}, Writer: s.resets, Now: s.now, Log: s.log}

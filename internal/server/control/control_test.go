@@ -15,6 +15,7 @@ import (
 
 	"homeward/internal/protocol"
 	"homeward/internal/server/control"
+	"homeward/internal/server/provision"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/tenant"
 )
@@ -42,6 +43,10 @@ func (p *people) AdminUnlock(context.Context, tenant.Tenant, string, string) (re
 
 func (p *people) Probe(context.Context, tenant.Tenant, string, string) (protocol.PersonPolicy, error) {
 	return protocol.PersonPolicy{Found: true}, nil
+}
+
+func (p *people) CanReset(context.Context, tenant.Tenant, string, string) (provision.Person, reset.Standing, error) {
+	return provision.Person{}, reset.Standing{}, nil
 }
 
 func (p *people) IssuePass(context.Context, tenant.Tenant, string, string, string, time.Duration) (string, time.Time, error) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"homeward/internal/server/commandkey"
+	"homeward/internal/server/reset"
 )
 
 // maxBody bounds a request and an answer.
@@ -31,6 +32,7 @@ const (
 	PathReset  = "/v1/people/reset"
 	PathUnlock = "/v1/people/unlock"
 	PathProbe  = "/v1/people/probe"
+	PathCan    = "/v1/people/can-reset"
 	PathSignIn = "/v1/people/sign-in"
 	PathPass   = "/v1/people/pass"
 	PathTest   = "/v1/test-write"
@@ -60,7 +62,7 @@ type Done struct {
 	From    string `json:"from,omitempty"` // accept-move: the machine before
 }
 
-// Person is somebody to help. Probe answers with protocol.PersonPolicy, the others with Outcome.
+// Person is somebody to help. Probe answers with protocol.PersonPolicy, PathCan with Standing, the others with Outcome.
 type Person struct {
 	Tenant   string `json:"tenant"`
 	Operator string `json:"operator"`
@@ -69,6 +71,13 @@ type Person struct {
 }
 
 func (p Person) by() string { return p.Operator }
+
+// Standing answers PathCan.
+type Standing struct {
+	Name string          `json:"name"`
+	Can  reset.GateState `json:"can"` // open, shut or unknown
+	reset.Standing
+}
 
 // SignedIn answers PathSignIn.
 type SignedIn struct {

@@ -17,6 +17,7 @@ import (
 	"homeward/internal/server/commandkey"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/fleet"
+	"homeward/internal/server/provision"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/status"
 	"homeward/internal/server/tenant"
@@ -27,6 +28,7 @@ type People interface {
 	AdminReset(ctx context.Context, t tenant.Tenant, operator, name string, password []byte) (reset.Attempt, error)
 	AdminUnlock(ctx context.Context, t tenant.Tenant, operator, name string) (reset.Attempt, error)
 	Probe(ctx context.Context, t tenant.Tenant, operator, name string) (protocol.PersonPolicy, error)
+	CanReset(ctx context.Context, t tenant.Tenant, operator, name string) (provision.Person, reset.Standing, error)
 	IssuePass(ctx context.Context, t tenant.Tenant, operator, name, reason string, life time.Duration) (code string, expires time.Time, err error)
 }
 
@@ -55,6 +57,7 @@ func (s *Service) routes() http.Handler {
 	mux.HandleFunc("POST "+PathReset, answer(s.reset))
 	mux.HandleFunc("POST "+PathUnlock, answer(s.unlock))
 	mux.HandleFunc("POST "+PathProbe, answer(s.probe))
+	mux.HandleFunc("POST "+PathCan, answer(s.can))
 	mux.HandleFunc("POST "+PathSignIn, answer(s.signIn))
 	mux.HandleFunc("POST "+PathPass, answer(s.pass))
 	mux.HandleFunc("POST "+PathTest, answer(s.test))
@@ -204,6 +207,18 @@ func (s *Service) probe(ctx context.Context, q Person) (protocol.PersonPolicy, e
 		return protocol.PersonPolicy{}, err
 	}
 	return s.People.Probe(ctx, t, q.Operator, q.Name)
+}
+
+func (s *Service) can(ctx context.Context, q Person) (Standing, error) {
+	t, err := s.Tenant(ctx, q.Tenant)
+	if err != nil {
+		return Standing{}, err
+	}
+	p, standing, err := s.People.CanReset(ctx, t, q.Operator, q.Name)
+	if standing.Live != nil {
+		standing.Live.Detail = "" // the directory's own words belong to the audit log
+	}
+	return Standing{Name: p.DisplayName, Can: standing.Can(), Standing: standing}, err
 }
 
 func (s *Service) signIn(ctx context.Context, q Person) (SignedIn, error) {

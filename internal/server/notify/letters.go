@@ -77,6 +77,21 @@ func (l *Letters) Code(ctx context.Context, t tenant.Tenant, kind verify.Kind, t
 	}, until)
 }
 
+// Call sends a code that the person reads out to the helpdesk they have called. Unlike Code's it opens nothing in the portal, and
+// says so.
+func (l *Letters) Call(ctx context.Context, t tenant.Tenant, kind verify.Kind, to, lang, code string, until time.Time) error {
+	w := l.catalog.In(lang)
+	if kind == verify.Text {
+		return l.text(ctx, t, to, w, w.T("text.call", "Code", code, "Name", t.Name), until)
+	}
+	at := w.Clock(until, t.Settings.Location())
+	return l.queue.Post(ctx, t.ID, Message{
+		To: to, Lang: w.Lang(),
+		Subject: w.T("mail.call.subject", "Name", t.Name),
+		Text:    w.T("mail.call.text", "Code", code, "Name", t.Name, "Time", at) + l.foot(w, t),
+	}, until)
+}
+
 // Shared tells the owner of a mailbox that several accounts have it, so its address identifies none.
 func (l *Letters) Shared(ctx context.Context, t tenant.Tenant, to, lang string) error {
 	w := l.catalog.In(lang)
@@ -104,6 +119,8 @@ func (l *Letters) Done(ctx context.Context, t tenant.Tenant, to, lang string, d 
 // done is the letter's words. None holds a password: an operator tells the new one in person.
 func done(w locale.Localizer, d reset.Done, values ...any) (subject, text string) {
 	switch {
+	case d.Kind == reset.PassGiven:
+		return w.T("mail.pass.subject", values...), w.T("mail.pass.text", values...)
 	case d.Kind == protocol.Unlock && d.ByAdmin:
 		return w.T("mail.unlocked.subject", values...), w.T("mail.admin_unlocked.text", values...)
 	case d.Kind == protocol.Unlock:

@@ -142,9 +142,18 @@ type Sessions interface {
 	EndSessions(ctx context.Context, tenant, operator, except string) error
 }
 
+// Scopes keeps whom operators may find and help.
+type Scopes interface {
+	// Scope returns an operator's scope; empty: everybody.
+	Scope(ctx context.Context, tenant, operator string) (Scope, error)
+	// SetScope replaces it.
+	SetScope(ctx context.Context, tenant, operator string, s Scope) error
+}
+
 // Store keeps everything of this package.
 type Store interface {
 	Accounts
+	Scopes
 	Credentials
 	Factors
 	Sessions

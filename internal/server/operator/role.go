@@ -62,17 +62,23 @@ const (
 	ReadReports       Permission = "read the reports"
 	ReadSync          Permission = "see how sync is and what waits for a decision"
 	ChangeSync        Permission = "sync now, ask for a preview, decide about conflicts and deletions"
+
+	ReadUsers          Permission = "find people and see how they stand"
+	HelpUsers          Permission = "verify a caller and give out a helpdesk pass"
+	ResetUsers         Permission = "unlock accounts and reset passwords"
+	HelpAdministrators Permission = "help people who are administrators"
 )
 
 // Permissions lists what a role can be given.
 func Permissions() []Permission {
 	return []Permission{
 		Account, ReadOverview, TestWrite, ReadIntegration, ChangeIntegration, ReadAgents, ChangeAgents, ReadAudit, ReadReports, ReadSync, ChangeSync,
+		ReadUsers, HelpUsers, ResetUsers, HelpAdministrators,
 	}
 }
 
 // granted is the one table of who may do what. A Helpdesk Administrator reads no audit log: it tells of everybody, and
-// helpdesk operators will see the people of their scope only.
+// helpdesk operators see the people of their scope only, each with their own entries.
 func granted(p Permission) []Role {
 	switch p {
 	case Account, ReadOverview:
@@ -85,6 +91,12 @@ func granted(p Permission) []Role {
 		return []Role{GlobalAdministrator, HybridIdentityAdministrator, AuthenticationPolicyAdministrator}
 	case ChangeIntegration:
 		return []Role{GlobalAdministrator, AuthenticationPolicyAdministrator}
+	case ReadUsers:
+		return []Role{GlobalAdministrator, HybridIdentityAdministrator, UserAdministrator, HelpdeskAdministrator}
+	case HelpUsers, ResetUsers:
+		return []Role{GlobalAdministrator, UserAdministrator, HelpdeskAdministrator}
+	case HelpAdministrators:
+		return []Role{GlobalAdministrator}
 	case ReadAudit, ReadReports, ReadSync:
 		return []Role{GlobalAdministrator, HybridIdentityAdministrator, AuthenticationPolicyAdministrator, UserAdministrator, ReportsReader}
 	}

@@ -382,8 +382,10 @@ func (s *Service) advance(ctx context.Context, a Attempt, need int) (next Attemp
 	if len(left) == 0 && !pass {
 		now := s.Now()
 		a.State, a.Reason, a.Event = Failed, ReasonNotRegistered, int(event.NotRegistered)
-		if p, err := s.People.Person(ctx, a.Tenant, a.Person); err == nil && p.Protected && a.Kind != Register {
-			a.Reason, a.Event = protocol.ReasonProtected, int(event.AccountProtected) // a second check wouldn't help either
+		if p, err := s.People.Person(ctx, a.Tenant, a.Person); err == nil && a.Kind != Register {
+			if g := protectedGate(p); g.State == Shut {
+				a.Reason, a.Event = g.Reason, int(g.Event) // a second check wouldn't help either
+			}
 		}
 		a.Finished, a.Expires = now, now.Add(outcomeLife)
 	}

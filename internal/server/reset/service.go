@@ -115,6 +115,8 @@ var ErrNoAgent = errors.New("no agent")
 // Notices tells people. Every address comes from the directory, or was registered and confirmed.
 type Notices interface {
 	Code(ctx context.Context, t tenant.Tenant, kind verify.Kind, to, lang, code string, until time.Time) error
+	// Call sends a code that is read out to the helpdesk, whom the person has called.
+	Call(ctx context.Context, t tenant.Tenant, kind verify.Kind, to, lang, code string, until time.Time) error
 	Shared(ctx context.Context, t tenant.Tenant, to, lang string) error
 	Done(ctx context.Context, t tenant.Tenant, to, lang string, d Done) error
 }
@@ -259,12 +261,9 @@ func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (t
 		Tenant: t.ID, Kind: r.Kind, Person: person.ID, Decoy: decoy, Shown: s.standIn(t.ID, r.Typed), Locale: r.Locale,
 		State: Started, Created: now, Expires: now.Add(startLife),
 	}
-	if _, err := able(writers, r.Kind); err != nil && r.Kind != Register {
-		a.State, a.Reason, a.Event, a.Finished = Failed, agentReason(err), int(eventOf(agentReason(err))), now
-		a.Expires = now.Add(outcomeLife)
-	}
-	if reason, code := s.closed(t); reason != "" && r.Kind != Register { // everybody alike
-		a.State, a.Reason, a.Event, a.Finished, a.Expires = Failed, reason, int(code), now, now.Add(outcomeLife)
+	// Everybody alike, whoever was named.
+	if g := firstShut(writebackGate(t), s.licenceGate(t), agentGate(writers, r.Kind)); g.State == Shut && r.Kind != Register {
+		a.State, a.Reason, a.Event, a.Finished, a.Expires = Failed, g.Reason, int(g.Event), now, now.Add(outcomeLife)
 	}
 	token, err = s.create(ctx, &a)
 	if err != nil {
@@ -282,17 +281,6 @@ func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (t
 	return token, a, nil
 }
 
-// closed says why nobody of the tenant can help themselves now; empty: they can.
-func (s *Service) closed(t tenant.Tenant) (protocol.Reason, event.Code) {
-	switch {
-	case t.Settings.WritebackOff:
-		return protocol.ReasonTurnedOff, event.FlowTurnedOff
-	case s.Licensed != nil && !s.Licensed(t):
-		return protocol.ReasonNotLicensed, event.FlowUnlicensed
-	}
-	return "", 0
-}
-
 // turned is somebody who exists and may not help themselves, and why. The visitor sees what unknown names see.
 type turned struct {
 	person string
@@ -305,49 +293,21 @@ const nobody = "00000000000000000000000000000000"
 
 // admitted leaves out whom the tenant's choice or an undecided conflict keeps from helping themselves.
 func (s *Service) admitted(ctx context.Context, t tenant.Tenant, p provision.Person) (provision.Person, turned, error) {
-	within := true
-	if s.InScope != nil {
-		looked := p
-		if looked.ID == "" {
-			looked.Object = nobody
-		}
-		var err error
-		if within, err = s.InScope(ctx, t, looked); err != nil {
-			return provision.Person{}, turned{}, fmt.Errorf("scope: %w", err)
-		}
-	}
-	stopped, err := s.stopped(ctx, t.ID, p.ID)
-	switch {
-	case err != nil:
+	scope, err := s.scopeGate(ctx, t, p)
+	if err != nil {
 		return provision.Person{}, turned{}, err
-	case p.ID == "":
+	}
+	stopped, err := s.stoppedGate(ctx, t.ID, p.ID)
+	if err != nil {
+		return provision.Person{}, turned{}, err
+	}
+	if p.ID == "" {
 		return p, turned{}, nil
-	case stopped:
-		return provision.Person{}, turned{p.ID, ReasonStopped, event.FlowStopped}, nil
-	case !within:
-		return provision.Person{}, turned{p.ID, protocol.ReasonNotInScope, event.FlowNotInScope}, nil
-	case p.Held != "":
-		return provision.Person{}, turned{p.ID, p.Held, event.FlowHeld}, nil
+	}
+	if g := firstShut(stopped, scope, matchGate(p)); g.State == Shut {
+		return provision.Person{}, turned{p.ID, g.Reason, g.Event}, nil
 	}
 	return p, turned{}, nil
-}
-
-// ReasonStopped is why somebody can't help themselves whose self-service is stopped. Only records say so.
-const ReasonStopped protocol.Reason = "self_service_stopped"
-
-// stopped asks about nobody as well, so that it takes the same time.
-func (s *Service) stopped(ctx context.Context, tenantID, person string) (bool, error) {
-	if s.Stopped == nil {
-		return false, nil
-	}
-	if person == "" {
-		person = nobody
-	}
-	held, err := s.Stopped(ctx, tenantID, person)
-	if err != nil {
-		return true, fmt.Errorf("hold: %w", err)
-	}
-	return held, nil
 }
 
 func startRecord(a Attempt, t turned) audit.Record {
@@ -490,6 +450,8 @@ func activity(kind protocol.Operation, operator string) string {
 		return "Change password" + by
 	case Register:
 		return "Sign in to security info"
+	case Caller:
+		return "Verify caller" + by
 	}
 	return "Reset password" + by
 }

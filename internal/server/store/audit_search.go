@@ -253,3 +253,11 @@ func (s *Store) edge(ctx context.Context, text, tenant string, t time.Time) (seq
 func (s *Store) AuditRow(ctx context.Context, tenant string, seq int64) ([]audit.Record, error) {
 	return s.records(ctx, `tenant = ? AND seq = ?`, tenant, seq)
 }
+
+// LastWrite returns the newest row that says what became of a reset or a change of somebody's password; none when there is none.
+func (s *Store) LastWrite(ctx context.Context, tenant, person string) ([]audit.Record, error) {
+	// || '': along the rows of the person, of which there are few, and not along those of an activity.
+	const where = `tenant = ? AND target = ? AND result || '' IN ('changed', 'refused', 'failed', 'unknown')
+		AND activity || '' IN ('Reset password (self-service)', 'Change password (self-service)', 'Reset password (by admin)') ORDER BY seq DESC LIMIT 1`
+	return s.records(ctx, where, tenant, person)
+}

@@ -162,6 +162,18 @@ func (s *Store) GroupsNamed(ctx context.Context, tenant, folded string, limit in
 	return found, nil
 }
 
+// GroupsOf returns the living groups that name an object as a member themselves, by name.
+func (s *Store) GroupsOf(ctx context.Context, tenant, object string, limit int) ([]provision.Group, error) {
+	const text = `SELECT ` + groupColumns + ` FROM groups WHERE tenant = ? AND deleted = 0
+		AND object IN (SELECT group_object FROM group_members WHERE tenant = ? AND member = ?) ORDER BY name_fold, object LIMIT ?`
+	rows, err := s.query(ctx, s.reader(), text, []any{tenant, tenant, object, limit})
+	found, err := all(rows, err, groupFields)
+	if err != nil {
+		return nil, fmt.Errorf("read somebody's groups: %w", err)
+	}
+	return found, nil
+}
+
 // InGroup reports whether an object is in a living group, or in a group that is. Groups in each other are no trouble:
 // UNION leaves out what was met before. CROSS JOIN makes SQLite look each group up by the index; left to choose, it reads
 // everybody's memberships anew for each of them.
@@ -177,7 +189,8 @@ func (s *Store) InGroup(ctx context.Context, tenant, group, object string) (bool
 	return n > 0, nil
 }
 
-// below is everything in a group and in the groups in it.
+// below is everything in a group and in the groups in it. CROSS JOIN: SQLite would otherwise read every membership of the
+// tenant for each step.
 const below = `WITH RECURSIVE below (o) AS (
 		SELECT object FROM groups WHERE tenant = ? AND object = ? AND deleted = 0
 		UNION SELECT m.member FROM below CROSS JOIN group_members m WHERE m.tenant = ? AND m.group_object = below.o) `

@@ -15,7 +15,7 @@ const (
 	personRest = "anchor, object, domain, netbios, upn, ad_upn, sam, mail, display_name, given_name, surname, mobile, language, " +
 		"more, dn, disabled, protected, password_set, created, run, updated, missing, deleted, joined, how, hash, held, " +
 		"password_state, password_reason"
-	personFolds   = "domain_fold, upn_fold, ad_upn_fold, mail_fold, down_fold, sam_fold"
+	personFolds   = "domain_fold, upn_fold, ad_upn_fold, mail_fold, down_fold, sam_fold, name_fold, surname_fold, place_fold"
 	personColumns = personKey + ", " + personRest
 )
 
@@ -42,7 +42,9 @@ func folds(p *provision.Person) []any {
 	if p.SAM != "" {
 		down = fold(p.NetBIOS + `\` + p.SAM)
 	}
-	return []any{fold(p.Domain), fold(p.UPN), fold(p.ADUPN), fold(p.Mail), down, fold(p.SAM)}
+	return []any{
+		fold(p.Domain), fold(p.UPN), fold(p.ADUPN), fold(p.Mail), down, fold(p.SAM), sortName(p), familyName(p), provision.Place(p.DN),
+	}
 }
 
 // fold gives names that differ only in case the same text. It is done here and not in SQL, because SQLite's own

@@ -76,6 +76,9 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
+	if err := s.foldPeople(ctx); err != nil {
+		return err
+	}
 	return s.checkKey(ctx)
 }
 

@@ -130,6 +130,7 @@ func (f Frame) Nav() []Group {
 	groups := []Group{
 		{Items: []Item{
 			f.item(operator.ReadOverview, f.T("admin.nav.overview"), overviewPath, "home"),
+			f.item(operator.ReadUsers, f.T("admin.nav.users"), usersPath, "people"),
 			f.item(operator.ReadAudit, f.T("admin.nav.audit"), auditPath, "list"),
 			f.item(operator.ReadReports, f.T("admin.nav.reports"), reportsPath, "chart"),
 		}},

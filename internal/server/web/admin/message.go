@@ -11,6 +11,8 @@ const (
 	broken    kind = "broken"
 	forbidden kind = "forbidden"
 	linkOver  kind = "link_over"
+	usedUp    kind = "used"
+	barred    kind = "barred"
 )
 
 // MessagePage says one thing and offers one way on.
@@ -19,6 +21,7 @@ type MessagePage struct {
 
 	Kind kind
 	Wait time.Duration // tooMany
+	Why  string        // barred: the id of the sentence
 }
 
 // Template names the page's file.
@@ -32,6 +35,8 @@ func (p MessagePage) Text() string {
 	switch p.Kind {
 	case tooMany:
 		return p.T(messageText(p.Kind), "N", int((p.Wait+time.Minute-1)/time.Minute))
+	case barred:
+		return p.T(p.Why)
 	case forbidden:
 		return p.T(messageText(p.Kind), "Role", string(p.Operator.Role))
 	}

@@ -185,7 +185,7 @@ func (v *visit) getRegistrationFile() error {
 		if n++; n%exportPage == 0 {
 			v.patient()
 		}
-		return out.Row(p.UPN, p.DisplayName, p.Domain, yesNo(p.Why == ""), string(p.Why), joined(p.Kinds), yesNo(p.Mailbox), string(p.Last), day(p.Reviewed))
+		return out.Row(p.UPN, p.DisplayName, p.Domain, yesNo(p.Why == ""), string(p.Why), spaced(p.Kinds), yesNo(p.Mailbox), string(p.Last), day(p.Reviewed))
 	})
 	if err == nil {
 		err = out.Flush()
@@ -236,7 +236,7 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-func joined(kinds []verify.Kind) string {
+func spaced(kinds []verify.Kind) string {
 	slices.Sort(kinds)
 	text := ""
 	for _, k := range kinds {

@@ -15,9 +15,11 @@ import (
 	"homeward/internal/protocol"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/enrol"
+	"homeward/internal/server/helpdesk"
 	"homeward/internal/server/locale"
 	"homeward/internal/server/operator"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/reset"
 	"homeward/internal/server/status"
 	"homeward/internal/server/tenant"
 	"homeward/internal/server/web"
@@ -40,6 +42,10 @@ const (
 	agentsPath   = "/admin/agents"
 	auditPath    = "/admin/audit"
 	setupPath    = "/admin/setup"
+
+	// Pages that gates lead to, once they are there.
+	propertiesPath = "/admin/password-reset/properties"
+	licencesPath   = "/admin/licences"
 )
 
 // Fleet is what operators do to agents.
@@ -79,6 +85,8 @@ type Site struct {
 	Names     Names
 	Reports   Reports
 	Sync      Sync
+	// Helpdesk finds people and acts on them.
+	Helpdesk *helpdesk.Service
 	// People counts a tenant's people.
 	People func(ctx context.Context, tenantID string) (int, error)
 	// Code makes a one-time code for a new agent.
@@ -111,7 +119,7 @@ type route struct {
 
 // routes is the whole table: what isn't in it isn't served.
 func routes() []route {
-	return slices.Concat(firstRoutes(), auditExportRoutes(), reportRoutes(), syncRoutes())
+	return slices.Concat(firstRoutes(), auditExportRoutes(), reportRoutes(), syncRoutes(), userRoutes())
 }
 
 func firstRoutes() []route {
@@ -242,7 +250,11 @@ func (v *visit) shown() (path, again string) {
 	if v.r.Method == http.MethodGet {
 		return path, v.r.URL.RequestURI()
 	}
-	if id := v.r.PathValue("id"); id != "" {
+	id := v.r.PathValue("id")
+	if id != "" && strings.HasPrefix(path, usersPath+"/") {
+		return userPath(id), ""
+	}
+	if id != "" {
 		path = agentsPath + "/" + url.PathEscape(id)
 	}
 	path = strings.TrimSuffix(path, "/codes")
@@ -309,8 +321,18 @@ func (v *visit) language() locale.Localizer {
 func (v *visit) fail(err error) {
 	var tooLarge *http.MaxBytesError
 	limited, many := errors.AsType[*operator.LimitError](err)
+	if other, ok := errors.AsType[*reset.LimitError](err); ok {
+		limited, many = &operator.LimitError{Until: other.Until}, true
+	}
+	kept, isBarred := errors.AsType[*helpdesk.BarredError](err)
 	var sent error
 	switch {
+	case isBarred:
+		sent = v.message(http.StatusForbidden, MessagePage{Kind: barred, Why: barWord(kept.Bar)})
+	case errors.Is(err, helpdesk.ErrUsed):
+		sent = v.message(http.StatusConflict, MessagePage{Kind: usedUp})
+	case errors.Is(err, helpdesk.ErrNoPerson), errors.Is(err, reset.ErrNoPerson), errors.Is(err, reset.ErrNoSession):
+		sent = v.message(http.StatusNotFound, MessagePage{Kind: notFound})
 	case errors.Is(err, operator.ErrNoSession):
 		v.leave()
 		return

@@ -299,7 +299,7 @@ func (f Frame) changes(r provision.Run) string {
 
 // outcome is how a run ended, in words.
 func (f Frame) outcome(status string) string {
-	if id := outcomeWord(status); id != "" {
+	if id := runWord(status); id != "" {
 		return f.T(id)
 	}
 	return status

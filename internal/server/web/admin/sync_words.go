@@ -43,8 +43,8 @@ func wordsOfCase(r protocol.Reason) caseWords {
 	}[r]
 }
 
-// outcomeWord is how a run ended.
-func outcomeWord(status string) string {
+// runWord is how a run ended.
+func runWord(status string) string {
 	return map[string]string{
 		provision.RunGoing:      "admin.outcome.going",
 		provision.RunDone:       "admin.outcome.done",

@@ -72,6 +72,9 @@ func reasonWord(code string) string {
 		"filter":          "admin.reason.filter",
 		"locked":          "admin.reason.locked",
 		"no_agent":        "admin.reason.no_agent",
+		"not_in_scope":    "admin.reason.not_in_scope",
+		"not_licensed":    "admin.reason.not_licensed",
+		"not_registered":  "admin.reason.not_registered",
 		"not_found":       "admin.reason.not_found",
 		"protected":       "admin.reason.protected",
 		"rights":          "admin.reason.rights",
@@ -81,6 +84,7 @@ func reasonWord(code string) string {
 		"too_short":       "admin.reason.too_short",
 		"too_simple":      "admin.reason.too_simple",
 		"too_young":       "admin.reason.too_young",
+		"turned_off":      "admin.reason.turned_off",
 		"unknown_name":    "admin.reason.unknown_name",
 		"used_before":     "admin.reason.used_before",
 		"wrong_code":      "admin.reason.wrong_code",
@@ -132,6 +136,8 @@ func messageTitle(k kind) string {
 		broken:    "admin.message.broken.title",
 		forbidden: "admin.message.forbidden.title",
 		linkOver:  "admin.message.link_over.title",
+		usedUp:    "admin.message.used.title",
+		barred:    "admin.message.forbidden.title",
 	}[k]
 }
 
@@ -143,5 +149,6 @@ func messageText(k kind) string {
 		broken:    "admin.message.broken.text",
 		forbidden: "admin.message.forbidden.text",
 		linkOver:  "admin.message.link_over.text",
+		usedUp:    "admin.message.used.text",
 	}[k]
 }
