@@ -21,6 +21,7 @@ import (
 	"homeward/internal/server/commandkey"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/fleet"
+	"homeward/internal/server/licence"
 	"homeward/internal/server/limit"
 	"homeward/internal/server/locale"
 	"homeward/internal/server/masterkey"
@@ -69,6 +70,7 @@ type Server struct {
 	tls       *certificate
 	infos     *registration.Service
 	admin     *admin.Site
+	book      *licence.Book
 	// operators signs the administrators in.
 	operators *operator.Service
 }
@@ -198,6 +200,8 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	s.enrols.Mint, s.enrols.Tenant, s.enrols.Command = s.tenants.mint, s.tenants.tenant, s.commands.Newest
 	registered := newWays(s.store, s.now)
 	letters := notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now)
+	s.book = Licences(s.store, s.now)
+	s.book.Record = s.record
 	s.accounts = provision.New(provision.Deps{Store: s.store, Now: s.now, Log: s.log})
 	s.resets = reset.New(reset.Deps{
 		Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
@@ -205,6 +209,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Passes: verify.NewPasses(passes{s.store}, sub["codes"], s.now), Texts: s.config.Text.On(), Passkeys: s.passkeys(sub["codes"]),
 		Notices: letters, Atomic: together(s.store, letters, s.mails), Limits: s.limits, Audit: s.store,
 		HoldsRole: s.holdsRole, InScope: s.accounts.InScope, Licensed: licensed,
+		HoldsLicence: s.holdsLicence, Administrators: s.administrators,
 		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
 	s.infos = registration.New(registration.Deps{
@@ -244,7 +249,7 @@ func (s *Server) openSite(catalog *locale.Catalog) error {
 	}
 	s.site = &portal.Site{
 		Resets: s.resets, Registration: s.infos, Engine: engine, Assets: assets, Catalog: catalog, Tenant: s.tenants.ofRequest,
-		Since: s.fleet.Since, Now: s.now, Log: s.log,
+		Since: s.fleet.Since, Picture: s.store.Picture, Now: s.now, Log: s.log,
 	}
 	return nil
 }

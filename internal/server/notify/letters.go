@@ -70,6 +70,8 @@ func (l *Letters) Done(ctx context.Context, t tenant.Tenant, to, lang string, d 
 // done is the letter's words. None holds a password: an operator tells the new one in person.
 func done(w locale.Localizer, d reset.Done, values ...any) (subject, text string) {
 	switch {
+	case d.Of != "":
+		return w.T("mail.told.subject", append(values, "Of", d.Of)...), w.T("mail.told.text", append(values, "Of", d.Of)...)
 	case d.Kind == protocol.Unlock && d.ByAdmin:
 		return w.T("mail.unlocked.subject", values...), w.T("mail.admin_unlocked.text", values...)
 	case d.Kind == protocol.Unlock:

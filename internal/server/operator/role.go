@@ -59,11 +59,20 @@ const (
 	ReadAgents        Permission = "see the agents"
 	ChangeAgents      Permission = "add, drain, resume, move and cut off agents"
 	ReadAudit         Permission = "read the audit log"
+	ReadSettings      Permission = "see who may reset, methods, registration, notifications and customization"
+	ChangeSettings    Permission = "change who may reset, methods, registration, notifications and customization"
+	ReadLicences      Permission = "see licences"
+	AssignLicences    Permission = "give licences to people and groups"
+	ChangeLicences    Permission = "say whether licences are needed and which there are"
+	ChangeOperators   Permission = "see and change who administers"
 )
 
 // Permissions lists what a role can be given.
 func Permissions() []Permission {
-	return []Permission{Account, ReadOverview, TestWrite, ReadIntegration, ChangeIntegration, ReadAgents, ChangeAgents, ReadAudit}
+	return []Permission{
+		Account, ReadOverview, TestWrite, ReadIntegration, ChangeIntegration, ReadAgents, ChangeAgents, ReadAudit,
+		ReadSettings, ChangeSettings, ReadLicences, AssignLicences, ChangeLicences, ChangeOperators,
+	}
 }
 
 // granted is the one table of who may do what. A Helpdesk Administrator reads no audit log: it tells of everybody, and
@@ -76,10 +85,16 @@ func granted(p Permission) []Role {
 		return []Role{GlobalAdministrator, HybridIdentityAdministrator}
 	case ReadAgents:
 		return []Role{GlobalAdministrator, HybridIdentityAdministrator, AuthenticationPolicyAdministrator}
-	case ReadIntegration:
+	case ReadIntegration, ReadSettings:
 		return []Role{GlobalAdministrator, HybridIdentityAdministrator, AuthenticationPolicyAdministrator}
-	case ChangeIntegration:
+	case ChangeIntegration, ChangeSettings:
 		return []Role{GlobalAdministrator, AuthenticationPolicyAdministrator}
+	case ReadLicences:
+		return []Role{GlobalAdministrator, HybridIdentityAdministrator, AuthenticationPolicyAdministrator, UserAdministrator}
+	case AssignLicences:
+		return []Role{GlobalAdministrator, UserAdministrator}
+	case ChangeLicences, ChangeOperators:
+		return []Role{GlobalAdministrator}
 	case ReadAudit:
 		return []Role{GlobalAdministrator, HybridIdentityAdministrator, AuthenticationPolicyAdministrator, UserAdministrator, ReportsReader}
 	}

@@ -16,13 +16,18 @@ import (
 // ErrNoReason reports a helpdesk pass that nobody says what for.
 var ErrNoReason = errors.New("say why, for the audit log: one line of up to 200 characters")
 
+// ErrPassOff reports that the organisation doesn't use helpdesk passes.
+var ErrPassOff = errors.New("helpdesk passes are turned off: an administrator can turn them on under Authentication methods")
+
 // IssuePass gives out a one-time code that counts as one check for somebody. The operator has made sure who they are; why, and
-// who did it, is recorded. It returns ErrNoOperator, ErrNoReason, ErrNoPerson, ErrAmbiguous, verify.ErrPassLife or *LimitError.
+// who did it, is recorded. It returns ErrNoOperator, ErrPassOff, ErrNoReason, ErrNoPerson, ErrAmbiguous, verify.ErrPassLife or *LimitError.
 func (s *Service) IssuePass(ctx context.Context, t tenant.Tenant, operator, name, reason string, life time.Duration) (code string, expires time.Time, err error) {
 	reason = strings.TrimSpace(reason)
 	switch {
 	case operator == "":
 		return "", expires, ErrNoOperator
+	case t.Settings.Checks.PassOff:
+		return "", expires, ErrPassOff
 	case reason == "" || len(reason) > 200 || strings.ContainsFunc(reason, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return "", expires, ErrNoReason
 	}

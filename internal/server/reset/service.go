@@ -125,6 +125,7 @@ type Done struct {
 	ByAdmin    bool // an operator did it for them
 	MustChange bool // they have to choose another password at the next sign-in
 	At         time.Time
+	Of         string // the letter is another administrator's: this one's password was changed
 }
 
 // Limits refuses more than a fair number of tries. A zero time means go on.
@@ -181,6 +182,10 @@ type Deps struct {
 	InScope func(ctx context.Context, t tenant.Tenant, p provision.Person) (bool, error)
 	// Licensed reports whether the tenant may use password writeback at all; nil: it may.
 	Licensed func(t tenant.Tenant) bool
+	// HoldsLicence reports whether somebody has the licence that the tenant asks of each person; nil: nobody needs one.
+	HoldsLicence func(ctx context.Context, t tenant.Tenant, p provision.Person) (bool, error)
+	// Administrators are the mail addresses of the tenant's Global Administrators; nil: there are none.
+	Administrators func(ctx context.Context, tenant string) ([]string, error)
 	Notices  Notices
 	Limits   Limits
 	Audit    Audit
@@ -290,12 +295,18 @@ const nobody = "00000000000000000000000000000000"
 
 // admitted leaves out whom the tenant's choice or an undecided conflict keeps from helping themselves.
 func (s *Service) admitted(ctx context.Context, t tenant.Tenant, p provision.Person) (provision.Person, turned, error) {
-	within := true
-	if s.InScope != nil {
-		looked := p
-		if looked.ID == "" {
-			looked.Object = nobody
+	within, holds := true, true
+	looked := p
+	if looked.ID == "" {
+		looked.ID, looked.Object = nobody, nobody
+	}
+	if s.HoldsLicence != nil {
+		var err error
+		if holds, err = s.HoldsLicence(ctx, t, looked); err != nil {
+			return provision.Person{}, turned{}, fmt.Errorf("licence: %w", err)
 		}
+	}
+	if s.InScope != nil {
 		var err error
 		if within, err = s.InScope(ctx, t, looked); err != nil {
 			return provision.Person{}, turned{}, fmt.Errorf("scope: %w", err)
@@ -306,6 +317,8 @@ func (s *Service) admitted(ctx context.Context, t tenant.Tenant, p provision.Per
 		return p, turned{}, nil
 	case !within:
 		return provision.Person{}, turned{p.ID, protocol.ReasonNotInScope, event.FlowNotInScope}, nil
+	case !holds:
+		return provision.Person{}, turned{p.ID, protocol.ReasonNotLicensed, event.FlowUnlicensed}, nil
 	case p.Held != "":
 		return provision.Person{}, turned{p.ID, p.Held, event.FlowHeld}, nil
 	}

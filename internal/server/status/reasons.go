@@ -7,6 +7,7 @@ import (
 
 	"homeward/internal/protocol"
 	"homeward/internal/server/fleet"
+	"homeward/internal/server/licence"
 )
 
 // Names of the reasons, in the order they must be fixed.
@@ -14,12 +15,22 @@ const (
 	nameNone        = "No agent"
 	nameOffline     = "No agent online"
 	nameNotApproved = "Agent not approved"
+	nameLicence     = "No licence"
 	nameOutdated    = "Agent outdated"
 	namePermission  = "Permission missing"
 	nameDirectory   = "Directory not reachable"
 	nameDraining    = "Agents are being drained"
 	nameTurnedOff   = "Turned off"
 )
+
+// licence is why a tenant that needs a licence may not use writeback; nothing where it may.
+func (f Facts) licence() []Cause {
+	v := licence.Judge(f.Tenant.Settings)
+	if v.Allowed {
+		return nil
+	}
+	return []Cause{{Name: nameLicence, ID: "licence", Says: v.Why, Next: "Add one that includes it: homeward licence add, or the page Licences."}}
+}
 
 // off lists why writeback is off, in fixing order; nothing while every domain can be written.
 func (f Facts) off(r Report) []Cause {
@@ -31,7 +42,7 @@ func (f Facts) off(r Report) []Cause {
 	}
 	dead := slices.ContainsFunc(r.Domains, func(d Domain) bool { return !d.Works }) || len(r.Domains) == 0
 	if !dead {
-		return nil
+		return f.licence()
 	}
 	var out []Cause
 	if f.all(fleet.NotConnected, fleet.Silent) {
@@ -51,7 +62,7 @@ func (f Facts) off(r Report) []Cause {
 		}
 		out = append(out, c)
 	}
-	out = append(out, f.moved()...)
+	out = append(append(out, f.moved()...), f.licence()...)
 	for _, a := range f.Agents {
 		if a.Obstacle("") == fleet.Outdated {
 			out = append(out, Cause{

@@ -50,6 +50,7 @@ type Frame struct {
 	Operator   operator.Operator
 	Report     status.Report
 	Known      bool // the report could be made
+	Licences   bool // the tenant needs them
 	Path       string
 	Poll       string // where the page asks again whether it is still true; empty: it doesn't
 	Languages  []locale.Language
@@ -72,6 +73,9 @@ type Crumb struct{ Name, Path string }
 
 // Scripts lists the static files a page runs.
 func (Frame) Scripts() []string { return []string{"admin.js"} }
+
+// Sheets are style sheets of a page's own, beside the portal's.
+func (Frame) Sheets() []string { return nil }
 
 // CanRun reports whether the operator may run a test write.
 func (f Frame) CanRun() bool { return f.Operator.Role.May(operator.TestWrite) }
@@ -129,11 +133,12 @@ func (f Frame) Nav() []Group {
 			f.item(operator.ReadOverview, f.T("admin.nav.overview"), overviewPath, "home"),
 			f.item(operator.ReadAudit, f.T("admin.nav.audit"), auditPath, "list"),
 		}},
-		{Name: f.T("admin.nav.reset"), Items: []Item{f.item(operator.ReadIntegration, f.T("admin.nav.onprem"), onpremPath, "link")}},
+		{Name: f.T("admin.nav.reset"), Items: append(f.settingsItems(), f.item(operator.ReadIntegration, f.T("admin.nav.onprem"), onpremPath, "link"))},
 		{Name: f.T("admin.nav.directory"), Items: []Item{
 			f.item(operator.ReadAgents, f.T("admin.nav.agents"), agentsPath, "agent"),
 			f.item(operator.ReadOverview, f.T("admin.nav.setup"), setupPath, "flag"),
 		}},
+		{Name: f.T("admin.nav.administration"), Items: f.administrationItems()},
 	}
 	var out []Group
 	for _, g := range groups {
