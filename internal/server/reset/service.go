@@ -186,9 +186,9 @@ type Deps struct {
 	HoldsLicence func(ctx context.Context, t tenant.Tenant, p provision.Person) (bool, error)
 	// Administrators are the mail addresses of the tenant's Global Administrators; nil: there are none.
 	Administrators func(ctx context.Context, tenant string) ([]string, error)
-	Notices  Notices
-	Limits   Limits
-	Audit    Audit
+	Notices        Notices
+	Limits         Limits
+	Audit          Audit
 	// Atomic runs do with Stores that share one transaction: what do writes is there together, or not at all. Without it
 	// an outcome, its records and its letter are stored one after the other.
 	Atomic  func(ctx context.Context, do func(tx Stores) error) error

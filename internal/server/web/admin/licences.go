@@ -115,7 +115,7 @@ func (f Frame) trap(k licence.SKU) string {
 
 const (
 	maxHolders  = 200
-	maxFound    = 12
+	maxFound    = 30
 	maxProducts = 50
 	maxSeats    = 10_000_000
 )

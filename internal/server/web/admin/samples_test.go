@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -97,7 +98,9 @@ func entries() []admin.Entry {
 }
 
 func samples(catalog *locale.Catalog, lang string) []sample {
-	return append(append(signInSamples(catalog, lang), statusSamples(catalog, lang)...), otherSamples(catalog, lang)...)
+	return slices.Concat(
+		signInSamples(catalog, lang), statusSamples(catalog, lang), otherSamples(catalog, lang), settingsSamples(catalog, lang), deskSamples(catalog, lang),
+	)
 }
 
 func signInSamples(catalog *locale.Catalog, lang string) []sample {
