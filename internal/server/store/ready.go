@@ -8,7 +8,7 @@ import (
 	"homeward/internal/server/provision"
 )
 
-// Ready counts a tenant's synced living people, those of one group and of the groups in it where group is not empty, by
+// ReadyPeople counts a tenant's synced living people, those of one group and of the groups in it where group is not empty, by
 // how many of the kinds of methods they could prove who they are with. mail: the directory's address is one of them.
 func (s *Store) ReadyPeople(ctx context.Context, tenant, group string, kinds []string, mail bool) (provision.Readiness, error) {
 	var r provision.Readiness

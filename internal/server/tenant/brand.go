@@ -30,8 +30,9 @@ const (
 
 // CheckText refuses a text that is too long for its place or holds what can't be shown. lines: it may have several.
 func CheckText(text string, most int, lines bool) error {
+	// Joiners and marks of direction are part of how some languages are written; what turns text around is not.
 	bad := func(r rune) bool {
-		return !unicode.IsPrint(r) && (!lines || r != '\n') && r != '\u00ad' && r != '\u200f' && r != '\u200e'
+		return !unicode.IsGraphic(r) && (!lines || r != '\n') && !strings.ContainsRune("\u00ad\u200c\u200d\u200e\u200f", r)
 	}
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, bad) {
 		return fmt.Errorf("the text holds a character that can't be shown")

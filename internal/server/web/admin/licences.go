@@ -296,7 +296,15 @@ func (v *visit) postHolder() error {
 		return v.again(http.StatusUnprocessableEntity, "holder", v.frame.T("admin.licences.holder.none"))
 	}
 	if v.typed("do") == "remove" {
-		a.Name = v.typed("called")
+		given, err := v.Desk.Holders.LicencesOf(v.ctx(), v.tenant.ID, maxHolders)
+		if err != nil {
+			return err
+		}
+		for _, g := range given { // the record says whose it was
+			if g.Part == a.Part && g.Kind == a.Kind && g.Subject == a.Subject {
+				a.Name = g.Name
+			}
+		}
 		if err := v.Desk.Book.Unassign(v.ctx(), v.tenant, a); err != nil {
 			return err
 		}
