@@ -22,7 +22,8 @@ go build -o "$bin/" ./cmd/homeward ./cmd/homeward-agent
     "homeward role set" "homeward role clear" "homeward role list" "homeward group find" "homeward group scope" \
     "homeward domain add" "homeward domain verify" "homeward domain remove" "homeward domain list" \
     "homeward licence show" "homeward licence list" "homeward licence need" "homeward licence add" "homeward licence remove" \
-    "homeward operator invite" "homeward operator list" "homeward operator reset" "homeward operator disable" "homeward operator scope" "homeward operator roles" "homeward tenant checks" \
+    "homeward licence give" "homeward licence take" "homeward licence holders" "homeward licence seats" \
+    "homeward operator invite" "homeward operator list" "homeward operator reset" "homeward operator disable" "homeward operator scope" "homeward operator role" "homeward operator end-sessions" "homeward operator roles" "homeward tenant checks" \
     "homeward people reset" "homeward people unlock" "homeward people probe" "homeward people can-reset" \
     "homeward test-write" "homeward keys status" "homeward keys roll" \
     "homeward audit show" "homeward audit check" "homeward config check" "homeward demo" "homeward-agent" "homeward-agent check" "homeward-agent doctor" \

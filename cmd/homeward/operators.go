@@ -18,6 +18,8 @@ type operatorVerbs struct {
 	Reset   operatorReset   `cmd:"" help:"Void an administrator's password and second factor, end their sessions, and print a new set-up link. The way back in for whoever is locked out."`
 	Disable operatorDisable `cmd:"" help:"Keep an administrator from signing in and end their sessions; reset takes them back."`
 	Scope   operatorScope   `cmd:"" help:"Show or choose whom a Helpdesk Administrator may find and help: everybody, or the people of some groups and organisational units."`
+	Role    operatorRole    `cmd:"" help:"Give an administrator another role. The last Global Administrator who can sign in keeps theirs."`
+	End     operatorEnd     `cmd:"" name:"end-sessions" help:"End every session of an administrator."`
 	Roles   operatorRoles   `cmd:"" help:"Print what each role may do, as the table of the reference."`
 }
 
@@ -93,6 +95,60 @@ func (v *operatorDisable) Run(ctx context.Context, s command.Streams) error {
 	}
 	_, err = fmt.Fprintf(s.Out, "%s can't sign in any more, and their sessions have ended.\n", o.Name)
 	return err
+}
+
+type operatorRole struct {
+	file
+
+	Name string `arg:"" help:"The administrator's name."`
+	Role string `arg:"" help:"The new role, such as reports-reader."`
+}
+
+// Run implements the verb.
+func (v *operatorRole) Run(ctx context.Context, s command.Streams) error {
+	role, err := operators.ParseRole(v.Role)
+	if err != nil {
+		return err
+	}
+	return v.about(ctx, s, v.Name, func(service *operators.Service, o operators.Operator) error {
+		if err := service.SetRole(ctx, o, role, operator()); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(s.Out, "%s is %s.\n", o.Name, role)
+		return err
+	})
+}
+
+type operatorEnd struct {
+	file
+
+	Name string `arg:"" help:"The administrator's name."`
+}
+
+// Run implements the verb.
+func (v *operatorEnd) Run(ctx context.Context, s command.Streams) error {
+	return v.about(ctx, s, v.Name, func(service *operators.Service, o operators.Operator) error {
+		if err := service.EndAll(ctx, o, operator()); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(s.Out, "Every session of %s has ended.\n", o.Name)
+		return err
+	})
+}
+
+// about finds an administrator and does something about them.
+func (f file) about(ctx context.Context, s command.Streams, name string, do func(*operators.Service, operators.Operator) error) error {
+	st, err := f.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = st.Close() }()
+	service := server.Operators(st)
+	o, err := service.ByName(ctx, name)
+	if err != nil {
+		return err
+	}
+	return do(service, o)
 }
 
 type operatorList struct {

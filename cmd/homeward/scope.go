@@ -266,6 +266,11 @@ type licenceVerbs struct {
 	Need   licenceNeed   `cmd:"" help:"Say whether this tenant needs licences: on or off. Off is how one begins; then nothing mentions them."`
 	Add    licenceAdd    `cmd:"" help:"Note a subscribed product by part number or name."`
 	Remove licenceRemove `cmd:"" help:"Remove one."`
+
+	Give    licenceGive    `cmd:"" help:"Give a subscribed product to a person or a group."`
+	Take    licenceTake    `cmd:"" help:"Take it back."`
+	Holders licenceHolders `cmd:"" help:"List who was given what."`
+	Seats   licenceSeats   `cmd:"" help:"How many people have each product, and how many were bought."`
 }
 
 type licenceShow struct{ ofTenant }
@@ -341,11 +346,21 @@ type licenceNeed struct {
 	licences
 
 	Needed string `arg:"" help:"on or off." enum:"on,off"`
+	Each   *bool  `negatable:"" help:"Each person needs one, too, given to them or to a group of theirs."`
 }
 
 // Run implements the verb.
 func (v *licenceNeed) Run(ctx context.Context, s command.Streams) error {
-	return v.change(ctx, s, "Change whether licences are needed", v.Needed, func(set *tenant.Settings) { set.LicencesNeeded = v.Needed == "on" })
+	detail := v.Needed
+	if v.Each != nil {
+		detail += fmt.Sprintf(", each person: %t", *v.Each)
+	}
+	return v.change(ctx, s, "Change whether licences are needed", detail, func(set *tenant.Settings) {
+		set.LicencesNeeded = v.Needed == "on"
+		if v.Each != nil {
+			set.LicencePerPerson = *v.Each
+		}
+	})
 }
 
 // oneProduct is a verb about one product.
@@ -355,7 +370,11 @@ type oneProduct struct {
 	Product string `arg:"" help:"Part number or product name, such as SPE_E3."`
 }
 
-type licenceAdd struct{ oneProduct }
+type licenceAdd struct {
+	oneProduct
+
+	Seats int `help:"How many were bought; without it they are not counted." placeholder:"NUMBER"`
+}
 
 // Run implements the verb.
 func (v *licenceAdd) Run(ctx context.Context, s command.Streams) error {
@@ -366,6 +385,12 @@ func (v *licenceAdd) Run(ctx context.Context, s command.Streams) error {
 	return v.change(ctx, s, "Add licence", k.Part, func(set *tenant.Settings) {
 		if !slices.Contains(set.Licences, k.Part) {
 			set.Licences = append(set.Licences, k.Part)
+		}
+		if v.Seats > 0 {
+			if set.LicenceSeats == nil {
+				set.LicenceSeats = map[string]int{}
+			}
+			set.LicenceSeats[k.Part] = v.Seats
 		}
 	})
 }
@@ -380,5 +405,6 @@ func (v *licenceRemove) Run(ctx context.Context, s command.Streams) error {
 	}
 	return v.change(ctx, s, "Remove licence", k.Part, func(set *tenant.Settings) {
 		set.Licences = slices.DeleteFunc(set.Licences, func(part string) bool { return part == k.Part })
+		delete(set.LicenceSeats, k.Part)
 	})
 }

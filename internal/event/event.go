@@ -257,7 +257,7 @@ func portalEvents() []Event {
 		{CallerVerified, "CallerVerified", "Somebody on the telephone read out to an operator the code that was sent to them, or that their app shows.", ""},
 		{FlowNotInScope, "FlowNotInScope", "Somebody who isn't among those who may reset their password tried to (SSPR_0013). They saw what unknown names see.", "If they should: put them into the chosen group, or choose another scope with homeward group scope."},
 		{FlowHeld, "FlowHeld", "Somebody whose sign-in name two directory accounts want tried to reset their password. They saw what unknown names see.", "Decide whose name it is: homeward sync problems."},
-		{FlowUnlicensed, "FlowUnlicensed", "The tenant owns no plan that includes password writeback (SSPR_0012), so nobody can reset a password.", "homeward licence show says what is missing."},
+		{FlowUnlicensed, "FlowUnlicensed", "The tenant owns no plan that includes password writeback, or this person holds none (SSPR_0012), so they can’t reset a password.", "homeward licence show says what is missing."},
 		{FlowTurnedOff, "FlowTurnedOff", "Somebody tried while an administrator has turned password writeback off for everybody (SSPR_0010).", "Turn it on in the admin portal: Password reset, On-premises integration."},
 		{AgentEnrolled, "AgentEnrolled", "An agent traded a one-time code for its identity.", ""},
 		{AgentRefused, "AgentRefused", "An agent's connection was refused.", "Enrol the agent again, or update it."},

@@ -45,6 +45,10 @@ func (s *Server) openAdmin(key masterkey.Key, catalog *locale.Catalog) error {
 		},
 		Sync:   admin.Sync{Engine: s.accounts, Preview: s.previews.Ask},
 		Status: s.status, Change: s.changeSettings, Record: s.record, Tenant: s.tenants.tenant, Home: s.tenants.ofRequest,
+		Desk: admin.Desk{
+			Groups: s.store, Counts: s.store, Holders: s.store, Book: s.book, Rebrand: s.rebrand, Picture: s.store.Picture,
+			Administrators: s.administrators, Texts: s.config.Text.On(), Passkeys: s.resets.Passkeys != nil,
+		},
 		Engine: engine, Assets: assets, Catalog: catalog, BaseURL: s.config.BaseURL, Version: build.Version(), Now: s.now, Log: s.log,
 	}
 	return nil
@@ -54,6 +58,9 @@ func (s *Server) openAdmin(key masterkey.Key, catalog *locale.Catalog) error {
 // database follow within two seconds.
 func (s *Server) changeSettings(ctx context.Context, tenantID string, change func(*tenant.Settings) error) error {
 	err := s.store.WithTx(ctx, func(tx *store.Store) error {
+		if err := tx.LockTenant(ctx, tenantID); err != nil { // whoever changes them too waits, and sees what was changed
+			return err
+		}
 		t, err := tx.Tenant(ctx, tenantID)
 		if err != nil {
 			return err

@@ -27,7 +27,7 @@ func (b *bench) withQuestions() {
 	for q, a := range known() {
 		given = append(given, verify.QA{Question: q, Answer: a})
 	}
-	secret, err := verify.NewAnswers(given)
+	secret, err := verify.NewAnswers(given, 3)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ import (
 	"homeward/internal/server/export"
 	"homeward/internal/server/fleet"
 	"homeward/internal/server/helpdesk"
+	"homeward/internal/server/licence"
 	"homeward/internal/server/limit"
 	"homeward/internal/server/locale"
 	"homeward/internal/server/masterkey"
@@ -85,6 +86,7 @@ type Server struct {
 	admin      *admin.Site
 	// helpdesk is the door through which operators find people and act on them.
 	helpdesk *helpdesk.Service
+	book     *licence.Book
 	// operators signs the administrators in.
 	operators *operator.Service
 	// exports hands the audit log on.
@@ -227,6 +229,8 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	registered := newWays(s.store, s.now)
 	s.objections = Objections(s.store, sub[objectionKey], s.now)
 	letters := notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now).Offering(s.objections, s.store)
+	s.book = Licences(s.store, s.now)
+	s.book.Record = s.record
 	s.accounts = provision.New(provision.Deps{Store: s.store, Now: s.now, Log: s.log})
 	s.resets = reset.New(reset.Deps{
 		Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
@@ -235,6 +239,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Notices: letters, Atomic: together(s.store, letters, s.mails), Limits: s.limits, Audit: s.store,
 		Familiar: s.limits, Devices: verify.NewDevices(sub["devices"], s.now),
 		HoldsRole: s.holdsRole, InScope: s.accounts.InScope, Stopped: s.objections.Held, Licensed: licensed,
+		HoldsLicence: s.holdsLicence, Administrators: s.administrators,
 		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
 	s.infos = registration.New(registration.Deps{
@@ -287,7 +292,7 @@ func (s *Server) openSite(catalog *locale.Catalog) error {
 	}
 	s.site = &portal.Site{
 		Resets: s.resets, Registration: s.infos, Objections: s.objections, Engine: engine, Assets: assets, Catalog: catalog, Tenant: s.tenants.ofRequest,
-		Since: s.fleet.Since, Now: s.now, Log: s.log,
+		Since: s.fleet.Since, Picture: s.store.Picture, Now: s.now, Log: s.log,
 	}
 	return nil
 }

@@ -121,6 +121,8 @@ func done(w locale.Localizer, d reset.Done, values ...any) (subject, text string
 	switch {
 	case d.Kind == reset.PassGiven:
 		return w.T("mail.pass.subject", values...), w.T("mail.pass.text", values...)
+	case d.Of != "":
+		return w.T("mail.told.subject", append(values, "Of", d.Of)...), w.T("mail.told.text", append(values, "Of", d.Of)...)
 	case d.Kind == protocol.Unlock && d.ByAdmin:
 		return w.T("mail.unlocked.subject", values...), w.T("mail.admin_unlocked.text", values...)
 	case d.Kind == protocol.Unlock:

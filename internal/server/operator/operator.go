@@ -81,6 +81,8 @@ var (
 	// ErrNotFound and ErrConflict are the store's.
 	ErrNotFound = errors.New("no such operator")
 	ErrConflict = errors.New("an operator with this name exists already")
+	// ErrLast reports what would leave a tenant without a Global Administrator who can sign in.
+	ErrLast = errors.New("nobody else who can sign in is a Global Administrator: make somebody one first")
 )
 
 // LimitError says until when no more tries are taken.
@@ -117,8 +119,10 @@ type Credentials interface {
 	// SetUpOperator uses up a link and stores password, seed, step and recovery codes, all or nothing. It ends the
 	// operator's sessions. A link that is used or over is ErrNotFound.
 	SetUpOperator(ctx context.Context, link []byte, o Operator, recovery [][]byte, now time.Time) error
-	// DisableOperator ends the operator's sessions, too.
+	// DisableOperator ends the operator's sessions, too. It is ErrLast for the last Global Administrator who can sign in.
 	DisableOperator(ctx context.Context, tenant, id string) error
+	// SetOperatorRole is ErrLast where that one would lose the role.
+	SetOperatorRole(ctx context.Context, tenant, id string, role Role) error
 }
 
 // Factors uses up second factors: each works once, also when it comes twice at the same moment.

@@ -240,6 +240,10 @@ func TestResetEndsEverything(t *testing.T) {
 		if err != nil || p.Secret == secret {
 			t.Errorf("the same secret again, %v", err)
 		}
+		if _, err := b.Disable(ctx, "karin", "cli:root"); !errors.Is(err, operator.ErrLast) {
+			t.Fatalf("the only administrator is gone: %v", err)
+		}
+		b.ready(t, "sam")
 		if _, err := b.Disable(ctx, "karin", "cli:root"); err != nil {
 			t.Fatal(err)
 		}
@@ -376,4 +380,43 @@ func TestFirst(t *testing.T) {
 	if _, again, _, err := b.First(t.Context(), "contoso"); err != nil || again != "" {
 		t.Errorf("a second link, %v", err)
 	}
+}
+
+// TestRolesChange: at once, recorded with the old and the new one; the last Global Administrator keeps theirs.
+func TestRolesChange(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, b *bench) {
+		ctx := t.Context()
+		_, cookie, _ := b.ready(t, "karin")
+		karin, err := b.ByName(ctx, "KARIN")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.SetRole(ctx, karin, operator.ReportsReader, "karin"); !errors.Is(err, operator.ErrLast) {
+			t.Errorf("the last one: %v", err)
+		}
+		if err := b.SetRole(ctx, karin, "root", "karin"); err == nil {
+			t.Error("an invented role")
+		}
+		b.ready(t, "sam")
+		if err := b.SetRole(ctx, karin, operator.ReportsReader, "sam"); err != nil {
+			t.Fatal(err)
+		}
+		if r := b.last(); r.Detail != "Global Administrator → Reports Reader" || r.Actor != "sam" || r.Target != "karin" {
+			t.Errorf("recorded %+v", r)
+		}
+		o, _, err := b.Session(ctx, cookie, true)
+		if err != nil || o.Role != operator.ReportsReader {
+			t.Errorf("role is %s, %v", o.Role, err)
+		}
+		if err := b.EndAll(ctx, o, "sam"); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := b.Session(ctx, cookie, true); !errors.Is(err, operator.ErrNoSession) {
+			t.Errorf("the session lives: %v", err)
+		}
+		if _, err := b.ByID(ctx, "fabrikam", o.ID); !errors.Is(err, operator.ErrNotFound) {
+			t.Errorf("another tenant finds them: %v", err)
+		}
+	})
 }

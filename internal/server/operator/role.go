@@ -67,6 +67,12 @@ const (
 	HelpUsers          Permission = "verify a caller and give out a helpdesk pass"
 	ResetUsers         Permission = "unlock accounts and reset passwords"
 	HelpAdministrators Permission = "help people who are administrators"
+	ReadSettings       Permission = "see who may reset, methods, registration, notifications and customization"
+	ChangeSettings     Permission = "change who may reset, methods, registration, notifications and customization"
+	ReadLicences       Permission = "see licences"
+	AssignLicences     Permission = "give licences to people and groups"
+	ChangeLicences     Permission = "say whether licences are needed and which there are"
+	ChangeOperators    Permission = "see and change who administers"
 )
 
 // Permissions lists what a role can be given.
@@ -74,6 +80,7 @@ func Permissions() []Permission {
 	return []Permission{
 		Account, ReadOverview, TestWrite, ReadIntegration, ChangeIntegration, ReadAgents, ChangeAgents, ReadAudit, ReadReports, ReadSync, ChangeSync,
 		ReadUsers, HelpUsers, ResetUsers, HelpAdministrators,
+		ReadSettings, ChangeSettings, ReadLicences, AssignLicences, ChangeLicences, ChangeOperators,
 	}
 }
 
@@ -87,15 +94,21 @@ func granted(p Permission) []Role {
 		return []Role{GlobalAdministrator, HybridIdentityAdministrator}
 	case ReadAgents:
 		return []Role{GlobalAdministrator, HybridIdentityAdministrator, AuthenticationPolicyAdministrator}
-	case ReadIntegration:
+	case ReadIntegration, ReadSettings:
 		return []Role{GlobalAdministrator, HybridIdentityAdministrator, AuthenticationPolicyAdministrator}
-	case ChangeIntegration:
+	case ChangeIntegration, ChangeSettings:
 		return []Role{GlobalAdministrator, AuthenticationPolicyAdministrator}
 	case ReadUsers:
 		return []Role{GlobalAdministrator, HybridIdentityAdministrator, UserAdministrator, HelpdeskAdministrator}
 	case HelpUsers, ResetUsers:
 		return []Role{GlobalAdministrator, UserAdministrator, HelpdeskAdministrator}
 	case HelpAdministrators:
+		return []Role{GlobalAdministrator}
+	case ReadLicences:
+		return []Role{GlobalAdministrator, HybridIdentityAdministrator, AuthenticationPolicyAdministrator, UserAdministrator}
+	case AssignLicences:
+		return []Role{GlobalAdministrator, UserAdministrator}
+	case ChangeLicences, ChangeOperators:
 		return []Role{GlobalAdministrator}
 	case ReadAudit, ReadReports, ReadSync:
 		return []Role{GlobalAdministrator, HybridIdentityAdministrator, AuthenticationPolicyAdministrator, UserAdministrator, ReportsReader}

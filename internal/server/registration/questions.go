@@ -16,7 +16,7 @@ func (s *Service) AddQuestions(ctx context.Context, t tenant.Tenant, a reset.Att
 	if err := s.MayAdd(ctx, t, a, verify.Questions); err != nil {
 		return err
 	}
-	secret, err := verify.NewAnswers(given)
+	secret, err := verify.NewAnswers(given, t.Settings.Checks.SetUp())
 	if err != nil {
 		return err
 	}

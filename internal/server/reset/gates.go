@@ -93,6 +93,26 @@ func (s *Service) licenceGate(t tenant.Tenant) Gate {
 	return g
 }
 
+// holderGate is the licence of one person, where the tenant asks for that; for nobody, whose ID is empty, it takes the
+// same time.
+func (s *Service) holderGate(ctx context.Context, t tenant.Tenant, p provision.Person) (Gate, error) {
+	g := Gate{ID: GateLicence, State: Open}
+	if s.HoldsLicence == nil {
+		return g, nil
+	}
+	if p.ID == "" {
+		p.ID, p.Object = nobody, nobody
+	}
+	holds, err := s.HoldsLicence(ctx, t, p)
+	if err != nil {
+		return g, fmt.Errorf("licence: %w", err)
+	}
+	if !holds {
+		return g.shut(protocol.ReasonNotLicensed, event.FlowUnlicensed), nil
+	}
+	return g, nil
+}
+
 // agentGate is about writers of a domain, or of any.
 func agentGate(writers []Writer, op protocol.Operation) Gate {
 	g := Gate{ID: GateAgent, State: Open}
@@ -291,7 +311,13 @@ func (j *Judge) Stored(ctx context.Context, p provision.Person) (Standing, error
 	}
 	gates := []Gate{enabledGate(p), stopped, scope}
 	if t.Settings.LicencesNeeded {
-		gates = append(gates, s.licenceGate(t))
+		licence := s.licenceGate(t)
+		if licence.State == Open {
+			if licence, err = s.holderGate(ctx, t, p); err != nil {
+				return Standing{}, err
+			}
+		}
+		gates = append(gates, licence)
 	}
 	agent, writeback := agentGate(writers, protocol.Reset), writebackGate(t)
 	if agent.Name = p.Domain; writeback.State == Shut { // then agents are given nothing, whatever they could do

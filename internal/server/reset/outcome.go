@@ -259,17 +259,26 @@ func mustChange(r protocol.Result) (audit.Record, bool) {
 	return audit.Record{Hop: "must change at next sign-in", Event: int(code), Result: string(r.MustChange), Actor: r.Agent, Detail: r.Detail}, true
 }
 
-// letter is a confirmation with its addresses.
+// letter is a confirmation with its addresses: the person's, and those of the administrators who hear of it too.
 type letter struct {
 	tenant tenant.Tenant
 	to     []string
+	admins []string
 	lang   string
+	of     string
 	done   Done
 }
 
 func (l *letter) send(ctx context.Context, n Notices) error {
 	for _, to := range l.to {
 		if err := n.Done(ctx, l.tenant, to, l.lang, l.done); err != nil {
+			return err
+		}
+	}
+	about := l.done
+	about.Of = l.of
+	for _, to := range l.admins {
+		if err := n.Done(ctx, l.tenant, to, l.tenant.Settings.Locale, about); err != nil {
 			return err
 		}
 	}
@@ -286,12 +295,38 @@ func (s *Service) letter(ctx context.Context, a Attempt) (*letter, error) {
 		return nil, err
 	}
 	to, err := s.addresses(ctx, a)
-	if err != nil || len(to) == 0 {
+	if err != nil {
 		return nil, err
 	}
-	return &letter{t, to, a.Locale, Done{
-		Kind: a.Kind, ByAdmin: a.Operator != "", MustChange: a.MustChange == protocol.MustChangeSet, At: a.Finished, Person: a.Person, Support: a.Support,
+	admins, err := s.administrators(ctx, t, a, to)
+	if err != nil {
+		return nil, err
+	}
+	if t.Settings.PeopleUntold {
+		to = nil
+	}
+	if len(to)+len(admins) == 0 {
+		return nil, nil
+	}
+	return &letter{tenant: t, to: to, admins: admins, lang: a.Locale, of: a.Shown, done: Done{
+		Kind: a.Kind, ByAdmin: a.Operator != "", MustChange: a.MustChange == protocol.MustChangeSet, At: a.Finished,
+		Person: a.Person, Support: a.Support,
 	}}, nil
+}
+
+// administrators are who hears that somebody who holds a role got a new password, apart from themselves.
+func (s *Service) administrators(ctx context.Context, t tenant.Tenant, a Attempt, own []string) ([]string, error) {
+	if !t.Settings.TellAdministrators || a.Kind == protocol.Unlock || s.Administrators == nil || s.HoldsRole == nil {
+		return nil, nil
+	}
+	holds, err := s.HoldsRole(ctx, a.Tenant, a.Person)
+	if err != nil || !holds {
+		return nil, err
+	}
+	all, err := s.Administrators(ctx, a.Tenant)
+	return slices.DeleteFunc(all, func(to string) bool {
+		return slices.ContainsFunc(own, func(mine string) bool { return fold(mine) == fold(to) })
+	}), err
 }
 
 // tell queues the confirmation, and reports whether it did.

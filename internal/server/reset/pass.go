@@ -20,6 +20,9 @@ const PassGiven protocol.Operation = "pass"
 // ErrNoReason reports something done for somebody that nobody says what for.
 var ErrNoReason = errors.New("say why, for the audit log: one line of up to 200 characters")
 
+// ErrPassOff reports that the organisation doesn't use helpdesk passes.
+var ErrPassOff = errors.New("helpdesk passes are turned off: an administrator can turn them on under Authentication methods")
+
 // reasonOf returns a reason as it is recorded, or ErrNoReason.
 func reasonOf(text string) (string, error) {
 	const most = 200
@@ -44,8 +47,8 @@ type Pass struct {
 }
 
 // IssuePass gives out a one-time code that counts as one check for somebody, and tells them so. The operator has made sure who
-// they are; why, and who did it, is recorded. It returns ErrNoOperator, ErrNoReason, ErrNoPerson, ErrAmbiguous, verify.ErrPassLife
-// or *LimitError.
+// they are; why, and who did it, is recorded. It returns ErrNoOperator, ErrPassOff, ErrNoReason, ErrNoPerson, ErrAmbiguous,
+// verify.ErrPassLife or *LimitError.
 func (s *Service) IssuePass(ctx context.Context, t tenant.Tenant, operator, name, reason string, life time.Duration) (code string, expires time.Time, err error) {
 	p, err := s.givePass(ctx, t, Order{Operator: operator, Reason: reason}, s.called(t.ID, name), life)
 	return p.Code, p.Expires, err
@@ -61,6 +64,8 @@ func (s *Service) givePass(ctx context.Context, t tenant.Tenant, o Order, find f
 	switch {
 	case o.Operator == "":
 		return Pass{}, ErrNoOperator
+	case t.Settings.Checks.PassOff:
+		return Pass{}, ErrPassOff
 	case err != nil:
 		return Pass{}, err
 	}

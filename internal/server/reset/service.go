@@ -129,6 +129,7 @@ type Done struct {
 	At         time.Time
 	Person     string
 	Support    string
+	Of         string // the letter is another administrator's: this one's password was changed
 }
 
 // Limits refuses more than a fair number of tries. A zero time means go on.
@@ -195,12 +196,16 @@ type Deps struct {
 	Stopped func(ctx context.Context, tenant, person string) (bool, error)
 	// Licensed reports whether the tenant may use password writeback at all; nil: it may.
 	Licensed func(t tenant.Tenant) bool
-	Notices  Notices
-	Limits   Limits
 	// Familiar and Devices are for browsers that are known; nil: none is.
 	Familiar Familiar
 	Devices  *verify.Devices
-	Audit    Audit
+	// HoldsLicence reports whether somebody has the licence that the tenant asks of each person; nil: nobody needs one.
+	HoldsLicence func(ctx context.Context, t tenant.Tenant, p provision.Person) (bool, error)
+	// Administrators are the mail addresses of the tenant's Global Administrators; nil: there are none.
+	Administrators func(ctx context.Context, tenant string) ([]string, error)
+	Notices        Notices
+	Limits         Limits
+	Audit          Audit
 	// Atomic runs do with Stores that share one transaction: what do writes is there together, or not at all. Without it
 	// an outcome, its records and its letter are stored one after the other.
 	Atomic  func(ctx context.Context, do func(tx Stores) error) error
@@ -301,10 +306,14 @@ func (s *Service) admitted(ctx context.Context, t tenant.Tenant, p provision.Per
 	if err != nil {
 		return provision.Person{}, turned{}, err
 	}
+	licence, err := s.holderGate(ctx, t, p)
+	if err != nil {
+		return provision.Person{}, turned{}, err
+	}
 	if p.ID == "" {
 		return p, turned{}, nil
 	}
-	if g := firstShut(stopped, scope, matchGate(p)); g.State == Shut {
+	if g := firstShut(stopped, scope, licence, matchGate(p)); g.State == Shut {
 		return provision.Person{}, turned{p.ID, g.Reason, g.Event}, nil
 	}
 	return p, turned{}, nil

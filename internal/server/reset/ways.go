@@ -124,8 +124,10 @@ func (s *Service) own(ctx context.Context, t tenant.Tenant, kind protocol.Operat
 		switch {
 		case m.Kind == verify.Questions && rules.Need(false) < 2:
 			continue // never the only check, so not where there is one
+		case m.Kind == verify.Questions && verify.CountAnswers(m.Secret) < rules.Asked():
+			continue // fewer than are asked now: their number would tell that the name is somebody's
 		case m.Kind == verify.Questions:
-			w.Count = verify.QuestionsAsked
+			w.Count = rules.Asked()
 		case w.sends():
 			w.to = string(m.Secret)
 		}
@@ -247,7 +249,7 @@ func (s *Service) invented(ctx context.Context, t tenant.Tenant, a Attempt, have
 		}
 		w := way{kind: k, invented: true, Method: Method{Masked: s.inventedMask(a, k, census)}}
 		if k == verify.Questions {
-			w.Count = verify.QuestionsAsked
+			w.Count = rules.Asked()
 		}
 		common := part(census.With[k], census.People)
 		switch {

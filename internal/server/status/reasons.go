@@ -7,6 +7,7 @@ import (
 
 	"homeward/internal/protocol"
 	"homeward/internal/server/fleet"
+	"homeward/internal/server/licence"
 )
 
 // Names of the reasons, in the order they must be fixed.
@@ -14,6 +15,7 @@ const (
 	nameNone        = "No agent"
 	nameOffline     = "No agent online"
 	nameNotApproved = "Agent not approved"
+	nameLicence     = "No licence"
 	nameOutdated    = "Agent outdated"
 	namePermission  = "Permission missing"
 	nameDirectory   = "Directory not reachable"
@@ -21,6 +23,15 @@ const (
 	nameConnect     = "Turned off in Connect"
 	nameTurnedOff   = "Turned off"
 )
+
+// licence is why a tenant that needs a licence may not use writeback; nothing where it may.
+func (f Facts) licence() []Cause {
+	v := licence.Judge(f.Tenant.Settings)
+	if v.Allowed {
+		return nil
+	}
+	return []Cause{{Name: nameLicence, ID: "licence", Says: v.Why, Next: "Add one that includes it: homeward licence add, or the page Licences."}}
+}
 
 // off lists why writeback is off, in fixing order; nothing while every domain can be written.
 func (f Facts) off(r Report) []Cause {
@@ -33,7 +44,7 @@ func (f Facts) off(r Report) []Cause {
 	dead := !slices.ContainsFunc(r.Domains, func(d Domain) bool { return d.Works }) ||
 		slices.ContainsFunc(r.Domains, func(d Domain) bool { return !d.Works && !d.Off })
 	if !dead {
-		return nil
+		return f.licence()
 	}
 	var out []Cause
 	if f.all(fleet.NotConnected, fleet.Silent) {
@@ -53,7 +64,7 @@ func (f Facts) off(r Report) []Cause {
 		}
 		out = append(out, c)
 	}
-	out = append(out, f.moved()...)
+	out = append(append(out, f.moved()...), f.licence()...)
 	for _, a := range f.Agents {
 		if a.Obstacle("") == fleet.Outdated {
 			out = append(out, Cause{

@@ -143,7 +143,7 @@ func Judge(f Facts) Report {
 			Name: nameTurnedOff, ID: "turned_off", Says: "An administrator has turned writeback off.", Next: "Turn it on in the admin portal, under On-premises integration.",
 		})
 	}
-	r.Works = f.Up && !f.Tenant.Settings.WritebackOff && len(r.Agents) > 0 && slices.ContainsFunc(r.Domains, func(d Domain) bool { return d.Works }) &&
+	r.Works = f.Up && !f.Tenant.Settings.WritebackOff && len(f.licence()) == 0 && len(r.Agents) > 0 && slices.ContainsFunc(r.Domains, func(d Domain) bool { return d.Works }) &&
 		!slices.ContainsFunc(r.Domains, func(d Domain) bool { return !d.Works && !d.Off })
 	said := f.sentence(r)
 	r.State, r.Sentence, r.SentenceID, r.Values = said.state, said.text, said.id, said.values
@@ -256,6 +256,8 @@ func (f Facts) sentence(r Report) said {
 		return unset
 	case f.Tenant.Settings.WritebackOff:
 		return said{Off, "Writeback is turned off.", "off", nil}
+	case len(f.licence()) > 0:
+		return said{Off, "No licence includes password writeback.", "unlicensed", nil}
 	case !f.Up:
 		return said{Unknown, fmt.Sprintf("The portal can’t reach the relay %s. Your agents may be fine.", f.Relay), "relay", with("Relay", f.Relay)}
 	}

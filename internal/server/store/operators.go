@@ -120,9 +120,43 @@ func (s *Store) ResetOperator(ctx context.Context, l operator.Link) error {
 	}))
 }
 
-// DisableOperator keeps an operator from signing in and ends their sessions and links.
+// keepsOne is operator.ErrLast when an operator is the only Global Administrator who can sign in, or is to be one. Nobody
+// else changes the tenant until the transaction is over.
+func (s *Store) keepsOne(ctx context.Context, tenant, id string) error {
+	if err := s.LockTenant(ctx, tenant); err != nil {
+		return err
+	}
+	var role operator.Role
+	if err := s.readRow(ctx, `SELECT role FROM operators WHERE tenant = ? AND id = ?`, tenant, id).Scan(&role); err != nil || role != operator.GlobalAdministrator {
+		return err
+	}
+	var others int
+	const text = `SELECT COUNT(*) FROM operators WHERE tenant = ? AND id <> ? AND role = ? AND disabled = ? AND password <> ''`
+	if err := s.readRow(ctx, text, tenant, id, operator.GlobalAdministrator, false).Scan(&others); err != nil || others > 0 {
+		return err
+	}
+	return operator.ErrLast
+}
+
+// SetOperatorRole gives an operator another role. The last Global Administrator keeps theirs: operator.ErrLast.
+func (s *Store) SetOperatorRole(ctx context.Context, tenant, id string, role operator.Role) error {
+	return operatorError("change an operator's role", s.WithTx(ctx, func(tx *Store) error {
+		if role != operator.GlobalAdministrator {
+			if err := tx.keepsOne(ctx, tenant, id); err != nil {
+				return err
+			}
+		}
+		return tx.execOne(ctx, `UPDATE operators SET role = ? WHERE tenant = ? AND id = ?`, role, tenant, id)
+	}))
+}
+
+// DisableOperator keeps an operator from signing in and ends their sessions and links. The last Global Administrator
+// stays: operator.ErrLast.
 func (s *Store) DisableOperator(ctx context.Context, tenant, id string) error {
 	return operatorError("disable an operator", s.WithTx(ctx, func(tx *Store) error {
+		if err := tx.keepsOne(ctx, tenant, id); err != nil {
+			return err
+		}
 		if err := tx.execOne(ctx, `UPDATE operators SET disabled = ? WHERE tenant = ? AND id = ?`, true, tenant, id); err != nil {
 			return err
 		}

@@ -32,6 +32,10 @@ type Settings struct {
 
 	LicencesNeeded bool     `json:"licences_needed,omitempty"` // writeback needs a plan that includes it; false: nothing asks about licences
 	Licences       []string `json:"licences,omitempty"`        // part numbers of the products subscribed to
+	// LicenceSeats is how many of a product were bought, by part number; one that isn't in it is not counted.
+	LicenceSeats map[string]int `json:"licence_seats,omitempty"`
+	// LicencePerPerson: beside the tenant's plan, each person needs one that is assigned to them or to a group of theirs.
+	LicencePerPerson bool `json:"licence_per_person,omitempty"`
 
 	Sync Sync `json:"sync,omitzero"`
 	// ResetScope says who may reset: everybody synced, nobody, or the people of ResetGroup and of the groups in it.
@@ -50,6 +54,13 @@ type Settings struct {
 	BannedWords []string `json:"banned_words,omitempty"`
 	// Alerts says who hears that writeback stopped or works again.
 	Alerts Alerts `json:"alerts,omitzero"`
+	// PeopleUntold: nobody is told when their password was changed or their account unlocked.
+	PeopleUntold bool `json:"people_untold,omitempty"`
+	// TellAdministrators: every Global Administrator is told when somebody who holds a role gets a new password.
+	TellAdministrators bool `json:"tell_administrators,omitempty"`
+
+	HelpdeskMail string `json:"helpdesk_mail,omitempty"`
+	Brand        Brand  `json:"brand,omitzero"`
 }
 
 // Scope says whom a choice applies to.

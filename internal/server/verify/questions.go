@@ -22,7 +22,7 @@ const (
 	// QuestionsLeast and QuestionsMost bound how many somebody registers.
 	QuestionsLeast = 3
 	QuestionsMost  = 5
-	// QuestionsAsked is how many of them are drawn for one check.
+	// QuestionsAsked is how many of them are drawn for one check, unless more are asked for.
 	QuestionsAsked = 3
 	// AnswerShortest and AnswerLongest bound an answer in characters, once it is normalised.
 	AnswerShortest = 3
@@ -60,9 +60,9 @@ type answered struct {
 	Hash     []byte `json:"h"`
 }
 
-// NewAnswers checks what somebody registers and returns what is stored of it: salted slow hashes.
-func NewAnswers(given []QA) ([]byte, error) {
-	if len(given) < QuestionsLeast || len(given) > QuestionsMost {
+// NewAnswers checks what somebody registers, at least so many, and returns what is stored of it: salted slow hashes.
+func NewAnswers(given []QA, least int) ([]byte, error) {
+	if len(given) < max(least, QuestionsLeast) || len(given) > QuestionsMost {
 		return nil, ErrFewQuestions
 	}
 	stored, seen := make([]answered, 0, len(given)), map[string]bool{}
@@ -104,9 +104,12 @@ func normaliseAnswer(text string) string {
 	return norm.NFKC.String(b.String())
 }
 
+// Round is one drawing: how many were before it, and how many questions are asked, never fewer than QuestionsAsked.
+type Round struct{ Number, Ask int }
+
 // Draw picks which of some questions are asked: the same for one seed and round, others in the next round where there are
 // more. An empty secret stands for a name that belongs to nobody: the questions are then invented from the seed.
-func Draw(key []byte, secret []byte, name, attempt string, round int) ([]string, error) {
+func Draw(key []byte, secret []byte, name, attempt string, r Round) ([]string, error) {
 	var all []string
 	if len(secret) == 0 {
 		all = shuffled(key, QuestionIDs(), "of "+name)[:QuestionsMost]
@@ -119,8 +122,8 @@ func Draw(key []byte, secret []byte, name, attempt string, round int) ([]string,
 			all = append(all, a.Question)
 		}
 	}
-	drawn := shuffled(key, all, fmt.Sprintf("%s round %d", attempt, round))
-	return drawn[:min(len(drawn), QuestionsAsked)], nil
+	drawn := shuffled(key, all, fmt.Sprintf("%s round %d", attempt, r.Number))
+	return drawn[:min(len(drawn), max(r.Ask, QuestionsAsked))], nil
 }
 
 // shuffled orders ids by a keyed hash.
@@ -141,6 +144,15 @@ func shuffled(key []byte, ids []string, seed string) []string {
 		return strings.Compare(a, b)
 	})
 	return out
+}
+
+// CountAnswers is how many answers are stored; what can't be read holds none.
+func CountAnswers(secret []byte) int {
+	stored, err := openAnswers(secret)
+	if err != nil {
+		return 0
+	}
+	return len(stored)
 }
 
 func openAnswers(secret []byte) ([]answered, error) {

@@ -13,14 +13,14 @@ func given() []QA {
 }
 
 func TestAnswers(t *testing.T) {
-	secret, err := NewAnswers(given())
+	secret, err := NewAnswers(given(), 3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if bytes.Contains(secret, []byte("Elm")) || bytes.Contains(secret, []byte("elm")) {
 		t.Error("an answer is stored as it is")
 	}
-	if other, err := NewAnswers(given()); err != nil || bytes.Equal(secret, other) {
+	if other, err := NewAnswers(given(), 3); err != nil || bytes.Equal(secret, other) {
 		t.Errorf("no salt: %v", err)
 	}
 	for name, c := range map[string]struct {
@@ -60,22 +60,22 @@ func TestAnswersRefused(t *testing.T) {
 		"short":          {change(0, QA{"street", "a. b"}), ErrAnswerLength},
 		"long":           {change(0, QA{"street", "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddd"}), ErrAnswerLength},
 	} {
-		if _, err := NewAnswers(c.given); !errors.Is(err, c.want) {
+		if _, err := NewAnswers(c.given, 3); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 func TestDraw(t *testing.T) {
-	secret, err := NewAnswers(given())
+	secret, err := NewAnswers(given(), 3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	key := []byte("key")
 	sets := map[string]bool{}
 	for round := range 20 {
-		one, err := Draw(key, secret, "", "attempt", round)
-		again, err2 := Draw(key, secret, "", "attempt", round)
+		one, err := Draw(key, secret, "", "attempt", Round{Number: round})
+		again, err2 := Draw(key, secret, "", "attempt", Round{Number: round})
 		if err != nil || err2 != nil || len(one) != QuestionsAsked || !slices.Equal(one, again) {
 			t.Fatalf("%v %v %v", one, again, err)
 		}
@@ -85,15 +85,15 @@ func TestDraw(t *testing.T) {
 	if len(sets) < 4 {
 		t.Errorf("%d different sets in 20 rounds", len(sets))
 	}
-	a, _ := Draw(key, nil, "one", "x", 0)
-	b, _ := Draw(key, nil, "one", "y", 0)
-	c, _ := Draw(key, nil, "two", "x", 0)
+	a, _ := Draw(key, nil, "one", "x", Round{})
+	b, _ := Draw(key, nil, "one", "y", Round{})
+	c, _ := Draw(key, nil, "two", "x", Round{})
 	if len(a) != QuestionsAsked || len(b) != QuestionsAsked || slices.Equal(a, c) && slices.Equal(a, b) {
 		t.Errorf("%v %v %v", a, b, c)
 	}
 	of := map[string]bool{} // a name's five questions stay the same from attempt to attempt
 	for i := range 50 {
-		drawn, _ := Draw(key, nil, "one", string(rune('a'+i)), 0)
+		drawn, _ := Draw(key, nil, "one", string(rune('a'+i)), Round{})
 		for _, q := range drawn {
 			of[q] = true
 		}

@@ -87,6 +87,7 @@ func Run(t *testing.T, dsn func(t *testing.T) string) {
 		{"audit search", auditSearchTests()},
 		{"audit verify", auditVerifyTests()},
 		{"report", reportTests()},
+		{"portal", portalTests()},
 	} {
 		t.Run(area.name, func(t *testing.T) {
 			for _, c := range area.tests {

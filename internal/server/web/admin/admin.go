@@ -52,6 +52,7 @@ type Frame struct {
 	Report     status.Report
 	Known      bool // the report could be made
 	Waits      provision.Waits
+	Licences   bool // the tenant needs them
 	Path       string
 	Poll       string // where the page asks again whether it is still true; empty: it doesn't
 	Languages  []locale.Language
@@ -74,6 +75,9 @@ type Crumb struct{ Name, Path string }
 
 // Scripts lists the static files a page runs.
 func (Frame) Scripts() []string { return []string{"admin.js"} }
+
+// Sheets are style sheets of a page's own, beside the portal's.
+func (Frame) Sheets() []string { return nil }
 
 // CanRun reports whether the operator may run a test write.
 func (f Frame) CanRun() bool { return f.Operator.Role.May(operator.TestWrite) }
@@ -134,12 +138,13 @@ func (f Frame) Nav() []Group {
 			f.item(operator.ReadAudit, f.T("admin.nav.audit"), auditPath, "list"),
 			f.item(operator.ReadReports, f.T("admin.nav.reports"), reportsPath, "chart"),
 		}},
-		{Name: f.T("admin.nav.reset"), Items: []Item{f.item(operator.ReadIntegration, f.T("admin.nav.onprem"), onpremPath, "link")}},
+		{Name: f.T("admin.nav.reset"), Items: append(f.settingsItems(), f.item(operator.ReadIntegration, f.T("admin.nav.onprem"), onpremPath, "link"))},
 		{Name: f.T("admin.nav.directory"), Items: []Item{
 			f.item(operator.ReadAgents, f.T("admin.nav.agents"), agentsPath, "agent"),
 			f.waiting(f.item(operator.ReadSync, f.T("admin.nav.sync"), syncPath, "refresh")),
 			f.item(operator.ReadOverview, f.T("admin.nav.setup"), setupPath, "flag"),
 		}},
+		{Name: f.T("admin.nav.administration"), Items: f.administrationItems()},
 	}
 	var out []Group
 	for _, g := range groups {

@@ -94,6 +94,7 @@ func (v *visit) switches(t tenant.Tenant) (writeback, unlock Switch) {
 		if c.ID != "turned_off" {
 			reasons = append(reasons, c)
 		}
+		blocked = blocked || c.ID == "licence"
 	}
 	if !f.Known {
 		blocked = false // not knowing is no reason to forbid anything

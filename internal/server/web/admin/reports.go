@@ -112,7 +112,7 @@ type Line struct {
 func (p ReportsPage) Totals() []Line {
 	var out []Line
 	for _, a := range report.Activities() {
-		out = append(out, Line{a, numbers(p.Usage.Totals[a])})
+		out = append(out, Line{a, outcomes(p.Usage.Totals[a])})
 	}
 	return out
 }
@@ -121,12 +121,12 @@ func (p ReportsPage) Totals() []Line {
 func (p ReportsPage) Days() []Line {
 	var out []Line
 	for _, d := range slices.Backward(p.Usage.Days) {
-		out = append(out, Line{p.Day(d.Date, p.Location), numbers(d.Of)})
+		out = append(out, Line{p.Day(d.Date, p.Location), outcomes(d.Of)})
 	}
 	return out
 }
 
-func numbers(of map[report.Outcome]int) []int {
+func outcomes(of map[report.Outcome]int) []int {
 	var out []int
 	for _, o := range report.Outcomes() {
 		out = append(out, of[o])
@@ -216,7 +216,7 @@ func (v *visit) getUsageFile() error {
 		for _, a := range report.Activities() {
 			line = append(line, strconv.Itoa(d.Done[a]))
 		}
-		for _, n := range numbers(d.Of) {
+		for _, n := range outcomes(d.Of) {
 			line = append(line, strconv.Itoa(n))
 		}
 		if err := out.Row(line...); err != nil {

@@ -98,7 +98,10 @@ func entries() []admin.Entry {
 }
 
 func samples(catalog *locale.Catalog, lang string) []sample {
-	return slices.Concat(signInSamples(catalog, lang), statusSamples(catalog, lang), otherSamples(catalog, lang), syncSamples(catalog, lang), userSamples(catalog, lang))
+	return slices.Concat(
+		signInSamples(catalog, lang), statusSamples(catalog, lang), otherSamples(catalog, lang), settingsSamples(catalog, lang), deskSamples(catalog, lang),
+		syncSamples(catalog, lang), userSamples(catalog, lang),
+	)
 }
 
 func signInSamples(catalog *locale.Catalog, lang string) []sample {

@@ -3,6 +3,8 @@ package admin_test
 import (
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/png"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"homeward/internal/server/brand"
 )
 
 const axePath = "../../../../build/js/node_modules/axe-core/axe.min.js"
@@ -103,6 +107,20 @@ func sampleServer(t *testing.T) *httptest.Server {
 	engine, assets, catalog := newSite(t)
 	mux := http.NewServeMux()
 	mux.Handle("GET /admin/static/", assets)
+	mux.HandleFunc("GET /admin/password-reset/customization/preview.css", func(w http.ResponseWriter, r *http.Request) {
+		c, err := brand.Parse(r.URL.Query().Get("accent"))
+		if err != nil {
+			t.Error(err)
+		}
+		w.Header().Set("Content-Type", "text/css; charset=utf-8")
+		_, _ = w.Write(c.Preview())
+	})
+	mux.HandleFunc("GET /admin/password-reset/customization/logo", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "image/png")
+		if err := png.Encode(w, image.NewGray(image.Rect(0, 0, 120, 60))); err != nil {
+			t.Error(err)
+		}
+	})
 	for _, lang := range catalog.Languages() {
 		for _, s := range samples(catalog, lang.Tag) {
 			mux.HandleFunc("GET /sample/"+lang.Tag+"/"+s.name, func(w http.ResponseWriter, _ *http.Request) {

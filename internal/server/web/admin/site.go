@@ -42,10 +42,6 @@ const (
 	agentsPath   = "/admin/agents"
 	auditPath    = "/admin/audit"
 	setupPath    = "/admin/setup"
-
-	// Pages that gates lead to, once they are there.
-	propertiesPath = "/admin/password-reset/properties"
-	licencesPath   = "/admin/licences"
 )
 
 // Fleet is what operators do to agents.
@@ -100,6 +96,8 @@ type Site struct {
 	// Tenant returns an operator's tenant; Home the one whose pages a request without one is for.
 	Tenant func(ctx context.Context, id string) (tenant.Tenant, error)
 	Home   func(r *http.Request) (tenant.Tenant, error)
+	// Desk is what the pages of settings, licences and operators stand on beside Change.
+	Desk Desk
 
 	Engine  *web.Engine
 	Assets  *web.Assets
@@ -119,7 +117,9 @@ type route struct {
 
 // routes is the whole table: what isn't in it isn't served.
 func routes() []route {
-	return slices.Concat(firstRoutes(), auditExportRoutes(), reportRoutes(), syncRoutes(), userRoutes())
+	return slices.Concat(
+		firstRoutes(), userRoutes(), auditExportRoutes(), reportRoutes(), syncRoutes(), settingsRoutes(), licenceRoutes(), operatorRoutes(),
+	)
 }
 
 func firstRoutes() []route {
@@ -204,7 +204,7 @@ func (v *visit) ctx() context.Context { return v.r.Context() }
 // page wraps a handler: who asks, whether they may, language, body limit, and one place for everything that goes wrong.
 func (s *Site) page(needs operator.Permission, handle func(v *visit) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		r.Body = http.MaxBytesReader(w, r.Body, bodyLimit(r))
 		v := &visit{Site: s, w: w, r: r}
 		if v.chooseLanguage() {
 			return
@@ -234,6 +234,7 @@ func (v *visit) enter(ctx context.Context, needs operator.Permission) (err error
 		return err
 	}
 	v.frame.TenantName, v.frame.Location, v.frame.Operator = v.tenant.Name, v.tenant.Settings.Location(), v.by
+	v.frame.Licences = v.tenant.Settings.LicencesNeeded
 	if !v.by.Role.May(needs) {
 		v.Log.Warn("not allowed", "route", v.r.Pattern, "operator", v.by.Name)
 		v.look(ctx)

@@ -16,6 +16,7 @@ func wordsOfCause(id string) causeWords {
 		"draining":    {"admin.cause.draining", "admin.cause.draining.says", "admin.cause.draining.next"},
 		"rights":      {"admin.cause.rights", "admin.cause.rights.says", "admin.cause.rights.next"},
 		"account":     {"admin.cause.account", "admin.cause.account.says", "admin.cause.account.next"},
+		"licence":     {"admin.cause.licence", "admin.cause.licence.says", "admin.cause.licence.next"},
 		"hints":       {"admin.cause.hints", "admin.cause.hints.says", "admin.cause.hints.next"},
 		"encrypted":   {"admin.cause.encrypted", "admin.cause.encrypted.says", "admin.cause.encrypted.next"},
 		"readonly":    {"admin.cause.readonly", "admin.cause.readonly.says", "admin.cause.readonly.next"},
@@ -31,15 +32,16 @@ func wordsOfCause(id string) causeWords {
 // sentenceID is a sentence of the status.
 func sentenceID(code string) string {
 	return map[string]string{
-		"broken":    "admin.status.broken",
-		"off":       "admin.status.off",
-		"off_there": "admin.status.off_there",
-		"outdated":  "admin.status.outdated",
-		"relay":     "admin.status.relay",
-		"silent":    "admin.status.silent",
-		"unchecked": "admin.status.unchecked",
-		"unset":     "admin.status.unset",
-		"working":   "admin.status.working",
+		"off_there":  "admin.status.off_there",
+		"broken":     "admin.status.broken",
+		"off":        "admin.status.off",
+		"outdated":   "admin.status.outdated",
+		"relay":      "admin.status.relay",
+		"silent":     "admin.status.silent",
+		"unchecked":  "admin.status.unchecked",
+		"unlicensed": "admin.status.unlicensed",
+		"unset":      "admin.status.unset",
+		"working":    "admin.status.working",
 	}[code]
 }
 

@@ -3,6 +3,8 @@ package portal_test
 import (
 	"context"
 	"encoding/json"
+	"image"
+	"image/png"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"homeward/internal/server/brand"
 	"homeward/internal/server/web"
 )
 
@@ -150,6 +153,16 @@ func sampleServer(t *testing.T, more func(*http.ServeMux)) *httptest.Server {
 			})
 		}
 	}
+	mux.HandleFunc("GET /brand.css", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/css; charset=utf-8")
+		_, _ = w.Write(brand.Colour{R: 0x9c, G: 0x2a, B: 0x6b}.Sheet())
+	})
+	mux.HandleFunc("GET /brand/logo.png", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "image/png")
+		if err := png.Encode(w, image.NewGray(image.Rect(0, 0, 180, 90))); err != nil {
+			t.Error(err)
+		}
+	})
 	mux.HandleFunc("GET /status/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	if more != nil {
 		more(mux)

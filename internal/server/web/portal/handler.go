@@ -46,14 +46,18 @@ type Site struct {
 	Tenant func(r *http.Request) (tenant.Tenant, error)
 	// Since tells when the tenant's directory was last heard.
 	Since func(ctx context.Context, tenantID string) (time.Time, error)
-	Now   func() time.Time
-	Log   *slog.Logger
+	// Picture returns a tenant's logo by its hash.
+	Picture func(ctx context.Context, tenantID, hash string) ([]byte, error)
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Handler returns the portal's routes.
 func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+web.StaticPath, s.Assets)
+	mux.Handle("GET "+sheetPath, s.page((*visit).getSheet))
+	mux.Handle("GET "+logoPath, s.page((*visit).getLogo))
 	mux.Handle("GET /{$}", s.page(func(v *visit) error { return v.seeOther(startPath) }))
 	mux.Handle("GET "+startPath, s.page((*visit).getStart))
 	mux.Handle("POST "+startPath, s.page((*visit).postStart))
@@ -155,9 +159,13 @@ func (v *visit) chosen() string {
 }
 
 func (s *Site) frame(t tenant.Tenant, l locale.Localizer, r *http.Request) Frame {
+	help := t.Settings.HelpURL
+	if help == "" && t.Settings.HelpdeskMail != "" {
+		help = "mailto:" + t.Settings.HelpdeskMail
+	}
 	return Frame{
-		Localizer: l, TenantName: t.Name, HelpPhone: t.Settings.HelpdeskPhone, HelpURL: t.Settings.HelpURL,
-		SignInURL: t.Settings.SignInURL, Languages: s.Catalog.Languages(), Path: r.URL.Path,
+		Localizer: l, TenantName: t.Name, HelpPhone: t.Settings.HelpdeskPhone, HelpURL: help, HelpMail: t.Settings.HelpdeskMail,
+		SignInURL: t.Settings.SignInURL, Languages: s.Catalog.Languages(), Path: r.URL.Path, Look: lookOf(t),
 	}
 }
 

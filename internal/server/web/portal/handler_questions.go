@@ -24,6 +24,7 @@ func (v *visit) createQuestions(status int, a reset.Attempt, p QuestionsPage) er
 		return v.infoError(err)
 	}
 	p.Frame, p.Create, p.Action, p.AnotherURL = v.frame, true, infoAddPath+"/questions", infoPath
+	p.Least = v.tenant.Settings.Checks.SetUp()
 	return v.render(status, p)
 }
 

@@ -106,7 +106,7 @@ func (v *visit) getMethod() error {
 	if err != nil {
 		return err
 	}
-	p := MethodPage{Frame: v.frame, Check: check, Action: at(a), Pass: !slices.Contains(a.Checks.Passed, verify.Pass)}
+	p := MethodPage{Frame: v.frame, Check: check, Action: at(a), Pass: !v.tenant.Settings.Checks.PassOff && !slices.Contains(a.Checks.Passed, verify.Pass)}
 	for _, m := range methods {
 		p.Methods = append(p.Methods, Method{Kind: m.Kind, Value: m.Value, Masked: m.Masked, Count: m.Count})
 	}
@@ -226,7 +226,7 @@ func (v *visit) questions(status int, a reset.Attempt, p QuestionsPage) error {
 }
 
 func (v *visit) postAnswers(a reset.Attempt) error {
-	answers := make([]string, verify.QuestionsAsked)
+	answers := make([]string, v.tenant.Settings.Checks.Asked())
 	for i := range answers {
 		answers[i] = v.r.PostForm.Get(FieldAnswer + strconv.Itoa(i+1))
 	}

@@ -42,11 +42,13 @@ type Frame struct {
 
 	TenantName string
 	HelpPhone  string            // as people read it; empty when there is none
-	HelpURL    string            // https://…; empty when there is none
+	HelpURL    string            // https://… or mailto:…; empty when there is none
+	HelpMail   string            // as people read it; empty when there is none
 	SignInURL  string            // where "Go to sign-in" leads; empty hides the button
 	Languages  []locale.Language // choices of the language chooser
 	Path       string            // of this page's GET, where a language choice leads
 	Theme      string            // "light" or "dark" overrides the device's choice
+	Look       Look              // the organisation's own
 	SignOut    bool              // somebody is signed in: the header offers the way out in place of the languages
 }
 
@@ -86,6 +88,14 @@ func (f Frame) PhoneLink() template.URL {
 
 // HelpLine is the footer's sentence with its links, or nothing when there is no help to name.
 func (f Frame) HelpLine() template.HTML {
+	line := f.helpLine()
+	if line == "" || f.HelpMail == "" || strings.HasPrefix(f.HelpURL, "mailto:") {
+		return line
+	}
+	return line + " · " + link("mailto:"+f.HelpMail, f.HelpMail)
+}
+
+func (f Frame) helpLine() template.HTML {
 	phone := link(string(f.PhoneLink()), f.HelpPhone)
 	online := link(f.HelpURL, f.T("help.online"))
 	switch {
@@ -99,9 +109,9 @@ func (f Frame) HelpLine() template.HTML {
 	return ""
 }
 
-// link builds one anchor; anything but https, http and tel leads nowhere.
+// link builds one anchor; anything but https, http, mailto and tel leads nowhere.
 func link(address, text string) template.HTML {
-	if !strings.HasPrefix(address, "https://") && !strings.HasPrefix(address, "http://") && !strings.HasPrefix(address, "tel:") {
+	if !strings.HasPrefix(address, "https://") && !strings.HasPrefix(address, "http://") && !strings.HasPrefix(address, "tel:") && !strings.HasPrefix(address, "mailto:") {
 		address = ""
 	}
 	dir := ""

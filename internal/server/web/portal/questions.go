@@ -47,6 +47,7 @@ type QuestionsPage struct {
 	Create     bool
 	Action     string
 	AnotherURL string
+	Least      int      // when creating: how many are needed; 0 is verify.QuestionsLeast
 	Asked      []string // question ids, in order; when creating: what was chosen before, empty at first
 	Error      QuestionsError
 }
@@ -65,7 +66,7 @@ func (p QuestionsPage) Title() string {
 // Lead says what to do.
 func (p QuestionsPage) Lead() string {
 	if p.Create {
-		return p.T("questions.create.lead")
+		return p.T("questions.create.lead", "Least", p.least())
 	}
 	return p.T("questions.lead")
 }
@@ -94,6 +95,8 @@ func (p QuestionsPage) Steps() *Steps {
 	return p.steps(p.Frame)
 }
 
+func (p QuestionsPage) least() int { return max(p.Least, verify.QuestionsLeast) }
+
 // Rows are the questions with their words.
 func (p QuestionsPage) Rows() []QuestionRow {
 	var rows []QuestionRow
@@ -104,7 +107,7 @@ func (p QuestionsPage) Rows() []QuestionRow {
 		return rows
 	}
 	for i := range verify.QuestionsMost {
-		row := QuestionRow{Number: i + 1, Optional: i >= verify.QuestionsLeast}
+		row := QuestionRow{Number: i + 1, Optional: i >= p.least()}
 		if i < len(p.Asked) {
 			row.ID = p.Asked[i]
 		}
@@ -135,7 +138,7 @@ func (p QuestionsPage) Problems() Problems {
 	case QuestionsTooMany:
 		text = p.T("error.too_many.long")
 	case QuestionsFew:
-		text = p.T("questions.error.few")
+		text = p.T("questions.error.few", "Least", p.least())
 	case QuestionsTwice:
 		text = p.T("questions.error.twice")
 	case QuestionsLength:

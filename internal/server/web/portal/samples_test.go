@@ -55,7 +55,24 @@ func samples(catalog *locale.Catalog, lang string) []sample {
 	out := append(formSamples(catalog, lang), passwordSamples(catalog, lang)...)
 	out = append(out, statusSamples(catalog, lang)...)
 	out = append(out, infoSamples(catalog, lang)...)
+	out = append(out, ownSamples(catalog, lang)...)
 	return append(out, messageSamples(catalog, lang)...)
+}
+
+// ownSamples are pages as an organisation made them its own: colours, logo, texts.
+func ownSamples(catalog *locale.Catalog, lang string) []sample {
+	frame := sampleFrame(catalog, lang, "/start")
+	frame.HelpMail = "help@contoso.com"
+	frame.Look = portal.Look{
+		Sheet: "/brand.css?v=1", Logo: "/brand/logo.png?v=1", Lead: "Reset your password for everything at Contoso.",
+		Note: "On 12 March from 18:00 to 20:00 the directory is being moved.\nPasswords can’t be changed then.", VPN: "Connect to Contoso VPN using your new password.",
+	}
+	status := portal.StatusPage{Frame: frame, State: portal.Changed, Now: now(), Location: time.UTC, At: now()}
+	return []sample{
+		{"own-start", 200, portal.StartPage{Frame: frame, Choice: portal.ProblemForgot, UnlockOffered: true, Checks: 2}},
+		{"own-code", 200, portal.CodePage{Frame: frame, Check: portal.Check{Number: 1, Of: 2}, AnotherURL: "/verify/1", Method: portal.Method{Kind: portal.MethodApp}}},
+		{"own-changed", 200, status},
+	}
 }
 
 func formSamples(catalog *locale.Catalog, lang string) []sample {

@@ -1,5 +1,7 @@
 package portal
 
+import "strings"
+
 // Field names of the start form.
 const (
 	FieldName    = "name"
@@ -56,7 +58,18 @@ func (p StartPage) Lead() string {
 	case p.Change:
 		return p.T("change.lead", "Name", p.TenantName)
 	}
+	if p.Look.Lead != "" {
+		return p.Look.Lead
+	}
 	return p.T("start.lead", "Name", p.TenantName)
+}
+
+// Notes are the lines of the organisation's own note.
+func (p StartPage) Notes() []string {
+	if p.Info || p.Look.Note == "" {
+		return nil
+	}
+	return strings.Split(p.Look.Note, "\n")
 }
 
 // Asks reports whether there is something to choose.

@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"homeward/internal/server/audit"
+	"homeward/internal/server/licence"
+	"homeward/internal/server/operator"
+	"homeward/internal/server/provision"
+	"homeward/internal/server/store"
+	"homeward/internal/server/tenant"
+)
+
+// rebrand changes a tenant and, unless logo is nil, its picture, all or nothing, and has this server show it at once.
+func (s *Server) rebrand(ctx context.Context, tenantID string, logo []byte, change func(*tenant.Tenant) error) error {
+	err := s.store.WithTx(ctx, func(tx *store.Store) error {
+		if err := tx.LockTenant(ctx, tenantID); err != nil {
+			return err
+		}
+		t, err := tx.Tenant(ctx, tenantID)
+		if err != nil {
+			return err
+		}
+		if err := change(&t); err != nil {
+			return err
+		}
+		if logo != nil {
+			if err := tx.PutPicture(ctx, tenantID, t.Settings.Brand.Logo, logo); err != nil {
+				return err
+			}
+		}
+		return tx.SaveTenant(ctx, t)
+	})
+	if err != nil {
+		return fmt.Errorf("change how the portal looks: %w", err)
+	}
+	return s.tenants.sync(ctx)
+}
+
+// globalAdministrator is the role in a directory, as homeward role knows it.
+const globalAdministrator = string(operator.GlobalAdministrator)
+
+// administrators are the mail addresses of a tenant's Global Administrators: of the people who hold the role, and of the
+// operators whose name is an address. Each is there once.
+func (s *Server) administrators(ctx context.Context, tenantID string) ([]string, error) {
+	var out []string
+	add := func(address string) {
+		if address != "" && !slices.ContainsFunc(out, func(have string) bool { return strings.EqualFold(have, address) }) {
+			out = append(out, address)
+		}
+	}
+	all, err := s.store.Operators(ctx, tenantID)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range all {
+		if o.Role == operator.GlobalAdministrator && o.Password != "" && !o.Disabled && tenant.CheckMail(o.Name) == nil {
+			add(o.Name)
+		}
+	}
+	held, err := s.store.RolesOf(ctx, tenantID, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range held {
+		if !strings.EqualFold(strings.ReplaceAll(r.Role, "-", " "), globalAdministrator) {
+			continue
+		}
+		p, err := s.store.Person(ctx, tenantID, r.Person)
+		if errors.Is(err, store.ErrNotFound) { // deleted, and held back until that is over
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		add(p.Mail)
+	}
+	return out, nil
+}
+
+// holdsLicence fits reset.Deps.
+func (s *Server) holdsLicence(ctx context.Context, t tenant.Tenant, p provision.Person) (bool, error) {
+	return s.book.Covers(ctx, t, p.ID, p.Object)
+}
+
+// Licences gives licences out on a store, for the command line too.
+func Licences(st *store.Store, now func() time.Time) *licence.Book {
+	return &licence.Book{Store: st, Now: now, Record: func(ctx context.Context, tenantID string, r audit.Record) {
+		r.At = now()
+		// The licence is given: an audit log that can't be written is told by the next homeward audit check.
+		_ = st.Append(ctx, tenantID, r)
+	}}
+}

@@ -1,0 +1,173 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"homeward/internal/server/tenant"
+)
+
+// NotificationsPage says who hears about what: GET and POST /admin/password-reset/notifications.
+type NotificationsPage struct {
+	Settings
+
+	People, Admins bool
+	Administrators int // addresses that hear of it
+	Mail           string
+	Webhook        string
+	Days           string
+	From, Until    string
+	Subject, Text  string // of the letter people get
+}
+
+// Template names the page's file.
+func (NotificationsPage) Template() string { return "notifications" }
+
+// Title is the page's one h1.
+func (p NotificationsPage) Title() string { return p.T("admin.nav.notifications") }
+
+// Crumbs lead to the page.
+func (p NotificationsPage) Crumbs() []Crumb { return p.crumbs(p.Title()) }
+
+// Paragraphs are those of the letter.
+func (p NotificationsPage) Paragraphs() []string {
+	return slices.DeleteFunc(strings.Split(p.Text, "\n"), func(s string) bool { return strings.TrimSpace(s) == "" })
+}
+
+func numbers(all []int) string {
+	var out []string
+	for _, n := range all {
+		out = append(out, strconv.Itoa(n))
+	}
+	return strings.Join(out, ", ")
+}
+
+// hookName tells one webhook from another without what of its address may be a secret.
+func hookName(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || address == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host + " (" + revision([]setting{{"webhook", address}})[:6] + ")"
+}
+
+func describeNotifications(s tenant.Settings) []setting {
+	return []setting{
+		{"tell people", onOff(!s.PeopleUntold)}, {"tell administrators", onOff(s.TellAdministrators)},
+		{"alerts to", strings.Join(s.Alerts.Mail, ", ")}, {"alert webhook", hookName(s.Alerts.WebhookURL)},
+		{"days before a password expires", numbers(s.Expiry.Days)}, {"quiet hours", s.Expiry.QuietFrom + "–" + s.Expiry.QuietUntil},
+	}
+}
+
+func (v *visit) notifications(s tenant.Settings) (NotificationsPage, error) {
+	p := NotificationsPage{
+		Settings: v.base(notificationsPath, describeNotifications(v.tenant.Settings)), People: !s.PeopleUntold, Admins: s.TellAdministrators,
+		Mail: strings.Join(s.Alerts.Mail, "\n"), Webhook: s.Alerts.WebhookURL,
+		Days: numbers(s.Expiry.Days), From: s.Expiry.QuietFrom, Until: s.Expiry.QuietUntil,
+	}
+	all, err := v.Desk.Administrators(v.ctx(), v.tenant.ID)
+	p.Administrators = len(all)
+	name := v.tenant.Name
+	p.Subject = p.T("mail.changed.subject", "Name", name, "Moment", "")
+	p.Text = p.T("mail.changed.text", "Name", name, "Moment", p.When(p.Now))
+	if s.HelpdeskPhone != "" {
+		p.Text += "\n" + p.T("mail.help", "Phone", s.HelpdeskPhone)
+	}
+	return p, err
+}
+
+func (v *visit) getNotifications() error {
+	p, err := v.notifications(v.tenant.Settings)
+	if err != nil {
+		return err
+	}
+	return v.render(http.StatusOK, p)
+}
+
+// days reads numbers with commas or spaces between them, the largest first, each once; ErrDays for what is none.
+func days(text string) ([]int, error) {
+	var out []int
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == ';' || r == '،' || r == '、' }) {
+		n, err := strconv.Atoi(word)
+		if err != nil {
+			return nil, tenant.ErrDays
+		}
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	slices.SortFunc(out, func(a, b int) int { return b - a })
+	return out, nil
+}
+
+// addresses are the lines of a text, each once.
+func addresses(text string) []string {
+	var out []string
+	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("\n,; ", r) }) {
+		if !slices.ContainsFunc(out, func(have string) bool { return strings.EqualFold(have, line) }) {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+func (v *visit) postNotifications() error {
+	if err := v.form(); err != nil {
+		return err
+	}
+	alerts := tenant.Alerts{Mail: addresses(v.typed("alerts")), WebhookURL: v.typed("webhook")}
+	when, bad := days(v.typed("expiry"))
+	expiry := tenant.Expiry{Days: when, QuietFrom: v.typed("from"), QuietUntil: v.typed("until")}
+	problems := v.notificationProblems(alerts, expiry, bad)
+	var err error
+	if len(problems) == 0 {
+		err = v.save(describeNotifications, func(s *tenant.Settings) error {
+			s.PeopleUntold, s.TellAdministrators, s.Alerts, s.Expiry = !v.yes("people"), v.yes("admins"), alerts, expiry
+			return nil
+		})
+		if err == nil {
+			return v.seeOther(notificationsPath + "?saved=1")
+		}
+	}
+	status, known := v.refused(err, "people", &problems)
+	if !known {
+		return err
+	}
+	shown := v.tenant.Settings
+	if status != http.StatusConflict {
+		shown.PeopleUntold, shown.TellAdministrators, shown.Alerts, shown.Expiry = !v.yes("people"), v.yes("admins"), alerts, expiry
+	}
+	p, err := v.notifications(shown)
+	if err != nil {
+		return err
+	}
+	if bad != nil && status != http.StatusConflict {
+		p.Days = v.typed("expiry")
+	}
+	p.Problems = problems
+	return v.render(status, p)
+}
+
+func (v *visit) notificationProblems(a tenant.Alerts, e tenant.Expiry, bad error) Problems {
+	var out Problems
+	f := v.frame
+	switch err := a.Check(); {
+	case errors.Is(err, tenant.ErrURL):
+		out = append(out, FieldError{"webhook", f.T("admin.notifications.webhook.wrong")})
+	case errors.Is(err, tenant.ErrTooMany):
+		out = append(out, FieldError{"alerts", f.T("admin.notifications.alerts.many", "Most", tenant.MaxAlertMail)})
+	case err != nil:
+		out = append(out, FieldError{"alerts", f.T("admin.notifications.alerts.wrong")})
+	}
+	switch err := errors.Join(bad, e.Check()); {
+	case errors.Is(err, tenant.ErrClock):
+		out = append(out, FieldError{"from", f.T("admin.notifications.quiet.wrong")})
+	case err != nil:
+		out = append(out, FieldError{"expiry", f.T("admin.notifications.expiry.wrong", "Times", tenant.MaxExpiryTimes, "Most", tenant.MaxExpiryDays)})
+	}
+	return out
+}

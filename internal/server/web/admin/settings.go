@@ -1,0 +1,228 @@
+package admin
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+
+	"homeward/internal/event"
+	"homeward/internal/server/audit"
+	"homeward/internal/server/brand"
+	"homeward/internal/server/licence"
+	"homeward/internal/server/operator"
+	"homeward/internal/server/provision"
+	"homeward/internal/server/tenant"
+	"homeward/internal/server/verify"
+)
+
+// Addresses of the pages of settings.
+const (
+	propertiesPath    = "/admin/password-reset/properties"
+	methodsPath       = "/admin/password-reset/methods"
+	registrationPath  = "/admin/password-reset/registration"
+	notificationsPath = "/admin/password-reset/notifications"
+	customizePath     = "/admin/password-reset/customization"
+)
+
+// Groups finds synced groups.
+type Groups interface {
+	GroupsLike(ctx context.Context, tenant, folded string, limit int) ([]provision.Group, error)
+	Groups(ctx context.Context, tenant string, objects []string) ([]provision.Group, error)
+	CountIn(ctx context.Context, tenant, group string) (int, error)
+}
+
+// Counts says how many people a choice touches.
+type Counts interface {
+	ReadyPeople(ctx context.Context, tenant, group string, kinds []string, mail bool) (provision.Readiness, error)
+	Census(ctx context.Context, tenant string) (verify.Census, error)
+	LastUsed(ctx context.Context, tenant string) (map[string]int, error)
+}
+
+// Holders says who has which licence.
+type Holders interface {
+	LicencesOf(ctx context.Context, tenant string, limit int) ([]licence.Assignment, error)
+	SeatsUsed(ctx context.Context, tenant, part string) (int, error)
+}
+
+// Desk is what the pages of settings, licences and operators stand on.
+type Desk struct {
+	Groups  Groups
+	Counts  Counts
+	Holders Holders
+	Book    *licence.Book
+	// Rebrand changes a tenant and, unless logo is nil, its picture, all or nothing. An empty logo takes the picture away.
+	Rebrand func(ctx context.Context, tenantID string, logo []byte, change func(*tenant.Tenant) error) error
+	Picture func(ctx context.Context, tenantID, hash string) ([]byte, error)
+	// Administrators are the addresses that hear what every Global Administrator is told.
+	Administrators func(ctx context.Context, tenantID string) ([]string, error)
+	// Texts and Passkeys: the server can send text messages, and passkeys work at its address.
+	Texts, Passkeys bool
+}
+
+func settingsRoutes() []route {
+	return []route{
+		{"GET " + propertiesPath, operator.ReadSettings, (*visit).getProperties},
+		{"POST " + propertiesPath, operator.ChangeSettings, (*visit).postProperties},
+		{"GET " + methodsPath, operator.ReadSettings, (*visit).getMethods},
+		{"POST " + methodsPath, operator.ChangeSettings, (*visit).postMethods},
+		{"GET " + registrationPath, operator.ReadSettings, (*visit).getRegistration},
+		{"POST " + registrationPath, operator.ChangeSettings, (*visit).postRegistration},
+		{"GET " + notificationsPath, operator.ReadSettings, (*visit).getNotifications},
+		{"POST " + notificationsPath, operator.ChangeSettings, (*visit).postNotifications},
+		{"GET " + customizePath, operator.ReadSettings, (*visit).getCustomize},
+		{"POST " + customizePath, operator.ChangeSettings, (*visit).postCustomize},
+		{"GET " + customizePath + "/logo", operator.ReadSettings, (*visit).getLogo},
+		{"GET " + customizePath + "/preview.css", operator.ReadSettings, (*visit).getBrandPreview},
+	}
+}
+
+// settingsItems are the entries of the side navigation.
+func (f Frame) settingsItems() []Item {
+	return []Item{
+		f.item(operator.ReadSettings, f.T("admin.nav.properties"), propertiesPath, "key"),
+		f.item(operator.ReadSettings, f.T("admin.nav.methods"), methodsPath, "shield"),
+		f.item(operator.ReadSettings, f.T("admin.nav.registration"), registrationPath, "person"),
+		f.item(operator.ReadSettings, f.T("admin.nav.notifications"), notificationsPath, "bell"),
+		f.item(operator.ReadSettings, f.T("admin.nav.customize"), customizePath, "brush"),
+	}
+}
+
+// administrationItems are those about who administers and what was bought.
+func (f Frame) administrationItems() []Item {
+	out := []Item{f.item(operator.ChangeOperators, f.T("admin.nav.operators"), operatorsPath, "people")}
+	if f.Licences {
+		out = append(out, f.item(operator.ReadLicences, f.T("admin.nav.licences"), licencesPath, "card"))
+	}
+	return out
+}
+
+// bodyLimit is how large a request's body may be: only a logo takes more than a form.
+func bodyLimit(r *http.Request) int64 {
+	if r.Method == http.MethodPost && r.URL.Path == customizePath {
+		return brand.MaxUpload + maxForm
+	}
+	return maxForm
+}
+
+// Settings is what every page of settings has.
+type Settings struct {
+	Frame
+
+	Revision string // of what the page shows
+	Saved    bool
+	Problems Problems
+}
+
+// Problem reports whether a change was refused.
+func (p Settings) Problem() bool { return len(p.Problems) > 0 }
+
+// May reports whether the operator may change what the page shows.
+func (p Settings) May() bool { return p.Operator.Role.May(operator.ChangeSettings) }
+
+// Page leads back to the page itself.
+func (p Settings) Page() string { return p.Path }
+
+// crumbs lead to one of the pages.
+func (p Settings) crumbs(title string) []Crumb {
+	return []Crumb{{p.T("admin.nav.reset"), ""}, {title, ""}}
+}
+
+// setting is one named value as the audit log tells it.
+type setting struct{ name, text string }
+
+// revision names what some settings are, so that a change somebody made meanwhile is noticed.
+func revision(all []setting) string {
+	h := sha256.New()
+	for _, s := range all {
+		h.Write([]byte(s.name + "\x00" + s.text + "\x00"))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:12])
+}
+
+// difference is what changed, as name: old → new.
+func difference(before, after []setting) string {
+	var out []string
+	for i := range before {
+		if i < len(after) && before[i].text != after[i].text {
+			out = append(out, before[i].name+": "+shownSetting(before[i].text)+" → "+shownSetting(after[i].text))
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+// shownSetting is a value in an audit record: on one line, not too long, and seen when it is empty.
+func shownSetting(text string) string {
+	const most = 120
+	text = strings.Join(strings.Fields(text), " ")
+	if r := []rune(text); len(r) > most {
+		text = string(r[:most]) + "…"
+	}
+	if text == "" {
+		return "–"
+	}
+	return text
+}
+
+// base is what a page of settings begins with.
+func (v *visit) base(path string, all []setting) Settings {
+	f := v.frame
+	if v.r.Method != http.MethodGet {
+		f.Path, f.Poll = path, path
+	}
+	return Settings{Frame: f, Revision: revision(all), Saved: v.r.URL.Query().Get("saved") == "1"}
+}
+
+// save changes settings, all or nothing, unless they are no longer what the form was filled from: errMeanwhile, and the
+// visit shows what they are now.
+func (v *visit) save(describe func(tenant.Settings) []setting, change func(*tenant.Settings) error) error {
+	var before, after []setting
+	err := v.Change(v.ctx(), v.tenant.ID, func(s *tenant.Settings) error {
+		before = describe(*s)
+		if revision(before) != v.r.PostForm.Get("revision") {
+			v.tenant.Settings = *s
+			return errMeanwhile
+		}
+		err := change(s)
+		after = describe(*s)
+		return err
+	})
+	if err == nil {
+		v.changed(before, after)
+	}
+	return err
+}
+
+// changed records what a form changed; a form that changed nothing isn't worth a record.
+func (v *visit) changed(before, after []setting) {
+	text := difference(before, after)
+	if text == "" {
+		return
+	}
+	v.Record(v.ctx(), v.tenant.ID, audit.Record{
+		Activity: "Self-service password reset policy changes", Hop: "operator", Event: int(event.SettingChanged), Result: "ok",
+		Actor: v.by.Name, Detail: text,
+	})
+}
+
+// refused is the status of a page that is shown again, and adds what happened meanwhile to its problems.
+func (v *visit) refused(err error, field string, problems *Problems) (status int, known bool) {
+	if errors.Is(err, errMeanwhile) {
+		*problems = Problems{{field, v.frame.T("admin.onprem.meanwhile")}}
+		return http.StatusConflict, true
+	}
+	return http.StatusUnprocessableEntity, len(*problems) > 0
+}
+
+// yes reports whether a switch of the form is on.
+func (v *visit) yes(field string) bool { return v.r.PostForm.Get(field) == "on" }
+
+// typed is a text of the form.
+func (v *visit) typed(field string) string {
+	return strings.TrimSpace(strings.ReplaceAll(v.r.PostForm.Get(field), "\r\n", "\n"))
+}
+
+// errProblems reports a form whose page says what is wrong.
+var errProblems = errors.New("the form has problems")
