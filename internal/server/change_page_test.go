@@ -70,7 +70,11 @@ func (b *bench) site(t testing.TB) *portal.Site {
 
 func newVisitor(t testing.TB) *visitor {
 	t.Helper()
-	b := newBench(t, sqliteDSN(t))
+	return visitorOf(t, newBench(t, sqliteDSN(t)))
+}
+
+func visitorOf(t testing.TB, b *bench) *visitor {
+	t.Helper()
 	server := httptest.NewTLSServer(b.site(t).Handler()) // its cookies are Secure
 	t.Cleanup(server.Close)
 	jar, err := cookiejar.New(nil)

@@ -175,6 +175,7 @@ type bench struct {
 	*reset.Service
 	t       testing.TB
 	store   *store.Store
+	dsn     string
 	fleet   *fleetStub
 	letters *letters
 	tenant  tenant.Tenant
@@ -204,7 +205,7 @@ func newBench(t testing.TB, dsn string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, now: time.Now(), fleet: &fleetStub{writers: 1, version: 2, lost: make(chan struct{})}, letters: &letters{}}
+	b := &bench{t: t, dsn: dsn, now: time.Now(), fleet: &fleetStub{writers: 1, version: 2, lost: make(chan struct{})}, letters: &letters{}}
 	if b.store, err = store.Open(t.Context(), store.Config{DSN: dsn, Key: key, Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Fatal(err)
 	}

@@ -38,10 +38,12 @@ type Attempt struct {
 	// Operator is who began it for the person, at the command line; empty: the person did, in a browser.
 	Operator string
 	Session  []byte // SHA-256 of the browser's session token
-	Person   string // provision.Person id; empty when nobody has that name
-	Decoy    string // masked address shown when there is nobody to write to
-	Shown    string // once verified, the UPN for the page; before that a stand-in for the typed name, for counters only
-	Locale   string
+	// Token is a session token drawn anew for the browser with a check that was passed; it isn't stored.
+	Token  string
+	Person string // provision.Person id; empty when nobody has that name
+	Decoy  string // masked address shown when there is nobody to write to
+	Shown  string // once verified, the UPN for the page; before that a stand-in for the typed name, for counters only
+	Locale string
 	// Device names the browser when the person is known to have used it; it isn't stored.
 	Device string
 	Checks Checks // how far they have proven who they are

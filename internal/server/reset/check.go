@@ -345,6 +345,7 @@ func (s *Service) pass(ctx context.Context, a Attempt, w way) (Attempt, error) {
 		return a, fmt.Errorf("passed: %w", err)
 	}
 	a.Checks.Passed, a.Checks.Choice = append(slices.Clone(a.Checks.Passed), w.kind), ""
+	a.Token, a.Session = newSession() // whoever knew the session before has proven nothing
 	need, err := s.need(ctx, t, a)
 	if err != nil {
 		return a, err

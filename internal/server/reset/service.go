@@ -222,10 +222,13 @@ type Service struct {
 	Deps
 	waiters  waiters
 	silences silences
+	repeats  repeats
 }
 
 // New returns a Service. Run resolves what was left open.
-func New(d Deps) *Service { return &Service{Deps: d, waiters: newWaiters(), silences: newSilences()} }
+func New(d Deps) *Service {
+	return &Service{Deps: d, waiters: newWaiters(), silences: newSilences(), repeats: repeats{made: map[[sha256.Size]byte]repeat{}}}
+}
 
 // StartRequest is what the first page posts.
 type StartRequest struct {
@@ -329,11 +332,16 @@ func startRecord(a Attempt, t turned) audit.Record {
 	return audit.Record{Hop: "portal", Event: int(event.FlowStarted), Result: "ok"}
 }
 
+// newSession draws a session's token, and returns what is stored of it.
+func newSession() (token string, session []byte) {
+	token = rand.Text()
+	sum := sha256.Sum256([]byte(token))
+	return token, sum[:]
+}
+
 // create draws ids until the support code is new.
 func (s *Service) create(ctx context.Context, a *Attempt) (token string, err error) {
-	token = rand.Text()
-	session := sha256.Sum256([]byte(token))
-	a.Session = session[:]
+	token, a.Session = newSession()
 	for range 3 {
 		a.ID, a.Support = rand.Text(), supportCode()
 		if err = s.Attempts.CreateAttempt(ctx, *a); err == nil {

@@ -17,6 +17,9 @@ import (
 const (
 	waitKey = "wait"
 	maxWait = 60
+
+	// elsewherePath is the status of no attempt: it says that a page belongs to another visit.
+	elsewherePath = "/status/elsewhere"
 )
 
 func (v *visit) getPassword() error {
@@ -181,6 +184,9 @@ type redirect struct {
 
 // away sends a script to the page that says where the attempt stands.
 func (v *visit) away(a reset.Attempt, err error) error {
+	if errors.Is(err, reset.ErrNoSession) && a.ID != "" && at(a) != "/password" { // another tab has begun something else
+		return v.json(http.StatusOK, redirect{elsewherePath})
+	}
 	if a.ID == "" || errors.Is(err, reset.ErrNoSession) || errors.Is(err, reset.ErrExpired) {
 		return v.json(http.StatusOK, redirect{"/password"})
 	}

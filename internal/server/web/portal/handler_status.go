@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -9,14 +10,17 @@ import (
 )
 
 func (v *visit) getStatus() error {
+	polling := v.r.Header.Get("HX-Request") == "true"
 	a, err := v.attempt()
+	if errors.Is(err, reset.ErrNoSession) || err == nil && a.ID != v.r.PathValue("id") {
+		if polling { // a page that only asks on would show for ever what it showed last
+			return v.goTo(true, v.r.URL.Path)
+		}
+		return v.message(http.StatusGone, MessagePage{Kind: Elsewhere})
+	}
 	if err != nil {
 		return err
 	}
-	if a.ID != v.r.PathValue("id") {
-		return reset.ErrNoSession
-	}
-	polling := v.r.Header.Get("HX-Request") == "true"
 	if polling && strings.HasPrefix(v.r.URL.Query().Get("after"), string(Writing)) {
 		if a, err = v.Resets.Status(v.ctx(), v.tenant.ID, a.ID, reset.Submitted, pollWait); err != nil {
 			return err

@@ -240,6 +240,7 @@ func (v *visit) postAnswers(a reset.Attempt) error {
 	case err != nil:
 		return err
 	case answer.Result == verify.OK:
+		v.Resets.Passed(a, next, v.r.PostForm.Encode())
 		return v.passed(next)
 	}
 	return v.questions(http.StatusUnprocessableEntity, next, QuestionsPage{Error: QuestionsWrong})
@@ -264,6 +265,9 @@ func (v *visit) postCode() error {
 		return err
 	}
 	a, sent, err := v.started()
+	if errors.Is(err, reset.ErrNoSession) {
+		return v.again(err)
+	}
 	if err != nil || sent {
 		return err
 	}
@@ -279,11 +283,14 @@ func (v *visit) postCode() error {
 		return v.code(http.StatusTooManyRequests, a, CodePage{Error: CodeTooMany, Wait: limited.Until.Sub(v.Now())})
 	case errors.Is(err, reset.ErrNoMethod):
 		return v.seeOther(at(a))
+	case errors.Is(err, reset.ErrConflict), errors.Is(err, reset.ErrState):
+		return v.again(err)
 	case err != nil:
 		return err
 	}
 	switch answer.Result {
 	case verify.OK:
+		v.Resets.Passed(a, next, v.r.PostForm.Encode())
 		return v.passed(next)
 	case verify.Wrong:
 		return v.code(http.StatusUnprocessableEntity, a, CodePage{Error: CodeWrong, TriesLeft: answer.Remaining})
@@ -291,6 +298,19 @@ func (v *visit) postCode() error {
 		return v.code(http.StatusTooManyRequests, a, CodePage{Error: CodeTooMany})
 	}
 	return v.freshCode(a)
+}
+
+// again answers the second half of a double click as the first was; for anything else it is the error.
+func (v *visit) again(err error) error {
+	c, missing := v.r.Cookie(sessionCookie)
+	if missing != nil {
+		return err
+	}
+	a, ok := v.Resets.Again(v.ctx(), v.tenant.ID, c.Value, v.r.PostForm.Encode())
+	if !ok {
+		return err
+	}
+	return v.passed(v.Resets.Recognise(a, v.known()))
 }
 
 // freshCode replaces a code that is over or used up.
@@ -306,6 +326,7 @@ func (v *visit) freshCode(a reset.Attempt) error {
 
 // passed goes on to the next check, or to the password; an unlock needs none and is on its way already.
 func (v *visit) passed(a reset.Attempt) error {
+	v.remember(a.Token)
 	v.recognise(a)
 	if a.State != reset.Verified || a.Kind != protocol.Unlock {
 		return v.seeOther(at(a))

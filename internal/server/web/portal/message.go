@@ -11,6 +11,7 @@ const (
 	TooMany     Message = "too_many"     // 429
 	Broken      Message = "broken"       // 500
 	SessionOver Message = "session_over" // 410, or 403 for a form from somewhere else
+	Elsewhere   Message = "elsewhere"    // 410: what was sent in another visit isn't known here, so nothing is said of it
 )
 
 // MessagePage says one thing and offers one way on.
@@ -33,6 +34,8 @@ func (p MessagePage) Title() string {
 		return p.T("message.too_many.title")
 	case SessionOver:
 		return p.T("message.session_over.title")
+	case Elsewhere:
+		return p.T("message.elsewhere.title")
 	case Broken:
 	}
 	return p.T("message.broken.title")
@@ -47,6 +50,8 @@ func (p MessagePage) Text() string {
 		return p.T("message.too_many.text", "N", minutes(p.Wait))
 	case SessionOver:
 		return p.T("message.session_over.text")
+	case Elsewhere:
+		return p.T("message.elsewhere.text")
 	case Broken:
 	}
 	return p.T("message.broken.text")

@@ -274,5 +274,6 @@ func messageSamples(catalog *locale.Catalog, lang string) []sample {
 		{"message-too-many", 429, portal.MessagePage{Frame: frame, Kind: portal.TooMany, Wait: 15 * time.Minute}},
 		{"message-broken", 500, portal.MessagePage{Frame: frame, Kind: portal.Broken, Support: "HW-7K3Q-92MD"}},
 		{"message-session-over", 410, portal.MessagePage{Frame: frame, Kind: portal.SessionOver}},
+		{"message-elsewhere", 410, portal.MessagePage{Frame: frame, Kind: portal.Elsewhere}},
 	}
 }

@@ -202,13 +202,7 @@ func TestBrowserSealsTwoSecrets(t *testing.T) {
 			t.Errorf("a password crossed the network readable: %s", body)
 		}
 	}
-	b.do(t, "history.back()")
-	b.until(t, `document.getElementById("current")`)
-	for _, id := range []string{"current", "password"} {
-		if got := value[string](t, b, `document.getElementById("`+id+`").value`); got != "" {
-			t.Errorf("going back shows %q in the field %s", got, id)
-		}
-	}
+	b.backToEmpty(t, "current", "password")
 	b.quiet(t, "sealing two")
 }
 
@@ -300,10 +294,25 @@ func TestBrowserSendsOnce(t *testing.T) {
 	if len(back.opened) != 1 || back.tickets != 1 {
 		t.Errorf("%d submissions with %d tickets, want one", len(back.opened), back.tickets)
 	}
+	b.backToEmpty(t, "password")
+}
+
+// backToEmpty goes back to the page of the password. It comes anew, or as the browser kept it and then anew, and what was
+// typed is in no field at any time.
+func (b *browser) backToEmpty(t *testing.T, fields ...string) {
+	t.Helper()
 	b.do(t, "history.back()")
-	b.until(t, `document.getElementById("password")`)
-	if got := value[string](t, b, `document.getElementById("password").value`); got != "" {
-		t.Errorf("going back shows %q in the field", got)
+	for _, id := range fields {
+		b.until(t, `document.getElementById("`+id+`")`)
+		if got := value[string](t, b, `document.getElementById("`+id+`")?.value ?? ""`); got != "" {
+			t.Errorf("going back shows %q in the field %s", got, id)
+		}
+	}
+	b.until(t, `!document.getElementById("change").disabled`)
+	for _, id := range fields {
+		if got := value[string](t, b, `document.getElementById("`+id+`")?.value ?? ""`); got != "" {
+			t.Errorf("going back shows %q in the field %s", got, id)
+		}
 	}
 }
 

@@ -290,7 +290,7 @@
   field.addEventListener("input", checklist);
   form.addEventListener("submit", submit);
   addEventListener("pagehide", empty);
-  addEventListener("pageshow", (event) => event.persisted && ready());
+  addEventListener("pageshow", (event) => event.persisted && location.reload()); // where it stands, the server knows
 
   // --- time ----------------------------------------------------------------------------------------------
 
