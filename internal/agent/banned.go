@@ -33,14 +33,19 @@ func openBanned(path string) (*bannedWords, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list of banned words: %w", err)
 	}
-	var words []string
-	if json.Unmarshal(raw, &words) != nil {
-		return b, nil
-	}
-	if list, err := banned.New(words); err == nil {
+	if list, ok := kept(raw); ok {
 		b.list = list
 	}
 	return b, nil
+}
+
+func kept(raw []byte) (banned.List, bool) {
+	var words []string
+	if json.Unmarshal(raw, &words) != nil {
+		return banned.List{}, false
+	}
+	list, err := banned.New(words)
+	return list, err == nil
 }
 
 // Bans implements writeback.BannedWords.

@@ -116,6 +116,10 @@ func samplesOfThree() []any {
 		DeviceAnswer{Version: 3, UserCode: "FJ4K-82QP", DeviceCode: "secret", Expires: at, Interval: 2},
 		DevicePoll{Version: 3, DeviceCode: "secret"},
 		DeviceResult{Version: 3, State: "approved", Code: "code", By: "root", At: at},
+		ExpiryRequest{Version: 3, Domain: "corp.contoso.test", People: []string{object}},
+		ExpiryAnswer{Version: 3, Request: object, Reason: ReasonDirectoryDown, People: []Expires{{Object: object, At: at}}},
+		BannedPart{Version: 3, Digest: "digest", Part: 1, Parts: 2, Words: []string{"contoso"}},
+		BannedAnswer{Version: 3, Request: object, Reason: ReasonAgentState, Digest: "digest"},
 	}
 }
 

@@ -89,6 +89,60 @@ func TestOnlyAGoodOutcomeLeadsOn(t *testing.T) {
 	}
 }
 
+// TestOnFromTheOutcome: the page of a good outcome offers registering, and its button leads there without another check.
+func TestOnFromTheOutcome(t *testing.T) {
+	v := newVisitor(t)
+	v.b.tenant.Settings.RegisterRequired = true
+	v.do(http.MethodPost, "/start", url.Values{"name": {"amara@contoso.com"}, "problem": {"forgot"}})
+	v.do(http.MethodPost, "/verify/1", url.Values{"method": {"mail"}})
+	page, at := v.do(http.MethodPost, "/verify/1/code", url.Values{"code": {v.b.mailed()}})
+	if at != "/password" {
+		t.Fatalf("at %s", at)
+	}
+	v.submit(page)
+	open, err := v.b.store.OpenAttempts(t.Context())
+	if err != nil || len(open) != 1 {
+		t.Fatalf("%d open attempts, %v", len(open), err)
+	}
+	if err := v.b.Result(t.Context(), "contoso", "UAGENT", v.b.result(open[0], protocol.Changed, "")); err != nil {
+		t.Fatal(err)
+	}
+	const offer = "One more thing: set up how you get back in next time."
+	if page, _ = v.do(http.MethodGet, "/status/"+open[0].ID, nil); strings.Contains(page, offer) {
+		t.Error("who has enough is asked for more")
+	}
+	v.b.two()
+	if page, _ = v.do(http.MethodGet, "/status/"+open[0].ID, nil); !strings.Contains(page, offer) || !strings.Contains(page, "Your password has been changed in Active Directory</h1>") {
+		t.Errorf("%s", page)
+	}
+	if page, at = v.do(http.MethodPost, "/security-info/register", nil); at != "/security-info" || !strings.Contains(page, "Set up how you get back in</h1>") {
+		t.Errorf("at %s: %s", at, page)
+	}
+	if _, at = v.do(http.MethodPost, "/security-info/add", url.Values{"method": {"app"}}); !strings.HasPrefix(at, "/security-info/new/") {
+		t.Errorf("adding an app leads to %s", at)
+	}
+	v.do(http.MethodPost, "/sign-out", nil)
+	if page, _ = v.do(http.MethodPost, "/security-info/register", nil); strings.Contains(page, "Set up how you get back in</h1>") {
+		t.Error("it works twice")
+	}
+}
+
+// TestChangeProvesLess: a change takes the current password in the place of a check, the security info doesn't.
+func TestChangeProvesLess(t *testing.T) {
+	b := newBench(t, sqliteDSN(t))
+	b.withApp()
+	b.edit(func(p *provision.Person) { p.Protected = true })
+	a := b.submit(b.verifiedFor(protocol.Change))
+	r := b.result(a, protocol.Changed, "")
+	r.Operation = protocol.Change
+	if err := b.Result(t.Context(), "contoso", "UAGENT", r); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := b.Register(t.Context(), b.reload(a)); !errors.Is(err, reset.ErrState) {
+		t.Errorf("one check opens the security info of somebody who needs two: %v", err)
+	}
+}
+
 // TestInterruption: who lacks something, or has to look again, sees that before the list.
 func TestInterruption(t *testing.T) {
 	v := newVisitor(t)

@@ -65,7 +65,7 @@ func (e *Envoy) Expiries(ctx context.Context, tenantID, domain string, objects [
 	if err != nil {
 		return nil, fmt.Errorf("expiry: %w", err)
 	}
-	last := error(reset.ErrNoAgent)
+	last := reset.ErrNoAgent
 	for _, a := range e.Fleet.order(e.Fleet.able(t, agents, domain), domain) {
 		if a.Protocol < protocol.Expiry.Since() {
 			continue

@@ -63,7 +63,7 @@ func ParseRows(r io.Reader) (rows []Row, wrong []provision.LineError, err error)
 			return rows, wrong, nil
 		}
 		var row Row
-		message := ""
+		var message string
 		if bad, ok := errors.AsType[*csv.ParseError](err); ok {
 			row.Line, message = bad.StartLine, "The quotes don't match."
 		} else if err != nil {

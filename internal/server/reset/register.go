@@ -10,8 +10,8 @@ import (
 )
 
 // Register lets whoever has just reset, changed or unlocked go on to their security info without proving who they are once
-// more: the attempt that ended well is worth one such visit, while its outcome can still be looked at. It returns ErrState,
-// ErrExpired and ErrConflict.
+// more: the attempt that ended well is worth one such visit, while its outcome can still be looked at, if it took as many checks
+// as the security info does. A current password counts for none. It returns ErrState, ErrExpired and ErrConflict.
 func (s *Service) Register(ctx context.Context, a Attempt) (token string, next Attempt, err error) {
 	now := s.Now()
 	switch {
@@ -21,6 +21,10 @@ func (s *Service) Register(ctx context.Context, a Attempt) (token string, next A
 		return "", a, ErrExpired
 	}
 	if held, err := s.stopped(ctx, a.Tenant, a.Person); err != nil || held {
+		return "", a, errors.Join(err, ErrState)
+	}
+	enough, err := s.provenEnough(ctx, a)
+	if err != nil || !enough {
 		return "", a, errors.Join(err, ErrState)
 	}
 	spent := a
@@ -37,4 +41,15 @@ func (s *Service) Register(ctx context.Context, a Attempt) (token string, next A
 	}
 	s.record(ctx, next, audit.Record{Hop: "verify", Event: int(event.FlowVerified), Result: "ok", Actor: a.Person, Detail: "after " + a.Support})
 	return token, next, nil
+}
+
+// provenEnough reports whether an attempt has passed the checks that the security info asks of its person.
+func (s *Service) provenEnough(ctx context.Context, a Attempt) (bool, error) {
+	t, err := s.Tenants(ctx, a.Tenant)
+	if err != nil {
+		return false, fmt.Errorf("checks of the security info: %w", err)
+	}
+	a.Kind = Register
+	need, err := s.need(ctx, t, a)
+	return len(a.Checks.Passed) >= need, err
 }

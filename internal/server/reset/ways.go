@@ -268,7 +268,7 @@ func (s *Service) invented(ctx context.Context, t tenant.Tenant, a Attempt, have
 	}
 	// Enough to look able, the commonest first: that is what most people have.
 	slices.SortStableFunc(rest, func(x, y way) int { return census.With[y.kind] - census.With[x.kind] })
-	for len(ways)+len(have) < need && len(rest) > 0 && !(first && len(ways) > 0) {
+	for len(ways)+len(have) < need && len(rest) > 0 && (!first || len(ways) == 0) {
 		ways, rest = append(ways, rest[0]), rest[1:]
 	}
 	if len(have) > 0 {

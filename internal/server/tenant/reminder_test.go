@@ -43,8 +43,14 @@ func TestQuiet(t *testing.T) {
 		hour, minute int
 		quiet        bool
 	}{
-		{"20:00", "07:00", 19, 59, false}, {"20:00", "07:00", 20, 0, true}, {"20:00", "07:00", 3, 0, true}, {"20:00", "07:00", 7, 0, false},
-		{"12:00", "13:00", 12, 30, true}, {"12:00", "13:00", 13, 0, false}, {"12:00", "12:00", 12, 0, false}, {"", "", 3, 0, false},
+		{"20:00", "07:00", 19, 59, false},
+		{"20:00", "07:00", 20, 0, true},
+		{"20:00", "07:00", 3, 0, true},
+		{"20:00", "07:00", 7, 0, false},
+		{"12:00", "13:00", 12, 30, true},
+		{"12:00", "13:00", 13, 0, false},
+		{"12:00", "12:00", 12, 0, false},
+		{"", "", 3, 0, false},
 	} {
 		if got := (Expiry{QuietFrom: c.from, QuietUntil: c.until}).Quiet(at(c.hour, c.minute), stockholm); got != c.quiet {
 			t.Errorf("%s-%s at %02d:%02d: %v", c.from, c.until, c.hour, c.minute, got)

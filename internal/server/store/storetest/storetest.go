@@ -81,6 +81,7 @@ func Run(t *testing.T, dsn func(t *testing.T) string) {
 		{"code", codeTests()},
 		{"method", methodTests()},
 		{"objection", objectionTests()},
+		{"reminder", reminderTests()},
 		{"audit", auditTests()},
 		{"mail", mailTests()},
 		{"operator", operatorTests()},

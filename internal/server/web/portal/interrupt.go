@@ -1,9 +1,11 @@
 package portal
 
 import (
+	"errors"
 	"net/http"
 
 	"homeward/internal/server/registration"
+	"homeward/internal/server/reset"
 )
 
 const (
@@ -66,6 +68,9 @@ func (v *visit) postRegister() error {
 		return err
 	}
 	token, _, err := v.Resets.Register(v.ctx(), a)
+	if errors.Is(err, reset.ErrState) || errors.Is(err, reset.ErrExpired) {
+		return v.seeOther(infoPath) // which asks who they are
+	}
 	if err != nil {
 		return err
 	}

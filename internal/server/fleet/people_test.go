@@ -1,0 +1,48 @@
+package fleet
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"homeward/internal/banned"
+	"homeward/internal/protocol"
+)
+
+// TestBannedParts: the longest list there can be fits its envelopes, and is whole.
+func TestBannedParts(t *testing.T) {
+	for name, letter := range map[string]string{"plain": "x", "escaped in JSON": "<", "four bytes": "😀"} {
+		var words []string
+		for i := range banned.MaxWords {
+			words = append(words, strings.Repeat(letter, banned.Longest-3)+string([]rune{rune('a' + i%26), rune('a' + i/26%26), rune('a' + i/676)}))
+		}
+		list, err := banned.New(words)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		parts := bannedParts(list)
+		for i, p := range parts {
+			raw, err := protocol.Encode(p)
+			if err != nil || len(raw) > 4000 || p.Part != i || p.Parts != len(parts) || p.Digest != list.Digest() {
+				t.Errorf("%s: part %d of %d has %d bytes: %v", name, p.Part, p.Parts, len(raw), err)
+			}
+			got = append(got, p.Words...)
+		}
+		if !slices.Equal(got, list.Words()) {
+			t.Errorf("%s: %d words arrive of %d", name, len(got), len(list.Words()))
+		}
+	}
+	if parts := bannedParts(banned.List{}); len(parts) != 1 || parts[0].Parts != 1 || len(parts[0].Words) != 0 {
+		t.Errorf("an empty list: %+v", parts)
+	}
+}
+
+// TestQuestionsFit: the most people that are asked about at once fit an envelope.
+func TestQuestionsFit(t *testing.T) {
+	q := protocol.ExpiryRequest{Version: protocol.Version, Domain: strings.Repeat("d", 255), People: slices.Repeat([]string{strings.Repeat("0f", 16)}, protocol.MaxExpiry)}
+	raw, err := protocol.Encode(q)
+	if err != nil || len(raw) > 4000 {
+		t.Errorf("%d bytes: %v", len(raw), err)
+	}
+}
