@@ -612,7 +612,7 @@ func TestOldAgentsAreNamed(t *testing.T) {
 				t.Fatalf("version %d is refused: %+v", version, answer)
 			}
 			r := report()
-			if !r.Works || r.SentenceID != "outdated" || len(r.Notes) != 1 || r.Notes[0].ID != id || !strings.Contains(r.Notes[0].Says, "SRV-HW01 runs 1.2.0") {
+			if !r.Works || r.SentenceID != "outdated" || len(r.Notes) != 1 || r.Notes[0].ID != id || !strings.Contains(r.Notes[0].Says, "SRV-U1 runs 1.2.0") {
 				t.Errorf("version %d: %s, %+v", version, r.Sentence, r.Notes)
 			}
 		}
