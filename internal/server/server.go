@@ -255,7 +255,7 @@ func (s *Server) openSite(catalog *locale.Catalog) error {
 	}
 	s.site = &portal.Site{
 		Resets: s.resets, Registration: s.infos, Engine: engine, Assets: assets, Catalog: catalog, Tenant: s.tenants.ofRequest,
-		Since: s.fleet.Since, Now: s.now, Log: s.log,
+		Since: s.fleet.Since, Told: s.told, Now: s.now, Log: s.log,
 	}
 	return nil
 }

@@ -40,8 +40,10 @@ type Site struct {
 	Tenant func(r *http.Request) (tenant.Tenant, error)
 	// Since tells when the tenant's directory was last heard.
 	Since func(ctx context.Context, tenantID string) (time.Time, error)
-	Now   func() time.Time
-	Log   *slog.Logger
+	// Told reports whether the tenant's administrators were told that writeback stopped; nil: they never are.
+	Told func(ctx context.Context, tenantID string) (bool, error)
+	Now  func() time.Time
+	Log  *slog.Logger
 }
 
 // Handler returns the portal's routes.
