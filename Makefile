@@ -48,6 +48,7 @@ fuzz: ## Every fuzz target for FUZZTIME (30s)
 bench: packages ## Print the figures: relay alone, raw LDAP against the whole path, first sync, doctor, proof, fail-over
 	$(GO) test -run '^$$' -bench . -benchtime 3s -timeout 30m ./internal/seal/... ./internal/server/broker/...
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench/...
+	$(GO) test -run '^$$' -bench AuditPage -benchtime 10x -timeout 30m ./internal/server/store
 	$(GO) test -run '^$$' -bench Apply20000 -benchtime 1x -timeout 30m ./internal/server/provision
 	$(GO) test -run '^$$' -bench Proof -benchtime 3s -timeout 30m ./internal/agent/writeback
 	$(GO) test -run '^$$' -bench Failover -benchtime 2x -timeout 30m ./internal/agent/activedirectory

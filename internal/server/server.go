@@ -225,7 +225,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Renewals: s.enrols, Commands: s.commands, TenantOf: s.tenants.ofAccount,
 	}
 	s.openAlerts(letters)
-	if s.exports, err = s.openExports(); err != nil {
+	if s.exports, err = s.openExports(ctx); err != nil {
 		return err
 	}
 	if err := s.openSite(catalog); err != nil {
