@@ -264,8 +264,11 @@ func TestPeopleHearThatITKnows(t *testing.T) {
 func TestAgentsThatAreTold(t *testing.T) {
 	t.Parallel()
 	r := status.Report{Agents: []status.Agent{
-		{ID: "a", Machine: "A", State: "ready"}, {ID: "b", Machine: "B", State: "offline"}, {ID: "c", Machine: "C", State: "silent"},
-		{ID: "d", Machine: "D", State: "offline", Draining: time.Now()}, {ID: "e", Machine: "E", Build: "0.9", State: "outdated", Protocol: protocol.MinVersion - 1},
+		{ID: "a", Machine: "A", State: "ready"},
+		{ID: "b", Machine: "B", State: "offline"},
+		{ID: "c", Machine: "C", State: "silent"},
+		{ID: "d", Machine: "D", State: "offline", Draining: time.Now()},
+		{ID: "e", Machine: "E", Build: "0.9", State: "outdated", Protocol: protocol.MinVersion - 1},
 	}}
 	got := map[string]alert.Kind{}
 	for _, p := range agentsAway(r) {
