@@ -49,6 +49,7 @@ bench: packages ## Print the figures: relay alone, pages, raw LDAP against the w
 	$(GO) test -run '^$$' -bench . -benchtime 3s -timeout 30m ./internal/seal/... ./internal/server/broker/...
 	$(GO) test -run '^$$' -bench Pages -benchtime 5s -timeout 30m ./internal/server
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench/...
+	$(GO) test -run '^$$' -bench AuditPage -benchtime 10x -timeout 30m ./internal/server/store
 	$(GO) test -run '^$$' -bench Apply20000 -benchtime 1x -timeout 30m ./internal/server/provision
 	$(GO) test -run '^$$' -bench Proof -benchtime 3s -timeout 30m ./internal/agent/writeback
 	$(GO) test -run '^$$' -bench Failover -benchtime 2x -timeout 30m ./internal/agent/activedirectory

@@ -26,7 +26,7 @@ go build -o "$bin/" ./cmd/homeward ./cmd/homeward-agent
     "homeward operator invite" "homeward operator list" "homeward operator reset" "homeward operator disable" "homeward operator scope" "homeward operator role" "homeward operator end-sessions" "homeward operator roles" "homeward tenant checks" \
     "homeward people reset" "homeward people unlock" "homeward people probe" "homeward people can-reset" \
     "homeward test-write" "homeward keys status" "homeward keys roll" \
-    "homeward audit show" "homeward audit check" "homeward config check" "homeward demo" "homeward-agent" "homeward-agent check" "homeward-agent doctor" \
+    "homeward audit show" "homeward audit verify" "homeward audit export" "homeward alert list" "homeward alert secret" "homeward config check" "homeward demo" "homeward-agent" "homeward-agent check" "homeward-agent doctor" \
     "homeward-agent grant" "homeward-agent revoke" \
     "homeward-agent connect wizard" "homeward-agent enrol" "homeward-agent run"; do
     printf '\n## %s\n\n```\n' "$verb"

@@ -119,7 +119,7 @@ func Operators(st *store.Store) *operator.Service {
 		Store: st, Now: time.Now,
 		Record: func(ctx context.Context, tenantID string, r audit.Record) {
 			r.At = time.Now()
-			// The change is made: an audit log that can't be written is told by the next homeward audit check.
+			// The change is made: an audit log that can't be written is told by the next homeward audit verify.
 			_ = st.Append(ctx, tenantID, r)
 		},
 	})

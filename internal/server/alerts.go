@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"homeward/internal/config"
@@ -27,6 +28,8 @@ const (
 	certificateEnds = 14 * 24 * time.Hour
 	// keyLate is the age at which an agent should have replaced its key long ago: it does after half a year.
 	keyLate = 200 * 24 * time.Hour
+	// sendsWithin is how soon a message has been tried once.
+	sendsWithin = 30 * time.Second
 )
 
 // openAlerts makes the watch over what administrators must hear.
@@ -177,6 +180,22 @@ func (s *Server) named(ctx context.Context, tenantID, id string) string {
 		return p.DisplayName
 	}
 	return p.UPN
+}
+
+// told reports whether a tenant's administrators know that writeback stopped: the alert was sent a moment ago at least, and
+// nothing that was tried waits to be tried again.
+func (s *Server) told(ctx context.Context, tenantID string) (bool, error) {
+	rows, err := s.store.Alerts(ctx, tenantID)
+	if err != nil {
+		return false, err
+	}
+	if !slices.ContainsFunc(rows, func(r alert.Row) bool {
+		return r.Kind == alert.Writeback && !r.Told.IsZero() && s.now().Sub(r.Told) > sendsWithin
+	}) {
+		return false, nil
+	}
+	waiting, err := s.store.UndeliveredMail(ctx, tenantID)
+	return waiting == 0, err
 }
 
 // HookSecret is what signs a tenant's alerts. It comes from the master key, so nothing of it is stored.

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -218,12 +219,56 @@ func TestFactsOfAlerts(t *testing.T) {
 	}
 }
 
+// TestPeopleHearThatITKnows: the offline page says so once the alert has been sent, and not while it waits.
+func TestPeopleHearThatITKnows(t *testing.T) {
+	t.Parallel()
+	b := newAdminBench(t)
+	says := func() bool {
+		t.Helper()
+		told, err := b.told(t.Context(), "contoso")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return told
+	}
+	put := func(told time.Time) {
+		t.Helper()
+		if err := b.store.PutAlert(t.Context(), alert.Row{Tenant: "contoso", Name: "writeback_stopped", Kind: alert.Writeback, Since: time.Now(), Told: told}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if says() {
+		t.Error("nobody was told")
+	}
+	if put(time.Time{}); says() {
+		t.Error("it isn't told yet")
+	}
+	if put(time.Now()); says() {
+		t.Error("it may still be on its way")
+	}
+	if put(time.Now().Add(-time.Minute)); !says() {
+		t.Error("it was told a minute ago")
+	}
+	m := notify.Mail{ID: "m1", Tenant: "contoso", Sealed: []byte{1}, Due: time.Now(), Expires: time.Now().Add(time.Hour)}
+	err := b.store.Enqueue(t.Context(), m)
+	_, claimed := b.store.ClaimMail(t.Context(), time.Now(), time.Second)
+	if err := errors.Join(err, claimed, b.store.MailRetry(t.Context(), "m1", time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	if says() {
+		t.Error("the mail server takes nothing, and people are told that IT knows")
+	}
+}
+
 // TestAgentsThatAreTold: away and outdated ones, and none that was drained.
 func TestAgentsThatAreTold(t *testing.T) {
 	t.Parallel()
 	r := status.Report{Agents: []status.Agent{
-		{ID: "a", Machine: "A", State: "ready"}, {ID: "b", Machine: "B", State: "offline"}, {ID: "c", Machine: "C", State: "silent"},
-		{ID: "d", Machine: "D", State: "offline", Draining: time.Now()}, {ID: "e", Machine: "E", Build: "0.9", State: "outdated", Protocol: protocol.MinVersion - 1},
+		{ID: "a", Machine: "A", State: "ready"},
+		{ID: "b", Machine: "B", State: "offline"},
+		{ID: "c", Machine: "C", State: "silent"},
+		{ID: "d", Machine: "D", State: "offline", Draining: time.Now()},
+		{ID: "e", Machine: "E", Build: "0.9", State: "outdated", Protocol: protocol.MinVersion - 1},
 	}}
 	got := map[string]alert.Kind{}
 	for _, p := range agentsAway(r) {

@@ -3,22 +3,27 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/url"
 	"time"
 
 	"homeward/internal/config"
 	"homeward/internal/server/export"
+	"homeward/internal/server/store"
 	"homeward/internal/server/webhook"
 )
 
 // openExports makes the streams of the configuration.
-func (s *Server) openExports() (*export.Streams, error) {
+func (s *Server) openExports(ctx context.Context) (*export.Streams, error) {
 	out := &export.Streams{Log: s.store, Tenants: s.tenantIDs, Now: s.now, Logger: s.log}
 	for _, e := range s.config.Exports {
 		send, err := destination(e, s.config.BaseURL, s.now)
 		if err != nil {
 			return nil, fmt.Errorf("export %s: %w", e.Name, err)
+		}
+		if _, err := s.store.Tenant(ctx, e.Tenant); e.Tenant != "" && errors.Is(err, store.ErrNotFound) {
+			s.log.Warn("an export names a tenant that doesn't exist, so nothing is sent until it does", "export", e.Name, "tenant", e.Tenant)
 		}
 		out.Destinations = append(out.Destinations, export.Destination{Name: e.Name, Tenant: e.Tenant, New: e.Start == "now", Send: send})
 	}

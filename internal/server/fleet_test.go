@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"homeward/internal/server/control"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/fleet"
+	"homeward/internal/server/status"
 	"homeward/internal/server/tenant"
 )
 
@@ -575,4 +577,66 @@ func TestControlSocket(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// TestOldAgentsAreNamed: one that knows less than this server is told what it can't do while it writes; below the minimum
+// nothing is written through it, and the status says so before anybody has tried. An update puts both right.
+func TestOldAgentsAreNamed(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		y := newYard(t, b)
+		y.enrolled(t, "U1", func(a *enrol.Agent) { a.Domain = "corp.test" })
+		said := domain("corp.test", true)
+		hello := func(version, least int, build string) (answer protocol.HelloAnswer) {
+			t.Helper()
+			y.send(t, "U1", protocol.UpHello, protocol.Hello{
+				Version: version, MinVersion: least, Agent: "U1", Build: build, Machine: "SRV-HW01", Domain: said.Name, Directory: said.Directory, Domains: []protocol.Domain{said},
+			}, &answer)
+			return answer
+		}
+		report := func() status.Report {
+			t.Helper()
+			one, err := b.store.Tenant(t.Context(), "contoso")
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, err := b.store.Agent(t.Context(), "U1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return status.Judge(status.Facts{Tenant: one, At: y.Now(), Relay: "relay", Up: true, Agents: []status.Fact{{
+				Agent: a, Obstacle: func(domain string) fleet.Obstacle { return y.Obstacle(one, a, domain) },
+			}}})
+		}
+		for version, id := range map[int]string{1: "behind_first", 2: "behind_second"} {
+			if answer := hello(version, 1, "1.2.0"); !answer.OK {
+				t.Fatalf("version %d is refused: %+v", version, answer)
+			}
+			r := report()
+			if !r.Works || r.SentenceID != "outdated" || len(r.Notes) != 1 || r.Notes[0].ID != id || !strings.Contains(r.Notes[0].Says, "SRV-U1 runs 1.2.0") {
+				t.Errorf("version %d: %s, %+v", version, r.Sentence, r.Notes)
+			}
+		}
+		for name, answer := range map[string]protocol.HelloAnswer{"too old": hello(protocol.MinVersion-1, 0, "0.9.0"), "too new": hello(protocol.Version+2, protocol.Version+1, "9.0.0")} {
+			if answer.OK || answer.Reason != protocol.ReasonVersion || !strings.Contains(answer.Message, "Update the older side") {
+				t.Errorf("%s: %+v", name, answer)
+			}
+		}
+		if got := y.writers(t, "corp.test"); len(got) != 0 {
+			t.Errorf("writers %v", got)
+		}
+		r := report()
+		if r.Works || len(r.Off) == 0 || r.Off[0].ID != "outdated" || r.SentenceID != "unchecked" || r.Agents[0].State != "outdated" {
+			t.Errorf("%s, %+v", r.Sentence, r.Off)
+		}
+		var answer protocol.HelloAnswer
+		if y.send(t, "U1", protocol.UpBeat, protocol.Beat{Version: 3, Agent: "U1", Domains: []protocol.Domain{said}}, &answer); answer.OK || len(y.writers(t, "corp.test")) != 0 {
+			t.Error("a heartbeat brought it back")
+		}
+		if answer := hello(protocol.Version, protocol.MinVersion, "1.4.2"); !answer.OK {
+			t.Fatalf("%+v", answer)
+		}
+		if r := report(); !r.Works || r.SentenceID != "working" || len(r.Notes) != 0 || !slices.Equal(y.writers(t, "corp.test"), []string{"U1"}) {
+			t.Errorf("after the update: %s, %+v", r.Sentence, r.Notes)
+		}
+	})
 }

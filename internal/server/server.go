@@ -262,7 +262,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Renewals: s.enrols, Commands: s.commands, TenantOf: s.tenants.ofAccount,
 	}
 	s.openAlerts(letters)
-	if s.exports, err = s.openExports(); err != nil {
+	if s.exports, err = s.openExports(ctx); err != nil {
 		return err
 	}
 	if err := s.openSite(catalog); err != nil {
@@ -292,7 +292,7 @@ func (s *Server) openSite(catalog *locale.Catalog) error {
 	}
 	s.site = &portal.Site{
 		Resets: s.resets, Registration: s.infos, Objections: s.objections, Engine: engine, Assets: assets, Catalog: catalog, Tenant: s.tenants.ofRequest,
-		Since: s.fleet.Since, Picture: s.store.Picture, Now: s.now, Log: s.log,
+		Since: s.fleet.Since, Told: s.told, Picture: s.store.Picture, Now: s.now, Log: s.log,
 	}
 	return nil
 }

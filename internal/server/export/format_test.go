@@ -61,8 +61,9 @@ func TestCSVWithoutRowsHasItsHead(t *testing.T) {
 
 func TestNothingIsComputed(t *testing.T) {
 	for in, want := range map[string]string{
-		"": "", "a": "a", "-5": "-5", "1.5": "1.5", "=1+1": "'=1+1", "+1": "'+1", "-cmd": "'-cmd", "@SUM(A1)": "'@SUM(A1)", " =1": "' =1", "\t=1": "'\t=1",
+		"": "", "a": "a", "-5": "-5", "1.5": "1.5", "=1+1": "'=1+1", "+1": "'+1", "-cmd": "'-cmd", "@SUM(A1)": "'@SUM(A1)", "\t=1": "'\t=1",
 		"\r=1": "' =1", "＝1": "'＝1", "-0x10": "'-0x10", "a=1": "a=1", "-1e5": "-1e5", "|x": "'|x", "+Inf": "'+Inf",
+		strings.Repeat(" ", 2) + "=1": "'  =1",
 	} {
 		if got := harmless(in); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)

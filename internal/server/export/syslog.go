@@ -3,6 +3,7 @@ package export
 import (
 	"context"
 	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -137,7 +138,7 @@ func (s *Syslog) Message(r Row) string {
 		{"actor", r.Actor},
 		{"target", r.Target},
 		{"tookMs", strconv.FormatFloat(r.TookMS, 'f', -1, 64)},
-		{"hash", fmt.Sprintf("%x", r.Hash)},
+		{"hash", hex.EncodeToString(r.Hash)},
 		{"detail", cut(r.Detail, mostSyslog/4)},
 	} {
 		if p.value != "" && p.value != "0" {

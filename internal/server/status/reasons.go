@@ -220,6 +220,7 @@ func (f Facts) notes(r Report) []Cause {
 			})
 		}
 	}
+	out = append(out, f.lacking()...)
 	if len(r.Off) == 0 {
 		out = append(append(out, f.moved()...), f.connect(r)...)
 	}
@@ -240,6 +241,40 @@ func (f Facts) notes(r Report) []Cause {
 		}
 	}
 	return out
+}
+
+// lacking tells of agents that write, but can't do everything this server asks of agents.
+func (f Facts) lacking() []Cause {
+	var out []Cause
+	for _, a := range f.Agents {
+		what, id := lacks(a.Protocol)
+		if o := a.Obstacle(""); what == "" || o == fleet.Outdated || o == fleet.NotConnected {
+			continue
+		}
+		out = append(out, Cause{
+			Name: "Agent out of date", ID: id, Agent: a.ID, Values: with("Agent", a.Machine, "Version", a.Build),
+			Says: fmt.Sprintf("%s runs %s. It can’t %s.", a.Machine, a.Build, what),
+			Next: "Install the present version on " + a.Machine + ". It keeps its identity and its settings.",
+		})
+	}
+	return out
+}
+
+// lacks says what an agent of a protocol version can't do; nothing for a present one.
+func lacks(version int) (what, id string) {
+	switch {
+	case version < protocol.MinVersion, version >= protocol.Version:
+		return "", ""
+	case version < 2: //nolint:mnd // see protocol.Version
+		return "change a password with the old one, reset by an administrator, make test writes, serve several domains or sync", "behind_first"
+	}
+	return "sync: people it serves are only brought in by an import", "behind_second"
+}
+
+// Lacks is the reason of an agent that can't do everything; empty: it can.
+func Lacks(version int) string {
+	_, id := lacks(version)
+	return id
 }
 
 func orUnnamed(machine string) string {

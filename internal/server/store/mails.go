@@ -71,3 +71,11 @@ func (s *Store) DropExpiredMail(ctx context.Context, now time.Time) (int, error)
 	}
 	return int(n), nil
 }
+
+// UndeliveredMail counts a tenant's messages that were tried and not taken.
+func (s *Store) UndeliveredMail(ctx context.Context, tenant string) (n int, err error) {
+	if err := s.readRow(ctx, `SELECT COUNT(*) FROM mails WHERE tenant = ? AND tries > 0`, tenant).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count undelivered mail: %w", err)
+	}
+	return n, nil
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"homeward/internal/protocol"
+	"homeward/internal/server/alert"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/notify"
@@ -115,10 +116,14 @@ func fill(t *testing.T, s *store.Store) {
 		s.CreateOperator(ctx, operator.Operator{Tenant: "contoso", ID: "o1", Name: "karin", Role: operator.ReportsReader, Created: at},
 			operator.Link{Hash: []byte("link"), Tenant: "contoso", Operator: "o1", Created: at, Expires: expires}),
 		s.CreateSession(ctx, operator.Session{Hash: []byte("session"), ID: "s1", Tenant: "contoso", Operator: "o1", Created: at, Seen: at, Expires: expires}),
+		s.PutAlert(ctx, alert.Row{Tenant: "contoso", Name: "writeback_stopped", Kind: alert.Writeback, Since: at, Told: at}),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	if _, _, err := s.ClaimReader(ctx, "alerts", "contoso", "server", 2, at, expires); err != nil {
+		t.Fatal(err)
 	}
 }
 

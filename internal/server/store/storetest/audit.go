@@ -20,10 +20,10 @@ func record(n int) audit.Record {
 	}
 }
 
-func appendRecords(t *testing.T, e *env, tenant string, n int) {
+func appendRecords(t *testing.T, e *env, n int) {
 	t.Helper()
 	for i := range n {
-		ok(t, e.Append(e.ctx, tenant, record(i)))
+		ok(t, e.Append(e.ctx, TenantA, record(i)))
 	}
 }
 
@@ -68,7 +68,7 @@ func auditTests() []test {
 			}
 		}},
 		{"invisible to another tenant", func(t *testing.T, e *env) {
-			appendRecords(t, e, TenantA, 3)
+			appendRecords(t, e, 3)
 			if got := at[records](t)(e.Records(e.ctx, TenantB, "HW-0")); len(got) != 0 {
 				t.Error("read by another tenant")
 			}
@@ -99,7 +99,7 @@ func auditTests() []test {
 			wantBroken(t, e, 2050)
 		}},
 		{"forged end is not continued", func(t *testing.T, e *env) {
-			appendRecords(t, e, TenantA, 5)
+			appendRecords(t, e, 5)
 			e.do(t, `DELETE FROM audit WHERE seq = 5`)
 			e.do(t, `UPDATE audit_heads SET seq = 4, hash = (SELECT hash FROM audit WHERE seq = 4)`)
 			var broken *store.ChainError
@@ -122,7 +122,7 @@ func auditTests() []test {
 		{"removed head", `DELETE FROM audit_heads`, 1},
 	} {
 		tests = append(tests, test{c.name, func(t *testing.T, e *env) {
-			appendRecords(t, e, TenantA, 5)
+			appendRecords(t, e, 5)
 			ok(t, e.VerifyChain(e.ctx, TenantA))
 			e.do(t, c.tamper)
 			wantBroken(t, e, c.seq)

@@ -3,6 +3,7 @@ package storetest
 import (
 	"database/sql"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func FillAudit(tb testing.TB, dsn string, n int) {
 	}
 	db, err := sql.Open(driver, name)
 	ok(tb, err)
-	defer db.Close()
+	defer func() { ok(tb, db.Close()) }()
 	db.SetMaxOpenConns(1) // what quick sets is a connection's
 	do := func(text string, args ...any) {
 		_, err := db.ExecContext(tb.Context(), text, args...)
@@ -58,8 +59,8 @@ func FillAudit(tb testing.TB, dsn string, n int) {
 	for _, index := range indexes {
 		do(strings.Replace(index.text, "INDEX ", "INDEX IF NOT EXISTS ", 1))
 	}
-	do("ANALYZE audit")
-	do("ANALYZE audit_entries")
+	do("ANALYZE audit")         //nolint:misspell // SQL's word
+	do("ANALYZE audit_entries") //nolint:misspell // SQL's word
 	do("DROP TABLE fill_indexes")
 }
 
@@ -94,7 +95,7 @@ func fillIndexes(tb testing.TB, db *sql.DB) []fillIndex {
 	tb.Helper()
 	rows, err := db.QueryContext(tb.Context(), `SELECT name, text FROM fill_indexes`)
 	ok(tb, err)
-	defer rows.Close()
+	defer func() { ok(tb, rows.Close()) }()
 	var found []fillIndex
 	for rows.Next() {
 		var i fillIndex
@@ -114,7 +115,7 @@ func fillText(driver string, from, to int) string {
 		code, hash = `'HW-' || lpad(to_hex(g), 8, '0')`, `decode(md5(n::text) || md5(g::text), 'hex')`
 	}
 	return `INSERT INTO audit (tenant, seq, at, support, activity, hop, event, result, reason, actor, target, detail, micros, prev, hash)
-		SELECT '` + TenantA + `', n, ` + fmt.Sprint(FilledFrom().UnixMilli()) + ` + n * 1000,
+		SELECT '` + TenantA + `', n, ` + strconv.FormatInt(FilledFrom().UnixMilli(), 10) + ` + n * 1000,
 		CASE WHEN p < 6 THEN ` + code + ` ELSE '' END,
 		CASE WHEN p < 6 THEN CASE WHEN g % 5 = 0 THEN 'Unlock user account (self-service)' ELSE 'Reset password (self-service)' END
 			WHEN p = 6 THEN 'Agent connection' WHEN p = 7 THEN 'Sign in (administrator)'

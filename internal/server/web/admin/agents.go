@@ -186,6 +186,18 @@ func (p AgentPage) Problem() bool { return p.Lone != "" || p.Refused != "" }
 // Behind reports whether the agent lacks something this server knows.
 func (p AgentPage) Behind() bool { return p.Full.Protocol < protocol.Version }
 
+// Lacks says what the agent can't do and how to update it, as the status does; nothing for a present one.
+func (p AgentPage) Lacks() []string {
+	w := wordsOfCause(status.Lacks(p.Full.Protocol))
+	if p.Row.State == "outdated" {
+		w = wordsOfCause("outdated")
+	}
+	if w.says == "" {
+		return nil
+	}
+	return []string{p.T(w.says, "Agent", p.Full.Machine, "Version", p.Full.Build), p.T(w.next, "Agent", p.Full.Machine, "Version", p.Full.Build)}
+}
+
 // KeyAge says since when the sealing key is in use.
 func (p AgentPage) KeyAge() string {
 	since := p.Full.KeySince

@@ -11,7 +11,9 @@ import (
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/locale"
 	"homeward/internal/server/operator"
+	"homeward/internal/server/report"
 	"homeward/internal/server/status"
+	"homeward/internal/server/verify"
 	"homeward/internal/server/web"
 	"homeward/internal/server/web/admin"
 )
@@ -181,7 +183,10 @@ func otherSamples(catalog *locale.Catalog, lang string) []sample {
 	}
 	agents := admin.AgentsPage{Frame: at("/admin/agents"), BaseURL: "https://password.contoso.com", Rows: rows, Code: "FJ4K-82QP-ABCD", Until: ago(-30 * time.Minute)}
 	none := admin.AgentsPage{Frame: at("/admin/agents"), BaseURL: "https://password.contoso.com"}
-	log := admin.AuditPage{Frame: at("/admin/audit"), Who: "jonas", When: "today", Rows: entries(), Older: "/admin/audit?before=6", Newer: "/admin/audit?after=9"}
+	log := admin.AuditPage{
+		Frame: at("/admin/audit"), Who: "jonas", When: "today", Rows: entries(), Older: "/admin/audit?before=6", Newer: "/admin/audit?after=9",
+		Agents: []admin.Choice{{Value: "", Name: catalog.In(lang).T("admin.audit.any"), Chosen: true}, {Value: "U1", Name: "SRV-HW01"}},
+	}
 	step := func(hop, icon, look, word, meaning string) admin.Step {
 		return admin.Step{Record: audit.Record{Event: 31001, Detail: "LDAP 50 insufficientAccessRights"}, Time: "14:21:03.412", Took: "38 ms", Look: look, Icon: icon, Hop: hop, Name: "PasswordResetStart", Meaning: meaning, Word: word, Who: "SRV-HW01"}
 	}
@@ -205,6 +210,9 @@ func otherSamples(catalog *locale.Catalog, lang string) []sample {
 		{"audit", http.StatusOK, log},
 		{"audit-none", http.StatusOK, admin.AuditPage{Frame: at("/admin/audit")}},
 		{"event", http.StatusOK, event},
+		{"reports", http.StatusOK, reports(at("/admin/reports"), 30)},
+		{"reports-long", http.StatusOK, reports(at("/admin/reports"), 90)},
+		{"reports-empty", http.StatusOK, admin.ReportsPage{Frame: at("/admin/reports"), Span: 30}},
 		{"setup-list", http.StatusOK, admin.ChecklistPage{Frame: at("/admin/setup"), Steps: []admin.CheckStep{
 			{Number: 1, Name: "Register an agent", About: "3 registered", State: "done"},
 			{Number: 2, Name: "Give the agent its rights", About: "It checks each domain.", State: "next", Path: "/admin/agents", Action: "Agents", Command: "homeward-agent doctor"},
@@ -215,4 +223,20 @@ func otherSamples(catalog *locale.Catalog, lang string) []sample {
 		{"not-found", http.StatusNotFound, admin.MessagePage{Frame: at("/admin/nothing"), Kind: "not_found"}},
 		{"broken", http.StatusInternalServerError, admin.MessagePage{Frame: at("/admin"), Kind: "broken"}},
 	}
+}
+
+// reports is the page with the people of the mock.
+func reports(f admin.Frame, days int) admin.ReportsPage {
+	p := admin.ReportsPage{Frame: f, Span: days, Summary: report.Summary{
+		People: 1204, Able: 1142, None: 14, With: map[verify.Kind]int{verify.App: 1102, verify.Passkey: 214, verify.Text: 640, verify.Mail: 75},
+		Why: map[report.Why]int{report.TooFew: 48, report.Disabled: 9, report.Protected: 5},
+	}, Usage: report.Usage{Totals: map[string]map[report.Outcome]int{}}}
+	for _, a := range report.Activities() {
+		p.Usage.Totals[a] = map[report.Outcome]int{report.Done: 143, report.Refused: 12, report.Failed: 3}
+	}
+	for n := range days {
+		of := map[report.Outcome]int{report.Done: 20 + n*7%13, report.Refused: n % 4, report.Failed: n % 9 / 8, report.Unfinished: n % 3}
+		p.Usage.Days = append(p.Usage.Days, report.Day{Date: now().AddDate(0, 0, n+1-days), Of: of})
+	}
+	return p
 }

@@ -48,8 +48,10 @@ type Site struct {
 	Since func(ctx context.Context, tenantID string) (time.Time, error)
 	// Picture returns a tenant's logo by its hash.
 	Picture func(ctx context.Context, tenantID, hash string) ([]byte, error)
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Told reports whether the tenant's administrators were told that writeback stopped; nil: they never are.
+	Told func(ctx context.Context, tenantID string) (bool, error)
+	Now  func() time.Time
+	Log  *slog.Logger
 }
 
 // Handler returns the portal's routes.

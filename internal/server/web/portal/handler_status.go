@@ -87,6 +87,11 @@ func (v *visit) status(a reset.Attempt) (StatusPage, error) {
 			return p, err
 		}
 		p.At = since
+		if v.Told != nil {
+			if p.Told, err = v.Told(v.ctx(), v.tenant.ID); err != nil {
+				return p, err
+			}
+		}
 	}
 	return p, nil
 }
