@@ -31,7 +31,10 @@ func TestSyncPageInABrowser(t *testing.T) {
 	b.sees(t, "location.search.includes('done=preview')")
 	b.sees(t, "document.querySelectorAll('#verdicts tbody tr').length > 0")
 	b.sees(t, "document.querySelector('#verdicts .state').textContent.includes('Nothing has been changed')")
-	list, err := try[string](b, "fetch(document.querySelector('main a[download]').href).then(r => r.text())")
+	_, err := try[bool](b, "fetch(document.querySelector('main a[download]').href).then(r => r.text()).then(text => { window.list = text; }); true")
+	must(t, err)
+	b.sees(t, "window.list !== undefined")
+	list, err := try[string](b, "window.list")
 	must(t, err)
 	if !strings.Contains(list, "objectGUID") || strings.Count(list, "\r\n") < 2 {
 		t.Errorf("the file: %.300q", list)

@@ -127,7 +127,7 @@ func (f Frame) syncRow(r SyncRow) SyncRow {
 	}
 	r.Last, r.Progress = f.Second(r.Applied), f.progress(r)
 	r.Changes, r.Grouped = f.changes(r.LastRun), f.T("admin.sync.same")
-	if n := r.LastRun.Counts.Groups; n > 0 {
+	if n := r.LastRun.Groups; n > 0 {
 		r.Grouped = f.T("admin.sync.groups.changed", "Count", f.Number(n))
 	}
 	r.Facts = f.syncFacts(r)
