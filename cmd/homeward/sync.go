@@ -356,7 +356,7 @@ func (v *syncPreview) Run(ctx context.Context, s command.Streams) error {
 		}
 		switch {
 		case shown == 0:
-			return errors.New("no agent has made a preview yet. On the agent's machine: homeward-agent connect preview; or let an agent run with sync: {mode: staging}")
+			return errors.New("no agent has made a preview yet. Ask for one in the admin portal: Sync status > Preview; or on the agent's machine: homeward-agent connect preview")
 		case v.JSON:
 			return printJSON(s, append([]provision.Preview{}, list...))
 		}

@@ -162,7 +162,7 @@ func cloud() page {
 					say("To turn it away, add --refuse. The wizard goes on by itself."))
 			}
 			if f.portal.Key != "" {
-				out = append(out, blank(), say("This agent’s key was made here and stays here:"), say("      "+f.portal.Key), say("Admin > Agents shows the same key afterwards."))
+				out = append(out, blank(), say("This agent’s key was made here and stays here:"), say("      "+f.portal.Key), say("The portal’s page Agents shows the same key then."))
 			}
 			return out
 		},

@@ -194,7 +194,7 @@ func complete() page {
 				out = append(out, blank(), say(things(problems)+" to look at. For the exact commands, run"), blank(), say("  homeward doctor"))
 			}
 			if s.answers.Task == SetUp && !s.facts.failed {
-				out = append(out, blank(), say("Next: Admin > Password reset > On-premises integration, and turn on writeback."))
+				out = append(out, blank(), say("Next, in the admin portal: Password reset > On-premises integration."))
 			}
 			return out
 		},

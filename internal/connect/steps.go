@@ -161,7 +161,7 @@ func enrolling(s *session, anew bool) Step {
 				w.Log.Info("this agent has new keys and a new enrolment", "event", int(event.KeysRenewed), "agent", e.Agent, "key", e.Key)
 				out = append(out, doctor.Finding{
 					Name: "former identity", Status: doctor.Note,
-					Text: "Unless the code was made with --replaces, revoke the former agent: Admin > Agents.",
+					Text: "Unless the code was made with --replaces, cut the former agent off in the admin portal: Directory > Agents.",
 				})
 			}
 			if s.renews() {
@@ -262,7 +262,7 @@ func removing(s *session) []Step {
 					return nil, fmt.Errorf("remove %s: %w", path, err)
 				}
 			}
-			return append(ok("files", "files removed"), doctor.Finding{Name: "portal", Status: doctor.Note, Text: "Revoke the agent in the portal as well: Admin > Agents."}), nil
+			return append(ok("files", "files removed"), doctor.Finding{Name: "portal", Status: doctor.Note, Text: "Cut the agent off in the admin portal as well: Directory > Agents."}), nil
 		},
 	})
 }

@@ -81,7 +81,7 @@ func TestConnectPreview(t *testing.T) {
 		_ = os.Remove(filepath.Join(d.path("copied"), "journal.db")) // it can't be copied whole while it is written to
 		for _, conf := range []string{"agent.yaml", "copied.yaml"} {
 			out, err := verb(t, "", "connect", "preview", "--config", d.path(conf))
-			if err == nil || !strings.Contains(out, "can't disturb it. Stop it and try again") || !strings.Contains(out, "mode: staging") {
+			if err == nil || !strings.Contains(out, "can't disturb it. Stop it and try again") || !strings.Contains(out, "Sync status > Preview") {
 				t.Errorf("%s: %v\n%s", conf, err, out)
 			}
 		}

@@ -77,7 +77,7 @@ func busy(c config.Agent, err error) error {
 		return err
 	}
 	return fmt.Errorf("the agent with the state folder %s is running, and a preview can't disturb it. Stop it and try again. "+
-		"Or let the running agent make the preview: set sync: {mode: staging} in its configuration, restart it, and see homeward sync preview on the server: %w", c.State, err)
+		"Or let the running agent make the preview: Sync status > Preview in the admin portal: %w", c.State, err)
 }
 
 // order puts first what somebody has to decide, and leaves out whom nothing would happen to.

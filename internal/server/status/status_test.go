@@ -158,3 +158,32 @@ func TestTestWriteIsPartOfTheStatus(t *testing.T) {
 		}
 	}
 }
+
+// TestTurnedOffInConnect: what an agent's own configuration turns off isn't told as broken, and does not hide what is.
+func TestTurnedOffInConnect(t *testing.T) {
+	off := func(a *enrol.Agent) { a.Domains[0].WritebackOff, a.Domains[0].SyncOff = true, true }
+	lab := func(a *enrol.Agent) { a.Domains[0].Name = "lab.contoso.test" }
+	judge := func(agents ...status.Fact) status.Report {
+		return status.Judge(status.Facts{Agents: agents, At: noon(), Up: true})
+	}
+	r := judge(fact("SRV1", fleet.Free, off))
+	if r.State != status.Off || r.Works || r.SentenceID != "off_there" || r.Sentence != "Writeback is off in the agent’s configuration on SRV1." ||
+		len(r.Off) != 1 || r.Off[0].ID != "connect" || r.Off[0].Name != "Turned off in Connect" {
+		t.Errorf("%+v", r)
+	}
+	if d := r.Domains[0]; !d.Off || d.Works || d.Agents != 0 || d.Reason != protocol.ReasonTurnedOff || len(d.SyncOff) != 1 || d.SyncOff[0] != "SRV1" {
+		t.Errorf("%+v", d)
+	}
+	if r = judge(fact("SRV1", fleet.Free, off), fact("SRV2", fleet.Free)); r.State != status.Working || !r.Works || len(r.Notes) != 0 || len(r.Domains[0].SyncOff) != 0 {
+		t.Errorf("another agent writes: %+v", r)
+	}
+	if r = judge(fact("SRV1", fleet.Free, off), fact("SRV2", fleet.Free, lab)); !r.Works || r.State != status.Degraded || len(r.Notes) != 1 || r.Notes[0].ID != "connect" {
+		t.Errorf("another domain works: %+v", r)
+	}
+	if r = judge(fact("SRV1", fleet.Free, off), fact("SRV2", fleet.NoDirectory, lab, down(protocol.ReasonRights))); r.Works || r.State != status.Down || len(r.Off) != 2 || r.Off[1].ID != "connect" {
+		t.Errorf("another domain is broken: %+v", r)
+	}
+	if r = judge(fact("SRV1", fleet.NotConnected, off)); r.State == status.Off || len(r.Off) == 0 || r.Off[0].ID != "offline" {
+		t.Errorf("an agent that is gone: %+v", r)
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"homeward/internal/server/provision"
 )
 
 // FuzzInside: wherever somebody is sent after the sign-in, it is a page of this portal.
@@ -42,6 +44,59 @@ func TestWordsOfEveryCause(t *testing.T) {
 	for id := range strings.FieldsSeq("unset off off_there relay silent unchecked broken outdated working") {
 		if sentenceID(id) == "" {
 			t.Errorf("sentence %s has no words", id)
+		}
+	}
+}
+
+// FuzzHarmless: no spreadsheet program takes a cell for a formula, and nothing of it is lost.
+func FuzzHarmless(f *testing.F) {
+	for _, s := range []string{"", "=1+1", "+46 70", "-1", "@SUM(A1)", "\t=1", " =1", "Anna", "＝1", "\"=1", "a=1", "\r\n=1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, cell string) {
+		got := harmless(cell)
+		if got != cell && got != "'"+cell {
+			t.Errorf("%q becomes %q", cell, got)
+		}
+		if first := strings.TrimLeft(got, " \t\r\n\v\f\u00a0\""); first != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(first)[0]) {
+			t.Errorf("%q is a formula", got)
+		}
+	})
+}
+
+// FuzzUnitOf: whatever the DN, the container is a part of it.
+func FuzzUnitOf(f *testing.F) {
+	for dn, want := range map[string]string{
+		"CN=a,OU=Staff,DC=corp": "OU=Staff", `CN=Doe\, Jane,OU=A\,B,DC=x`: `OU=A\,B`, "CN=a": "", "": "", "CN=a,OU=b": "OU=b", `CN=a\`: "",
+	} {
+		if got := unitOf(dn); got != want {
+			f.Errorf("%q lies in %q, want %q", dn, got, want)
+		}
+		f.Add(dn)
+	}
+	f.Fuzz(func(t *testing.T, dn string) {
+		if got := unitOf(dn); !strings.Contains(dn, got) {
+			t.Errorf("%q lies in %q", dn, got)
+		}
+	})
+}
+
+// TestEveryReasonHasACard: what sync can find wrong is told in the reader's language.
+func TestEveryReasonHasACard(t *testing.T) {
+	t.Parallel()
+	for _, r := range provision.Reasons() {
+		if w := wordsOfCase(r); w.tag == "" || w.title == "" || w.says == "" {
+			t.Errorf("%s has no words", r)
+		}
+	}
+	for _, g := range verdictGroups() {
+		if groupWord(g) == "" || len(verdictsOf(g)) == 0 {
+			t.Errorf("%s has no words", g)
+		}
+		for _, v := range verdictsOf(g) {
+			if verdictWord(v) == "" {
+				t.Errorf("%s has no words", v)
+			}
 		}
 	}
 }

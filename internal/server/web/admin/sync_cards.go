@@ -67,12 +67,12 @@ func (f Frame) card(i int, c provision.Case) Card {
 	if w.title == "" { // a reason of a newer part: in the engine's own words
 		out.Name, out.Says = c.Name, c.Meaning+" "+c.Remedy
 	} else {
-		out.Name = f.T(w.title, "Name", nameOf(c.This, c.Problem.Name), "Value", value)
+		out.Name = f.T(w.title, "Name", nameOf(c.This, c.Name), "Value", value)
 		out.Says = f.T(w.says, "Attribute", c.Attribute)
 	}
 	out.Left = f.side(c.This)
 	if out.Left.Name == "" {
-		out.Left.Name = c.Problem.Name
+		out.Left.Name = c.Name
 	}
 	if c.OtherName != "" || c.That.Name != "" {
 		out.Right = f.side(c.That)

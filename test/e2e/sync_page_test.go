@@ -1,0 +1,43 @@
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// An administrator sees how sync is, asks for everybody to be read again, and has the running agent make a preview: nothing is
+// stopped for it, and the real domain's people appear with what would become of them.
+func TestSyncPageInABrowser(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	b := openBrowser(t, "en", 1280, 800)
+	b.setUp(t, s.invite(t, "invite", "sync.admin@contoso.com", "--role", "hybrid-identity-administrator"))
+	b.title(t, "Overview")
+	b.run(t, chromedp.Navigate(s.Portal()+"/admin/sync"))
+	b.title(t, "Sync status")
+	b.sees15(t, "document.querySelector('#domains .state.ok') !== null")
+	b.sees(t, "document.documentElement.scrollWidth <= innerWidth")
+	b.tab(t, "#sync-now")
+	b.keys(t, enter)
+	b.sees(t, "location.search === '?done=now' && document.querySelector('.note.ok[role=status]')")
+
+	b.tab(t, "main a[href='/admin/sync/preview']")
+	b.keys(t, enter)
+	b.title(t, "Preview")
+	b.tab(t, "#ask")
+	b.keys(t, enter)
+	b.sees(t, "location.search.includes('done=preview')")
+	b.sees(t, "document.querySelectorAll('#verdicts tbody tr').length > 0")
+	b.sees(t, "document.querySelector('#verdicts .state').textContent.includes('Nothing has been changed')")
+	_, err := try[bool](b, "fetch(document.querySelector('main a[download]').href).then(r => r.text()).then(text => { window.list = text; }); true")
+	must(t, err)
+	b.sees(t, "window.list !== undefined")
+	list, err := try[string](b, "window.list")
+	must(t, err)
+	if !strings.Contains(list, "objectGUID") || strings.Count(list, "\r\n") < 2 {
+		t.Errorf("the file: %.300q", list)
+	}
+	b.quiet(t)
+}
