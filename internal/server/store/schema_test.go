@@ -109,6 +109,7 @@ func fill(t *testing.T, s *store.Store) {
 		s.Enqueue(ctx, notify.Mail{ID: "m1", Tenant: "contoso", Sealed: []byte{1}, Due: at, Expires: expires}),
 		s.CreateOperator(ctx, operator.Operator{Tenant: "contoso", ID: "o1", Name: "karin", Role: operator.ReportsReader, Created: at},
 			operator.Link{Hash: []byte("link"), Tenant: "contoso", Operator: "o1", Created: at, Expires: expires}),
+		s.SetScope(ctx, "contoso", "o1", operator.Scope{{Kind: operator.WithinUnit, Value: provision.Place("DC=corp,DC=example"), Name: "DC=corp,DC=example"}}),
 		s.CreateSession(ctx, operator.Session{Hash: []byte("session"), ID: "s1", Tenant: "contoso", Operator: "o1", Created: at, Seen: at, Expires: expires}),
 	} {
 		if err != nil {

@@ -84,6 +84,7 @@ func Run(t *testing.T, dsn func(t *testing.T) string) {
 		{"mail", mailTests()},
 		{"operator", operatorTests()},
 		{"audit search", auditSearchTests()},
+		{"search", searchTests()},
 	} {
 		t.Run(area.name, func(t *testing.T) {
 			for _, c := range area.tests {
