@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -219,9 +220,7 @@ func TestNobodyActsOutsideTheirScope(t *testing.T) {
 			return map[string]helpdesk.Bar{"sales": b, "north": b, "role": b, "admin": b, "protected": b, "own": b, "cloud": b}
 		}
 		with := func(m map[string]helpdesk.Bar, change map[string]helpdesk.Bar) map[string]helpdesk.Bar {
-			for k, v := range change {
-				m[k] = v
-			}
+			maps.Copy(m, change)
 			return m
 		}
 		const ad, pr, cl = helpdesk.BarAdministrator, helpdesk.BarProtected, helpdesk.BarCloud
@@ -269,7 +268,7 @@ func (d desk) checkBar(t *testing.T, home tenant.Tenant, name string, by operato
 	calls, letters := len(d.fleet.called()), d.letters.count()+len(d.letters.codes)
 	acts := map[string]func() error{
 		"unlock": func() error { _, err := d.Service.Unlock(t.Context(), home, d.act(by, p.ID)); return err },
-		"reset":  func() error { _, err := d.Service.Reset(t.Context(), home, d.act(by, p.ID)); return err },
+		"reset":  func() error { _, err := d.Reset(t.Context(), home, d.act(by, p.ID)); return err },
 		"pass":   func() error { _, err := d.Pass(t.Context(), home, d.act(by, p.ID), time.Hour); return err },
 		"ask":    func() error { _, err := d.Ask(t.Context(), home, by, p.ID, "mail"); return err },
 		"ways":   func() error { _, err := d.CallerMethods(t.Context(), home, by, p.ID); return err },
@@ -313,7 +312,7 @@ func TestHelpdeskResetOnce(t *testing.T) {
 		for _, bad := range []string{"", " ", strings.Repeat("x", 201), "two\nlines"} {
 			wrong := a
 			wrong.Reason = bad
-			if _, err := d.Service.Reset(t.Context(), b.tenant, wrong); !errors.Is(err, reset.ErrNoReason) {
+			if _, err := d.Reset(t.Context(), b.tenant, wrong); !errors.Is(err, reset.ErrNoReason) {
 				t.Errorf("reason %q: %v", bad, err)
 			}
 		}
@@ -323,11 +322,11 @@ func TestHelpdeskResetOnce(t *testing.T) {
 		} {
 			wrong := a
 			change(&wrong)
-			if _, err := d.Service.Reset(t.Context(), b.tenant, wrong); !errors.Is(err, helpdesk.ErrUsed) && !errors.Is(err, helpdesk.ErrNoPerson) {
+			if _, err := d.Reset(t.Context(), b.tenant, wrong); !errors.Is(err, helpdesk.ErrUsed) && !errors.Is(err, helpdesk.ErrNoPerson) {
 				t.Errorf("mark is %s: %v", name, err)
 			}
 		}
-		done, err := d.Service.Reset(t.Context(), b.tenant, a)
+		done, err := d.Reset(t.Context(), b.tenant, a)
 		if err != nil || done.Attempt.State != reset.Changed || len(done.Password) < 22 {
 			t.Fatalf("%s, %d characters, %v", done.Attempt.State, len(done.Password), err)
 		}
@@ -335,13 +334,13 @@ func TestHelpdeskResetOnce(t *testing.T) {
 		if err != nil || len(secrets) != 1 || !bytes.Equal(secrets[0], done.Password) {
 			t.Errorf("the agent gets another password, %v", err)
 		}
-		again, err := d.Service.Reset(t.Context(), b.tenant, a)
+		again, err := d.Reset(t.Context(), b.tenant, a)
 		if !errors.Is(err, helpdesk.ErrUsed) || again.Password != nil || len(b.fleet.called()) != 1 {
 			t.Errorf("the form is sent again: %v, %d calls", err, len(b.fleet.called()))
 		}
 		late := d.act(by, amara.ID)
 		b.advance(31 * time.Minute)
-		if _, err := d.Service.Reset(t.Context(), b.tenant, late); !errors.Is(err, helpdesk.ErrUsed) {
+		if _, err := d.Reset(t.Context(), b.tenant, late); !errors.Is(err, helpdesk.ErrUsed) {
 			t.Errorf("a form left open: %v", err)
 		}
 		if told := b.letters.told; len(told) != 1 || !told[0].ByAdmin || !told[0].MustChange {
