@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -29,6 +30,7 @@ import (
 	"homeward/internal/server/reset"
 	"homeward/internal/server/tenant"
 	"homeward/internal/server/verify"
+	"homeward/internal/server/web/admin"
 )
 
 // desk is a helpdesk over a bench, with operators of every kind.
@@ -190,7 +192,7 @@ func TestNobodyActsOutsideTheirScope(t *testing.T) {
 		sales := d.somebody("sales1", nil)
 		north := d.somebody("north2", func(p *provision.Person) { p.DN = "CN=north,OU=North,DC=corp,DC=contoso,DC=test" })
 		role := d.somebody("role3", nil)
-		admin := d.somebody("karin4", nil)
+		karin := d.somebody("karin4", nil)
 		shielded := d.somebody("shield5", func(p *provision.Person) { p.Protected = true })
 		sam := d.somebody("sam6", nil)
 		cloud := d.somebody("cloud7", func(p *provision.Person) { p.Object, p.Anchor, p.DN = "", "", "" })
@@ -213,15 +215,13 @@ func TestNobodyActsOutsideTheirScope(t *testing.T) {
 			"gone desk":    d.operator("contoso", "go@contoso.com", operator.HelpdeskAdministrator, operator.Within{Kind: operator.WithinGroup, Value: strings.Repeat("8", 32), Name: "Gone"}),
 			"other tenant": d.operator("fabrikam", "fa@fabrikam.com", operator.GlobalAdministrator),
 		}
-		people := map[string]provision.Person{"sales": sales, "north": north, "role": role, "admin": admin, "protected": shielded, "own": sam, "cloud": cloud}
+		people := map[string]provision.Person{"sales": sales, "north": north, "role": role, "admin": karin, "protected": shielded, "own": sam, "cloud": cloud}
 		const hidden = helpdesk.Bar("not found")
 		all := func(b helpdesk.Bar) map[string]helpdesk.Bar {
 			return map[string]helpdesk.Bar{"sales": b, "north": b, "role": b, "admin": b, "protected": b, "own": b, "cloud": b}
 		}
 		with := func(m map[string]helpdesk.Bar, change map[string]helpdesk.Bar) map[string]helpdesk.Bar {
-			for k, v := range change {
-				m[k] = v
-			}
+			maps.Copy(m, change)
 			return m
 		}
 		const ad, pr, cl = helpdesk.BarAdministrator, helpdesk.BarProtected, helpdesk.BarCloud
@@ -269,7 +269,7 @@ func (d desk) checkBar(t *testing.T, home tenant.Tenant, name string, by operato
 	calls, letters := len(d.fleet.called()), d.letters.count()+len(d.letters.codes)
 	acts := map[string]func() error{
 		"unlock": func() error { _, err := d.Service.Unlock(t.Context(), home, d.act(by, p.ID)); return err },
-		"reset":  func() error { _, err := d.Service.Reset(t.Context(), home, d.act(by, p.ID)); return err },
+		"reset":  func() error { _, err := d.Reset(t.Context(), home, d.act(by, p.ID)); return err },
 		"pass":   func() error { _, err := d.Pass(t.Context(), home, d.act(by, p.ID), time.Hour); return err },
 		"ask":    func() error { _, err := d.Ask(t.Context(), home, by, p.ID, "mail"); return err },
 		"ways":   func() error { _, err := d.CallerMethods(t.Context(), home, by, p.ID); return err },
@@ -313,7 +313,7 @@ func TestHelpdeskResetOnce(t *testing.T) {
 		for _, bad := range []string{"", " ", strings.Repeat("x", 201), "two\nlines"} {
 			wrong := a
 			wrong.Reason = bad
-			if _, err := d.Service.Reset(t.Context(), b.tenant, wrong); !errors.Is(err, reset.ErrNoReason) {
+			if _, err := d.Reset(t.Context(), b.tenant, wrong); !errors.Is(err, reset.ErrNoReason) {
 				t.Errorf("reason %q: %v", bad, err)
 			}
 		}
@@ -323,11 +323,11 @@ func TestHelpdeskResetOnce(t *testing.T) {
 		} {
 			wrong := a
 			change(&wrong)
-			if _, err := d.Service.Reset(t.Context(), b.tenant, wrong); !errors.Is(err, helpdesk.ErrUsed) && !errors.Is(err, helpdesk.ErrNoPerson) {
+			if _, err := d.Reset(t.Context(), b.tenant, wrong); !errors.Is(err, helpdesk.ErrUsed) && !errors.Is(err, helpdesk.ErrNoPerson) {
 				t.Errorf("mark is %s: %v", name, err)
 			}
 		}
-		done, err := d.Service.Reset(t.Context(), b.tenant, a)
+		done, err := d.Reset(t.Context(), b.tenant, a)
 		if err != nil || done.Attempt.State != reset.Changed || len(done.Password) < 22 {
 			t.Fatalf("%s, %d characters, %v", done.Attempt.State, len(done.Password), err)
 		}
@@ -335,13 +335,13 @@ func TestHelpdeskResetOnce(t *testing.T) {
 		if err != nil || len(secrets) != 1 || !bytes.Equal(secrets[0], done.Password) {
 			t.Errorf("the agent gets another password, %v", err)
 		}
-		again, err := d.Service.Reset(t.Context(), b.tenant, a)
+		again, err := d.Reset(t.Context(), b.tenant, a)
 		if !errors.Is(err, helpdesk.ErrUsed) || again.Password != nil || len(b.fleet.called()) != 1 {
 			t.Errorf("the form is sent again: %v, %d calls", err, len(b.fleet.called()))
 		}
 		late := d.act(by, amara.ID)
 		b.advance(31 * time.Minute)
-		if _, err := d.Service.Reset(t.Context(), b.tenant, late); !errors.Is(err, helpdesk.ErrUsed) {
+		if _, err := d.Reset(t.Context(), b.tenant, late); !errors.Is(err, helpdesk.ErrUsed) {
 			t.Errorf("a form left open: %v", err)
 		}
 		if told := b.letters.told; len(told) != 1 || !told[0].ByAdmin || !told[0].MustChange {
@@ -503,6 +503,74 @@ func TestTemporaryPasswordLeavesNoTrace(t *testing.T) {
 	}
 	if raw, err := json.Marshal(records); err != nil || !bytes.Contains(raw, []byte("Issue helpdesk pass")) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestPagesKeepTheScope: by whatever page, address, name or support code, a scoped operator finds nobody else; and their scope holds
+// with the next request.
+func TestPagesKeepTheScope(t *testing.T) {
+	t.Parallel()
+	b := newAdminBench(t)
+	b.operator("contoso", "sam", operator.HelpdeskAdministrator)
+	b.operator("contoso", "karin", operator.GlobalAdministrator)
+	if err := b.store.Append(t.Context(), "contoso", audit.Record{Activity: "Reset password (self-service)", Result: "changed", Support: "HW-2M4P-71QC", Target: benchPerson}); err != nil {
+		t.Fatal(err)
+	}
+	b.overStub(&fleetStub{lost: make(chan struct{})}, &lockedBuffer{})
+	within := func(dn string) {
+		place, err := provision.ParsePlace(dn)
+		if err == nil {
+			_, err = b.operators.SetScope(t.Context(), "sam", operator.Scope{{Kind: operator.WithinUnit, Value: place, Name: dn}}, "test")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	one := "/admin/users/" + benchPerson
+	for _, c := range []struct {
+		dn    string
+		found bool
+	}{{"OU=North,DC=corp,DC=contoso,DC=test", false}, {"OU=Sales,DC=corp,DC=contoso,DC=test", true}, {"OU=Sales,DC=other,DC=test", false}} {
+		within(c.dn)
+		for _, rule := range admin.Rules() {
+			method, path := address(rule.Pattern)
+			if !strings.Contains(rule.Pattern, "/users/{id}") || strings.Contains(rule.Pattern, "{attempt}") {
+				continue
+			}
+			if w := b.ask("sam", method, path, url.Values{"reason": {"x"}}); (w.Code != http.StatusNotFound) != c.found || !c.found && strings.Contains(w.Body.String(), "Lindqvist") {
+				t.Errorf("%s, %s: status %d", c.dn, rule.Pattern, w.Code)
+			}
+		}
+		for _, find := range []string{"", "jonas", "lindqvist", "jlindqvist", "jonas@mail.example"} {
+			w := b.ask("sam", http.MethodGet, "/admin/users?"+url.Values{"find": {find}}.Encode(), nil)
+			if w.Code != http.StatusOK || strings.Contains(w.Body.String(), one) != c.found {
+				t.Errorf("%s, looking for %q: status %d", c.dn, find, w.Code)
+			}
+		}
+		w := b.ask("sam", http.MethodGet, "/admin/users?find=hw-2m4p-71qc", nil)
+		if (w.Code == http.StatusSeeOther && w.Header().Get("Location") == one) != c.found {
+			t.Errorf("%s, by support code: status %d to %q", c.dn, w.Code, w.Header().Get("Location"))
+		}
+	}
+	within("OU=Sales,DC=corp,DC=contoso,DC=test")
+	w := b.ask("sam", http.MethodPost, one+"/verify", url.Values{"way": {"mail"}})
+	to := w.Header().Get("Location")
+	if w.Code != http.StatusSeeOther || !strings.HasPrefix(to, one+"/verify/") {
+		t.Fatalf("status %d to %q", w.Code, to)
+	}
+	for code, want := range map[string]int{"": http.StatusUnprocessableEntity, "12 34": http.StatusUnprocessableEntity, "000000": http.StatusUnprocessableEntity} {
+		if w := b.ask("sam", http.MethodPost, to, url.Values{"code": {code}}); w.Code != want {
+			t.Errorf("code %q: status %d", code, w.Code)
+		}
+	}
+	if w := b.ask("karin", http.MethodGet, to, nil); w.Code != http.StatusNotFound {
+		t.Errorf("another operator's question: status %d", w.Code)
+	}
+	if w := b.ask("sam", http.MethodPost, one+"/unlock", url.Values{"reason": {""}}); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("without a reason: status %d", w.Code)
+	}
+	if w := b.ask("sam", http.MethodPost, one+"/unlock", url.Values{"reason": {"x"}, "mark": {"forged"}}); w.Code != http.StatusConflict {
+		t.Errorf("without a form of ours: status %d", w.Code)
 	}
 }
 

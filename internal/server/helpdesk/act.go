@@ -87,7 +87,7 @@ func (s *Service) Pass(ctx context.Context, t tenant.Tenant, a Act, life time.Du
 
 // begin lets an act begin: the person is found and not barred, the reason is there, and the form is sent for the first time.
 func (s *Service) begin(ctx context.Context, t tenant.Tenant, a Act, needs operator.Permission) error {
-	if _, err := s.subject(ctx, t, a.By, a.Person, needs); err != nil {
+	if err := s.admit(ctx, t, a.By, a.Person, needs); err != nil {
 		return err
 	}
 	if err := reset.CheckReason(a.Reason); err != nil { // before the mark is used up: the form comes back to be filled in
@@ -99,7 +99,7 @@ func (s *Service) begin(ctx context.Context, t tenant.Tenant, a Act, needs opera
 // CallerMethods lists how somebody on the telephone can prove to this operator who they are. Errors are ErrNoPerson and
 // *BarredError.
 func (s *Service) CallerMethods(ctx context.Context, t tenant.Tenant, by operator.Operator, id string) ([]reset.Method, error) {
-	if _, err := s.subject(ctx, t, by, id, operator.HelpUsers); err != nil {
+	if err := s.admit(ctx, t, by, id, operator.HelpUsers); err != nil {
 		return nil, err
 	}
 	return s.Resets.CallerMethods(ctx, t, id)
@@ -107,7 +107,7 @@ func (s *Service) CallerMethods(ctx context.Context, t tenant.Tenant, by operato
 
 // Ask sends the caller a code. Errors are those of CallerMethods, reset.ErrNoMethod and *reset.LimitError.
 func (s *Service) Ask(ctx context.Context, t tenant.Tenant, by operator.Operator, id, method string) (reset.Attempt, error) {
-	if _, err := s.subject(ctx, t, by, id, operator.HelpUsers); err != nil {
+	if err := s.admit(ctx, t, by, id, operator.HelpUsers); err != nil {
 		return reset.Attempt{}, err
 	}
 	return s.Resets.AskCaller(ctx, t, reset.Order{Operator: by.Name, Person: id}, method)
@@ -115,7 +115,7 @@ func (s *Service) Ask(ctx context.Context, t tenant.Tenant, by operator.Operator
 
 // Asked returns a question this operator has put to the caller; see reset.Service.CallerAttempt.
 func (s *Service) Asked(ctx context.Context, t tenant.Tenant, by operator.Operator, id, attempt string) (reset.Attempt, reset.Method, error) {
-	if _, err := s.subject(ctx, t, by, id, operator.HelpUsers); err != nil {
+	if err := s.admit(ctx, t, by, id, operator.HelpUsers); err != nil {
 		return reset.Attempt{}, reset.Method{}, err
 	}
 	return s.Resets.CallerAttempt(ctx, t, reset.Order{Operator: by.Name, Person: id}, attempt)
@@ -123,7 +123,7 @@ func (s *Service) Asked(ctx context.Context, t tenant.Tenant, by operator.Operat
 
 // Hear tries what the caller has read out; see reset.Service.HearCaller.
 func (s *Service) Hear(ctx context.Context, t tenant.Tenant, by operator.Operator, id, attempt, typed string) (verify.Answer, error) {
-	if _, err := s.subject(ctx, t, by, id, operator.HelpUsers); err != nil {
+	if err := s.admit(ctx, t, by, id, operator.HelpUsers); err != nil {
 		return verify.Answer{}, err
 	}
 	_, answer, err := s.Resets.HearCaller(ctx, t, reset.Order{Operator: by.Name, Person: id}, attempt, typed)

@@ -210,19 +210,19 @@ func (s *Service) administers(ctx context.Context, t tenant.Tenant, by operator.
 	return own, yes, nil
 }
 
-// subject is who an operator acts on: found, and not barred. Every action begins here.
-func (s *Service) subject(ctx context.Context, t tenant.Tenant, by operator.Operator, id string, needs operator.Permission) (provision.Person, error) {
+// admit lets an operator act on somebody: they are found, and not barred. Every action begins here.
+func (s *Service) admit(ctx context.Context, t tenant.Tenant, by operator.Operator, id string, needs operator.Permission) error {
 	p, err := s.Find(ctx, t, by, id)
 	if err != nil {
-		return p, err
+		return err
 	}
 	bar, err := s.Bar(ctx, t, by, p, needs)
 	if err != nil {
-		return provision.Person{}, err
+		return err
 	}
 	if bar != "" {
 		s.Record(ctx, t.ID, audit.Record{Activity: "Help somebody", Hop: "operator", Result: "refused", Reason: string(bar), Actor: by.Name, Target: p.ID, Detail: string(needs)})
-		return provision.Person{}, &BarredError{bar}
+		return &BarredError{bar}
 	}
-	return p, nil
+	return nil
 }

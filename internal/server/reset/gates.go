@@ -254,11 +254,12 @@ type Standing struct {
 func (s Standing) Can() GateState {
 	can := Open
 	for _, g := range s.Gates {
-		switch {
-		case g.State == Shut:
+		switch g.State {
+		case Shut:
 			return Shut
-		case g.State == Unknown:
+		case Unknown:
 			can = Unknown
+		case Open, Noted:
 		}
 	}
 	return can

@@ -115,6 +115,7 @@ func fill(t *testing.T, s *store.Store) {
 		s.Stop(ctx, nil, objection.Hold{Tenant: "contoso", Person: "c1", Operator: "op", Reason: "why", At: at}),
 		s.CreateOperator(ctx, operator.Operator{Tenant: "contoso", ID: "o1", Name: "karin", Role: operator.ReportsReader, Created: at},
 			operator.Link{Hash: []byte("link"), Tenant: "contoso", Operator: "o1", Created: at, Expires: expires}),
+		s.SetScope(ctx, "contoso", "o1", operator.Scope{{Kind: operator.WithinUnit, Value: provision.Place("DC=corp,DC=example"), Name: "DC=corp,DC=example"}}),
 		s.CreateSession(ctx, operator.Session{Hash: []byte("session"), ID: "s1", Tenant: "contoso", Operator: "o1", Created: at, Seen: at, Expires: expires}),
 		s.PutAlert(ctx, alert.Row{Tenant: "contoso", Name: "writeback_stopped", Kind: alert.Writeback, Since: at, Told: at}),
 	} {

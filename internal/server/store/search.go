@@ -134,8 +134,13 @@ func named(tenant string, q provision.Search) (lists, rows []part) {
 func beginning(tenant, name string) (ids, row part) {
 	var texts, conditions []string
 	for _, c := range []struct{ column, index string }{
-		{"name_fold", "deleted = 0 AND "}, {"surname_fold", "surname_fold <> '' AND "}, {"upn_fold", "upn_fold <> '' AND deleted = 0 AND "},
-		{"ad_upn_fold", "ad_upn_fold <> '' AND "}, {"mail_fold", "mail_fold <> '' AND "}, {"down_fold", ""}, {"sam_fold", ""},
+		{"name_fold", "deleted = 0 AND "},
+		{"surname_fold", "surname_fold <> '' AND "},
+		{"upn_fold", "upn_fold <> '' AND deleted = 0 AND "},
+		{"ad_upn_fold", "ad_upn_fold <> '' AND "},
+		{"mail_fold", "mail_fold <> '' AND "},
+		{"down_fold", ""},
+		{"sam_fold", ""},
 	} {
 		texts = append(texts, `SELECT id FROM people WHERE tenant = ? AND `+c.index+c.column+` >= ? AND `+c.column+` < ?`)
 		conditions = append(conditions, `(`+c.column+` || '' >= ? AND `+c.column+` || '' < ?)`)

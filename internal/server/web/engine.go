@@ -87,6 +87,7 @@ func (e *Engine) send(w http.ResponseWriter, status int, page Page, part string)
 	if err := t.ExecuteTemplate(&body, part, page); err != nil {
 		return fmt.Errorf("render %T: %w", page, err)
 	}
+	defer clear(body.Bytes()) // a page can hold a password that is shown once
 	SetHeaders(w.Header())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)

@@ -89,6 +89,7 @@ func Run(t *testing.T, dsn func(t *testing.T) string) {
 		{"audit verify", auditVerifyTests()},
 		{"report", reportTests()},
 		{"portal", portalTests()},
+		{"search", searchTests()},
 	} {
 		t.Run(area.name, func(t *testing.T) {
 			for _, c := range area.tests {

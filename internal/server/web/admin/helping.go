@@ -61,7 +61,8 @@ func lives() map[string]time.Duration {
 // Lives are how long a pass may work.
 func (p HelpPage) Lives() []Choice {
 	return []Choice{
-		{"15m", p.T("admin.help.life.short"), p.Life == "" || p.Life == "15m"}, {"1h", p.T("admin.help.life.hour"), p.Life == "1h"},
+		{"15m", p.T("admin.help.life.short"), p.Life == "" || p.Life == "15m"},
+		{"1h", p.T("admin.help.life.hour"), p.Life == "1h"},
 		{"8h", p.T("admin.help.life.day"), p.Life == "8h"},
 	}
 }
@@ -98,15 +99,19 @@ func (a act) needs() operator.Permission {
 	return operator.ResetUsers
 }
 
-// help shows the page that asks for a reason.
-func help(a act) func(v *visit) error {
-	return func(v *visit) error {
-		p, err := v.helpPage(a)
-		if err != nil {
-			return err
-		}
-		return v.render(http.StatusOK, p)
+func (v *visit) getUnlock() error { return v.ask(actUnlock) }
+
+func (v *visit) getReset() error { return v.ask(actReset) }
+
+func (v *visit) getPass() error { return v.ask(actPass) }
+
+// ask shows the page that asks for a reason.
+func (v *visit) ask(a act) error {
+	p, err := v.helpPage(a)
+	if err != nil {
+		return err
 	}
+	return v.render(http.StatusOK, p)
 }
 
 // helpPage finds the person, whom the operator must be able to help.

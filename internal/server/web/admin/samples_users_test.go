@@ -64,7 +64,7 @@ func userSamples(catalog *locale.Catalog, lang string) []sample {
 	}
 	person := admin.UserPage{
 		Frame: one, View: view, Gates: gates, Answer: admin.Look{Look: "bad", Icon: "cross", Word: one.T("admin.can.no")}, Recent: entries(), Portal: "https://password.contoso.com",
-		Methods: []admin.MethodLine{{Name: one.T("info.kind.app"), When: "12 January"}, {Name: one.T("info.kind.text"), Masked: "•••• 07", When: "12 January"}},
+		Methods: []admin.MethodLine{{Name: one.T("method.app"), When: "12 January"}, {Name: one.T("method.text"), Masked: "•••• 07", When: "12 January"}},
 	}
 	quiet := person
 	quiet.Operator = operator.Operator{Tenant: "contoso", ID: "o2", Name: "sam.berg@contoso.com", Role: operator.HelpdeskAdministrator}
@@ -82,7 +82,7 @@ func userSamples(catalog *locale.Catalog, lang string) []sample {
 	unsure := done
 	unsure.Look, unsure.Unsure, unsure.Changed = admin.Look{Look: "unknown", Icon: "question", Word: one.T("admin.help.done.unsure")}, one.T("admin.help.unsure"), false
 	failed := admin.DonePage{Frame: one, Act: "unlock", Name: "Jonas Lindqvist", PersonPath: "/admin/users/p2", Look: admin.Look{Look: "bad", Icon: "cross", Word: one.T("admin.help.done.failed")}, Why: one.T("admin.reason.no_agent"), Support: "HW-7K3Q-92MD"}
-	verify := admin.VerifyPage{Frame: one, Name: "Jonas Lindqvist", PersonPath: "/admin/users/p2", Ways: []admin.CallerWay{{"app", one.T("info.kind.app"), ""}, {"text", one.T("info.kind.text"), "•••• 07"}}, Problems: admin.Problems{{Field: "way-app", Text: one.T("admin.caller.choose")}}}
+	verify := admin.VerifyPage{Frame: one, Name: "Jonas Lindqvist", PersonPath: "/admin/users/p2", Ways: []admin.CallerWay{{"app", one.T("method.app"), ""}, {"text", one.T("method.text"), "•••• 07"}}, Problems: admin.Problems{{Field: "way-app", Text: one.T("admin.caller.choose")}}}
 	caller := admin.CallerPage{Frame: one, Name: "Jonas Lindqvist", PersonPath: "/admin/users/p2", Here: "/admin/users/p2/verify/a", To: "•••• 07", Support: "HW-7K3Q-92MD", Problems: admin.Problems{{Field: "code", Text: one.T("admin.caller.wrong")}}}
 	over, right := caller, caller
 	over.Over, over.Problems = true, admin.Problems{{Field: "again", Text: one.T("admin.caller.over")}}

@@ -201,7 +201,7 @@ func (v *visit) userPage(view helpdesk.View) (UserPage, error) {
 // kind is what a kind of method is called.
 func (f Frame) kind(k verify.Kind) string {
 	id := map[verify.Kind]string{
-		verify.App: "info.kind.app", verify.Text: "info.kind.text", verify.Mail: "info.kind.mail", verify.Passkey: "info.kind.passkey", verify.Questions: "info.kind.questions",
+		verify.App: "method.app", verify.Text: "method.text", verify.Mail: "method.mail", verify.Passkey: "method.passkey", verify.Questions: "method.questions",
 	}[k]
 	if id == "" {
 		return string(k)

@@ -23,11 +23,11 @@ func userRoutes() []route {
 	return []route{
 		{"GET " + usersPath, operator.ReadUsers, (*visit).getUsers},
 		{"GET " + one, operator.ReadUsers, (*visit).getUser},
-		{"GET " + one + "/unlock", operator.ResetUsers, help(actUnlock)},
+		{"GET " + one + "/unlock", operator.ResetUsers, (*visit).getUnlock},
 		{"POST " + one + "/unlock", operator.ResetUsers, (*visit).postUnlock},
-		{"GET " + one + "/reset", operator.ResetUsers, help(actReset)},
+		{"GET " + one + "/reset", operator.ResetUsers, (*visit).getReset},
 		{"POST " + one + "/reset", operator.ResetUsers, (*visit).postReset},
-		{"GET " + one + "/pass", operator.HelpUsers, help(actPass)},
+		{"GET " + one + "/pass", operator.HelpUsers, (*visit).getPass},
 		{"POST " + one + "/pass", operator.HelpUsers, (*visit).postPass},
 		{"GET " + one + "/verify", operator.HelpUsers, (*visit).getVerify},
 		{"POST " + one + "/verify", operator.HelpUsers, (*visit).postVerify},
@@ -89,7 +89,8 @@ func (p UsersPage) Cans() []Choice {
 func (p UsersPage) Accounts() []Choice {
 	active, disabled := string(provision.Active), string(provision.Disabled)
 	return []Choice{
-		{"", p.T("admin.users.any"), p.Account == ""}, {active, p.T("admin.users.active"), p.Account == active},
+		{"", p.T("admin.users.any"), p.Account == ""},
+		{active, p.T("admin.users.active"), p.Account == active},
 		{disabled, p.T("admin.users.disabled"), p.Account == disabled},
 	}
 }
@@ -98,7 +99,8 @@ func (p UsersPage) Accounts() []Choice {
 func (p UsersPage) Sources() []Choice {
 	onprem, cloud := string(provision.FromDirectories), string(provision.InCloud)
 	return []Choice{
-		{"", p.T("admin.users.any"), p.Source == ""}, {onprem, p.T("admin.users.onprem"), p.Source == onprem},
+		{"", p.T("admin.users.any"), p.Source == ""},
+		{onprem, p.T("admin.users.onprem"), p.Source == onprem},
 		{cloud, p.T("admin.users.cloud"), p.Source == cloud},
 	}
 }
