@@ -165,27 +165,30 @@ func (s *Store) GroupsNamed(ctx context.Context, tenant, folded string, limit in
 // InGroup reports whether an object is in a living group, or in a group that is. Groups in each other are no trouble:
 // UNION leaves out what was met before.
 func (s *Store) InGroup(ctx context.Context, tenant, group, object string) (bool, error) {
-	const text = `WITH RECURSIVE above (g) AS (
-			SELECT group_object FROM group_members WHERE tenant = ? AND member = ?
-			UNION SELECT m.group_object FROM group_members m JOIN above ON m.member = above.g WHERE m.tenant = ?)
-		SELECT COUNT(*) FROM above WHERE g = ? AND EXISTS (SELECT 1 FROM groups WHERE tenant = ? AND object = ? AND deleted = 0)`
+	const text = above + `SELECT COUNT(*) FROM above WHERE g = ? AND EXISTS (SELECT 1 FROM groups WHERE tenant = ? AND object = ? AND deleted = 0)`
 	var n int
-	if err := s.readRow(ctx, text, tenant, object, tenant, group, tenant, group).Scan(&n); err != nil {
+	if err := s.readRow(ctx, text, tenant, object, group, tenant, group).Scan(&n); err != nil {
 		return false, fmt.Errorf("look for somebody in a group: %w", err)
 	}
 	return n > 0, nil
 }
 
-// below is everything in a group and in the groups in it.
-const below = `WITH RECURSIVE below (o) AS (
-		SELECT object FROM groups WHERE tenant = ? AND object = ? AND deleted = 0
-		UNION SELECT m.member FROM group_members m JOIN below ON m.group_object = below.o WHERE m.tenant = ?) `
+// above is every group that an object is in, and those that are above one. It carries the tenant along: with a constant for
+// it SQLite reads every member of the tenant for each row.
+const above = `WITH RECURSIVE above (t, g) AS (
+		SELECT tenant, group_object FROM group_members WHERE tenant = ? AND member = ?
+		UNION SELECT m.tenant, m.group_object FROM above JOIN group_members m ON m.tenant = above.t AND m.member = above.g) `
+
+// below is everything in a group and in the groups in it; see above.
+const below = `WITH RECURSIVE below (t, o) AS (
+		SELECT tenant, object FROM groups WHERE tenant = ? AND object = ? AND deleted = 0
+		UNION SELECT m.tenant, m.member FROM below JOIN group_members m ON m.tenant = below.t AND m.group_object = below.o) `
 
 // PeopleIn returns living people of a group and of the groups in it, by id.
 func (s *Store) PeopleIn(ctx context.Context, tenant, group, after string, limit int) ([]provision.Person, error) {
 	const text = below + `SELECT ` + personColumns + ` FROM people WHERE tenant = ? AND object <> '' AND object IN (SELECT o FROM below)
 		AND deleted = 0 AND id > ? ORDER BY id LIMIT ?`
-	rows, err := s.query(ctx, s.reader(), text, []any{tenant, group, tenant, tenant, after, limit})
+	rows, err := s.query(ctx, s.reader(), text, []any{tenant, group, tenant, after, limit})
 	found, err := all(rows, err, personFields)
 	if err != nil {
 		return nil, fmt.Errorf("list the people of a group: %w", err)
@@ -197,7 +200,7 @@ func (s *Store) PeopleIn(ctx context.Context, tenant, group, after string, limit
 func (s *Store) CountIn(ctx context.Context, tenant, group string) (int, error) {
 	const text = below + `SELECT COUNT(*) FROM people WHERE tenant = ? AND object <> '' AND object IN (SELECT o FROM below) AND deleted = 0`
 	var n int
-	if err := s.readRow(ctx, text, tenant, group, tenant, tenant).Scan(&n); err != nil {
+	if err := s.readRow(ctx, text, tenant, group, tenant).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count the people of a group: %w", err)
 	}
 	return n, nil
