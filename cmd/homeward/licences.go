@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -130,7 +131,7 @@ func (v *licenceSeats) Run(ctx context.Context, s command.Streams) error {
 			}
 			bought := "not counted"
 			if n := t.Settings.LicenceSeats[part]; n > 0 {
-				bought = fmt.Sprint(n)
+				bought = strconv.Itoa(n)
 			}
 			_, _ = fmt.Fprintf(w, "%s\t%d\t%s\n", part, used, bought)
 		}

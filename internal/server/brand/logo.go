@@ -64,7 +64,7 @@ func shrink(from image.Image) image.Image {
 		top, bottom := span(y, h, b.Dy())
 		for x := range w {
 			left, right := span(x, w, b.Dx())
-			to.SetNRGBA(x, y, mean(from, image.Rect(b.Min.X+left, b.Min.Y+top, b.Min.X+right, b.Min.Y+bottom)))
+			to.Set(x, y, mean(from, image.Rect(b.Min.X+left, b.Min.Y+top, b.Min.X+right, b.Min.Y+bottom)))
 		}
 	}
 	return to
@@ -76,7 +76,7 @@ func span(i, of, many int) (from, to int) {
 	return from, max((i+1)*many/of, from+1)
 }
 
-func mean(p image.Image, area image.Rectangle) color.NRGBA {
+func mean(p image.Image, area image.Rectangle) color.RGBA64 {
 	var r, g, b, a, n uint64
 	for y := area.Min.Y; y < area.Max.Y; y++ {
 		for x := area.Min.X; x < area.Max.X; x++ {
@@ -84,6 +84,5 @@ func mean(p image.Image, area image.Rectangle) color.NRGBA {
 			r, g, b, a, n = r+uint64(cr), g+uint64(cg), b+uint64(cb), a+uint64(ca), n+1
 		}
 	}
-	c := color.RGBA64{R: uint16(r / n), G: uint16(g / n), B: uint16(b / n), A: uint16(a / n)} //nolint:gosec // means of 16 bits
-	return color.NRGBAModel.Convert(c).(color.NRGBA)                                          //nolint:forcetypeassert // what this model returns
+	return color.RGBA64{R: uint16(r / n), G: uint16(g / n), B: uint16(b / n), A: uint16(a / n)} //nolint:gosec // means of 16 bits
 }

@@ -47,15 +47,15 @@ func (s *Store) LicencesOf(ctx context.Context, tenant string, limit int) ([]lic
 
 // SeatsUsed counts the living people who have a product, themselves or by a group or a group in it, each once.
 func (s *Store) SeatsUsed(ctx context.Context, tenant, part string) (int, error) {
-	const text = `WITH RECURSIVE below (o) AS (
-			SELECT l.subject FROM licences l JOIN groups g ON g.tenant = l.tenant AND g.object = l.subject AND g.deleted = 0
+	const text = `WITH RECURSIVE below (t, o) AS (
+			SELECT l.tenant, l.subject FROM licences l JOIN groups g ON g.tenant = l.tenant AND g.object = l.subject AND g.deleted = 0
 				WHERE l.tenant = ? AND l.part = ? AND l.kind = 'group'
-			UNION SELECT m.member FROM group_members m JOIN below ON m.group_object = below.o WHERE m.tenant = ?)
+			UNION SELECT m.tenant, m.member FROM below JOIN group_members m ON m.tenant = below.t AND m.group_object = below.o)
 		SELECT COUNT(*) FROM people WHERE tenant = ? AND deleted = 0 AND (
 			id IN (SELECT subject FROM licences WHERE tenant = ? AND part = ? AND kind = 'person')
 			OR (object <> '' AND object IN (SELECT o FROM below)))`
 	var n int
-	if err := s.readRow(ctx, text, tenant, part, tenant, tenant, tenant, part).Scan(&n); err != nil {
+	if err := s.readRow(ctx, text, tenant, part, tenant, tenant, part).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count licences: %w", err)
 	}
 	return n, nil
@@ -67,15 +67,12 @@ func (s *Store) HoldsLicence(ctx context.Context, tenant, person, object string,
 	if len(parts) == 0 {
 		return false, nil
 	}
-	text := `WITH RECURSIVE above (g) AS (
-			SELECT group_object FROM group_members WHERE tenant = ? AND member = ?
-			UNION SELECT m.group_object FROM group_members m JOIN above ON m.member = above.g WHERE m.tenant = ?)
-		SELECT COUNT(*) FROM licences l WHERE l.tenant = ? AND (
+	text := above + `SELECT COUNT(*) FROM licences l WHERE l.tenant = ? AND (
 			(l.kind = 'person' AND l.subject = ?)
 			OR (l.kind = 'group' AND l.subject IN (SELECT g FROM above)
 				AND EXISTS (SELECT 1 FROM groups g WHERE g.tenant = l.tenant AND g.object = l.subject AND g.deleted = 0)))
 		AND l.part IN (` + marks(len(parts)) + `)`
-	args := []any{tenant, object, tenant, tenant, person}
+	args := []any{tenant, object, tenant, person}
 	for _, p := range parts {
 		args = append(args, p)
 	}

@@ -12,31 +12,33 @@ import (
 // how many of the kinds of methods they could prove who they are with. mail: the directory's address is one of them.
 func (s *Store) ReadyPeople(ctx context.Context, tenant, group string, kinds []string, mail bool) (provision.Readiness, error) {
 	var r provision.Readiness
-	text, args := "", []any{}
-	if group != "" {
-		text, args = below, []any{tenant, group, tenant}
-	}
-	have := "0"
+	in, args := "(NULL)", []any{}
 	if len(kinds) > 0 {
-		have = `(SELECT COUNT(DISTINCT m.kind) FROM methods m WHERE m.tenant = p.tenant AND m.person = p.id AND m.confirmed <> 0 AND m.kind IN (` + marks(len(kinds)) + `))`
-		for _, k := range kinds {
-			args = append(args, k)
-		}
+		in = "(" + marks(len(kinds)) + ")"
 	}
-	if mail {
-		have += ` + CASE WHEN p.mail <> '' AND NOT EXISTS (SELECT 1 FROM methods m WHERE m.tenant = p.tenant AND m.person = p.id
-			AND m.confirmed <> 0 AND m.kind = 'mail') THEN 1 ELSE 0 END`
+	text, from := `WITH RECURSIVE `, `people p`
+	if group != "" {
+		text, from = below+`, `, `below JOIN people p ON p.tenant = below.t AND p.object = below.o`
+		args = append(args, tenant, group)
 	}
-	text += `SELECT COUNT(*), COUNT(CASE WHEN locked THEN 1 END), COUNT(CASE WHEN NOT locked AND gone THEN 1 END),
+	// What everybody has is counted once, not for each person anew.
+	text += `had (person, n, mailed) AS (
+			SELECT person, COUNT(DISTINCT kind), MAX(CASE WHEN kind = 'mail' THEN 1 ELSE 0 END) FROM methods
+			WHERE tenant = ? AND confirmed <> 0 AND kind IN ` + in + ` GROUP BY person),
+		counted (locked, gone, have) AS (
+			SELECT p.protected, p.disabled,
+				COALESCE(had.n, 0) + CASE WHEN ? AND p.mail <> '' AND COALESCE(had.mailed, 0) = 0 THEN 1 ELSE 0 END
+			FROM ` + from + ` LEFT JOIN had ON had.person = p.id
+			WHERE p.tenant = ? AND p.deleted = 0 AND p.object <> '')
+		SELECT COUNT(*), COUNT(CASE WHEN locked THEN 1 END), COUNT(CASE WHEN NOT locked AND gone THEN 1 END),
 			COUNT(CASE WHEN NOT locked AND NOT gone AND have = 0 THEN 1 END), COUNT(CASE WHEN NOT locked AND NOT gone AND have = 1 THEN 1 END),
 			COUNT(CASE WHEN NOT locked AND NOT gone AND have > 1 THEN 1 END)
-		FROM (SELECT p.protected AS locked, p.disabled AS gone, ` + have + ` AS have FROM people p
-			WHERE p.tenant = ? AND p.deleted = 0 AND p.object <> ''`
+		FROM counted`
 	args = append(args, tenant)
-	if group != "" {
-		text += ` AND p.object IN (SELECT o FROM below)`
+	for _, k := range kinds {
+		args = append(args, k)
 	}
-	text += `) AS counted`
+	args = append(args, mail, tenant)
 	if err := s.readRow(ctx, text, args...).Scan(&r.People, &r.Protected, &r.Disabled, &r.None, &r.One, &r.More); err != nil {
 		return r, fmt.Errorf("count who is ready: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -277,9 +278,7 @@ func (v *visit) postProduct() error {
 // withSeats is a copy with another number; the map of a tenant that others read is never changed.
 func withSeats(have map[string]int, part string, n int) map[string]int {
 	out := map[string]int{}
-	for k, v := range have {
-		out[k] = v
-	}
+	maps.Copy(out, have)
 	if out[part] = n; n == 0 {
 		delete(out, part)
 	}

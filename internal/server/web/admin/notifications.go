@@ -55,6 +55,7 @@ func hookName(address string) string {
 	return u.Scheme + "://" + u.Host + " (" + revision([]setting{{"webhook", address}})[:6] + ")"
 }
 
+// describeNotifications is what the page changes, without secrets.
 func describeNotifications(s tenant.Settings) []setting {
 	return []setting{
 		{"tell people", onOff(!s.PeopleUntold)}, {"tell administrators", onOff(s.TellAdministrators)},

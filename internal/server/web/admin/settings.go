@@ -223,6 +223,3 @@ func (v *visit) yes(field string) bool { return v.r.PostForm.Get(field) == "on" 
 func (v *visit) typed(field string) string {
 	return strings.TrimSpace(strings.ReplaceAll(v.r.PostForm.Get(field), "\r\n", "\n"))
 }
-
-// errProblems reports a form whose page says what is wrong.
-var errProblems = errors.New("the form has problems")
