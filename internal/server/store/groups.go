@@ -175,19 +175,21 @@ func (s *Store) GroupsOf(ctx context.Context, tenant, object string, limit int) 
 }
 
 // InGroup reports whether an object is in a living group, or in a group that is. Groups in each other are no trouble:
-// UNION leaves out what was met before. CROSS JOIN makes SQLite look each group up by the index; left to choose, it reads
-// everybody's memberships anew for each of them.
+// UNION leaves out what was met before.
 func (s *Store) InGroup(ctx context.Context, tenant, group, object string) (bool, error) {
-	const text = `WITH RECURSIVE above (g) AS (
-			SELECT group_object FROM group_members WHERE tenant = ? AND member = ?
-			UNION SELECT m.group_object FROM above CROSS JOIN group_members m WHERE m.tenant = ? AND m.member = above.g)
-		SELECT COUNT(*) FROM above WHERE g = ? AND EXISTS (SELECT 1 FROM groups WHERE tenant = ? AND object = ? AND deleted = 0)`
+	const text = above + `SELECT COUNT(*) FROM above WHERE g = ? AND EXISTS (SELECT 1 FROM groups WHERE tenant = ? AND object = ? AND deleted = 0)`
 	var n int
-	if err := s.readRow(ctx, text, tenant, object, tenant, group, tenant, group).Scan(&n); err != nil {
+	if err := s.readRow(ctx, text, tenant, object, group, tenant, group).Scan(&n); err != nil {
 		return false, fmt.Errorf("look for somebody in a group: %w", err)
 	}
 	return n > 0, nil
 }
+
+// above is every group that an object is in, and those that are above one. It carries the tenant along: with a constant for
+// it SQLite reads every member of the tenant for each row.
+const above = `WITH RECURSIVE above (t, g) AS (
+		SELECT tenant, group_object FROM group_members WHERE tenant = ? AND member = ?
+		UNION SELECT m.tenant, m.group_object FROM above CROSS JOIN group_members m WHERE m.tenant = above.t AND m.member = above.g) `
 
 // below is everything in a group and in the groups in it. CROSS JOIN: SQLite would otherwise read every membership of the
 // tenant for each step.
