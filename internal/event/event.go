@@ -154,9 +154,8 @@ func Lookup(c Code) (Event, bool) {
 	return Event{}, false
 }
 
-// Alarming lists the events that an administrator is told of by an alert when they happen. 34050 is PersonObjected: somebody
-// answered that a change to their account wasn't theirs.
-func Alarming() []Code { return []Code{AgentRetired, AgentCloned, 34050} }
+// Alarming lists the events that an administrator is told of by an alert when they happen.
+func Alarming() []Code { return []Code{AgentRetired, AgentCloned, PersonObjected} }
 
 func agentEvents() []Event {
 	return []Event{
