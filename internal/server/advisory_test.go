@@ -78,8 +78,17 @@ func oddFields(t *testing.T) {
 	v.atCode("amara@contoso.com")
 	right := v.b.mailed()
 	for _, form := range []url.Values{
-		{"code[]": {right}}, {"code[0]": {right}}, {"code": {"000000", right}}, {"code": {"", right}}, {"code": {"[]"}}, {"code": {"true"}}, {"CODE": {right}},
-		{"code": {right + right}}, {"code": {"0x" + right}}, {"code": {right + "\x00"}}, {"code": {"١٢٣٤٥٦"}},
+		{"code[]": {right}},
+		{"code[0]": {right}},
+		{"code": {"000000", right}},
+		{"code": {"", right}},
+		{"code": {"[]"}},
+		{"code": {"true"}},
+		{"CODE": {right}},
+		{"code": {right + right}},
+		{"code": {"0x" + right}},
+		{"code": {right + "\x00"}},
+		{"code": {"١٢٣٤٥٦"}},
 	} {
 		if _, at := v.do(http.MethodPost, "/verify/1/code", form); at != "/verify/1/code" || v.standing().State != reset.Started {
 			t.Errorf("%v leads to %s", form, at)
@@ -94,8 +103,12 @@ func oddFields(t *testing.T) {
 	}
 	flow := regexp.MustCompile(`name="flow" value="([^"]+)"`).FindStringSubmatch(page)[1]
 	for _, form := range []url.Values{
-		{"flow[]": {flow}}, {"flow": {"", flow}}, {"flow": {flow}, "sealed[]": {"AAAA"}, "request": {""}}, {"flow": {flow}, "sealed": {"AAAA", "BBBB"}},
-		{"flow": {flow}, "password": {"Quiet harbour lamp 7"}}, {"flow": {flow}, "new": {"x"}, "old": {""}},
+		{"flow[]": {flow}},
+		{"flow": {"", flow}},
+		{"flow": {flow}, "sealed[]": {"AAAA"}, "request": {""}},
+		{"flow": {flow}, "sealed": {"AAAA", "BBBB"}},
+		{"flow": {flow}, "password": {"Quiet harbour lamp 7"}},
+		{"flow": {flow}, "new": {"x"}, "old": {""}},
 	} {
 		v.do(http.MethodPost, "/password", form)
 	}

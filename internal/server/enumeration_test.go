@@ -145,11 +145,25 @@ func everything() []struct {
 		method, path string
 		form         url.Values
 	}{
-		{"GET", "/verify/1", nil}, {"GET", "/verify/1/code", nil}, {"POST", "/verify/1/code", wrong}, {"POST", "/verify/1", url.Values{"method": {"mail"}}},
-		{"GET", "/verify/1/code", nil}, {"POST", "/verify/1/code", wrong}, {"POST", "/verify/1/code", url.Values{"code": {"12"}}}, {"POST", "/verify/1/resend", nil},
-		{"POST", "/verify/1", url.Values{"method": {"mail"}}}, {"POST", "/verify/1", url.Values{"method": {"app"}}}, {"POST", "/verify/1", url.Values{"method": {"mail-2"}}},
-		{"GET", "/password", nil}, {"POST", "/password/ticket", url.Values{"flow": {"x"}}}, {"GET", "/status/x", nil}, {"GET", "/verify/2", nil}, {"GET", "/security-info", nil},
-		{"POST", "/verify/1", url.Values{"method": {"pass"}}}, {"POST", "/verify/1/code", url.Values{"code": {"AAAA-AAAA"}}}, {"POST", "/verify/1", url.Values{"method": {"mail"}}},
+		{"GET", "/verify/1", nil},
+		{"GET", "/verify/1/code", nil},
+		{"POST", "/verify/1/code", wrong},
+		{"POST", "/verify/1", url.Values{"method": {"mail"}}},
+		{"GET", "/verify/1/code", nil},
+		{"POST", "/verify/1/code", wrong},
+		{"POST", "/verify/1/code", url.Values{"code": {"12"}}},
+		{"POST", "/verify/1/resend", nil},
+		{"POST", "/verify/1", url.Values{"method": {"mail"}}},
+		{"POST", "/verify/1", url.Values{"method": {"app"}}},
+		{"POST", "/verify/1", url.Values{"method": {"mail-2"}}},
+		{"GET", "/password", nil},
+		{"POST", "/password/ticket", url.Values{"flow": {"x"}}},
+		{"GET", "/status/x", nil},
+		{"GET", "/verify/2", nil},
+		{"GET", "/security-info", nil},
+		{"POST", "/verify/1", url.Values{"method": {"pass"}}},
+		{"POST", "/verify/1/code", url.Values{"code": {"AAAA-AAAA"}}},
+		{"POST", "/verify/1", url.Values{"method": {"mail"}}},
 	}
 	for range 5 {
 		steps = append(steps, steps[5])

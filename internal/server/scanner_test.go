@@ -34,6 +34,7 @@ func contents(t *testing.T, dsn string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer names.Close()
 	var tables []string
 	for names.Next() {
 		var name string
@@ -44,7 +45,7 @@ func contents(t *testing.T, dsn string) map[string]string {
 			tables = append(tables, name)
 		}
 	}
-	if err := names.Close(); err != nil {
+	if err := names.Err(); err != nil {
 		t.Fatal(err)
 	}
 	if len(tables) < 6 {
@@ -59,7 +60,7 @@ func contents(t *testing.T, dsn string) map[string]string {
 
 func dump(t *testing.T, db *sql.DB, table string) string {
 	t.Helper()
-	rows, err := db.QueryContext(t.Context(), `SELECT * FROM `+table+` ORDER BY 1, 2`) //nolint:gosec // a table's name of the schema
+	rows, err := db.QueryContext(t.Context(), `SELECT * FROM `+table+` ORDER BY 1, 2`)
 	if err != nil {
 		t.Fatal(err)
 	}

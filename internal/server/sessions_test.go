@@ -56,7 +56,6 @@ func TestSessionIsNotFixed(t *testing.T) {
 	}
 	v.atCode("amara@contoso.com")
 	planted := v.cookie()
-	thief := v.as(planted)
 	v.do(http.MethodPost, "/verify/1/code", url.Values{"code": {v.b.mailed()}})
 	one := v.cookie()
 	v.do(http.MethodPost, "/verify/2", url.Values{"method": {"app"}})
@@ -66,7 +65,7 @@ func TestSessionIsNotFixed(t *testing.T) {
 		t.Fatalf("at %s; the token stays the same", at)
 	}
 	for _, token := range []string{planted, one, "", two + "x", strings.ToLower(two)} {
-		thief = v.as(token)
+		thief := v.as(token)
 		for _, path := range []string{"/password", "/verify/1", "/status/" + v.standing().ID} {
 			if page, _ := thief.do(http.MethodGet, path, nil); strings.Contains(page, "amara@contoso.com") || !strings.Contains(page, tooLong) && !strings.Contains(page, elsewhere) {
 				t.Errorf("%q opens %s: %.300s", token, path, page)

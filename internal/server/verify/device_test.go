@@ -15,8 +15,13 @@ func TestDevices(t *testing.T) {
 		t.Fatal("not recognised")
 	}
 	for _, c := range []struct{ cookie, tenant, person string }{
-		{cookie, "contoso", "sam"}, {cookie, "contoso", ""}, {cookie, "fabrikam", "amara"}, {"", "contoso", "amara"}, {cookie[1:], "contoso", "amara"},
-		{"A" + cookie, "contoso", "amara"}, {strings.Repeat("A", len(cookie)), "contoso", ""},
+		{cookie, "contoso", "sam"},
+		{cookie, "contoso", ""},
+		{cookie, "fabrikam", "amara"},
+		{"", "contoso", "amara"},
+		{cookie[1:], "contoso", "amara"},
+		{"A" + cookie, "contoso", "amara"},
+		{strings.Repeat("A", len(cookie)), "contoso", ""},
 	} {
 		if d.Known(c.cookie, c.tenant, c.person) != "" {
 			t.Errorf("%+v is recognised", c)

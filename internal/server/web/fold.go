@@ -15,7 +15,7 @@ import (
 type folding struct{ parts *plain.Template }
 
 func newFolding(fsys fs.FS, funcs template.FuncMap) (folding, error) {
-	parts, err := plain.New("").Funcs(plain.FuncMap(funcs)).ParseFS(fsys, "parts/*.html")
+	parts, err := plain.New("").Funcs(funcs).ParseFS(fsys, "parts/*.html")
 	return folding{parts}, err
 }
 

@@ -110,7 +110,7 @@ func writeLayouts(t *testing.T, file string, l map[string][]string) {
 		err = os.MkdirAll(filepath.Dir(file), 0o755)
 	}
 	if err == nil {
-		err = os.WriteFile(file, append(text, '\n'), 0o644) //nolint:gosec // a file of the repository
+		err = os.WriteFile(file, append(text, '\n'), 0o644)
 	}
 	if err != nil {
 		t.Fatal(err)
