@@ -324,7 +324,11 @@ func (j *Judge) Stored(ctx context.Context, p provision.Person) (Standing, error
 	if agent.Name = p.Domain; writeback.State == Shut { // then agents are given nothing, whatever they could do
 		agent = Gate{ID: GateAgent, State: Unknown, Name: p.Domain}
 	}
-	gates = append(gates, methodsGate(own, t.Settings.Checks.Need(strict)), directoryGate(p), writeback, matchGate(p), agent, protectedGate(p), roleGate(p, strict))
+	gates = append(gates, methodsGate(own, t.Settings.Checks.Need(strict)), directoryGate(p), writeback, matchGate(p))
+	if !p.Cloud() {
+		gates = append(gates, agent)
+	}
+	gates = append(gates, protectedGate(p), roleGate(p, strict))
 	return Standing{Gates: gates, At: s.Now()}, nil
 }
 
