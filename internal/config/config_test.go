@@ -96,8 +96,8 @@ exports:
 `), nil)
 	wants(t, err, "exports[0].name must be", "exports[0].syslog.address", `exports[1].start is "soon"`, "exports[1].webhook.url must be https", "exports[1].webhook.secret_file",
 		`exports[2].name: "a" is another`, "exports[2].syslog.cert and key", "exports[3] needs either", "exports[4] needs either")
-	_, err = LoadServer(write(t, goodServer+"exports:\n  - {name: a, syslog: {addres: x}}\n"), nil)
-	wants(t, err, `exports[0]: unknown key "syslog.addres"; did you mean "syslog.address"?`)
+	_, err = LoadServer(write(t, goodServer+"exports:\n  - {name: a, syslog: {addressz: x}}\n"), nil)
+	wants(t, err, `exports[0]: unknown key "syslog.addressz"; did you mean "syslog.address"?`)
 }
 
 func wants(t *testing.T, err error, parts ...string) {

@@ -268,7 +268,7 @@ func (d desk) checkBar(t *testing.T, home tenant.Tenant, name string, by operato
 	d.advance(2 * time.Hour)
 	calls, letters := len(d.fleet.called()), d.letters.count()+len(d.letters.codes)
 	acts := map[string]func() error{
-		"unlock": func() error { _, err := d.Service.Unlock(t.Context(), home, d.act(by, p.ID)); return err },
+		"unlock": func() error { _, err := d.Unlock(t.Context(), home, d.act(by, p.ID)); return err },
 		"reset":  func() error { _, err := d.Reset(t.Context(), home, d.act(by, p.ID)); return err },
 		"pass":   func() error { _, err := d.Pass(t.Context(), home, d.act(by, p.ID), time.Hour); return err },
 		"ask":    func() error { _, err := d.Ask(t.Context(), home, by, p.ID, "mail"); return err },

@@ -336,12 +336,20 @@ func TestCustomizationRefuses(t *testing.T) {
 		field, value, says string
 		logo               []byte
 	}{
-		{"accent", "#ffd36b", "Text needs at least 4.5 : 1", nil}, {"accent", "red", "six hexadecimal digits", nil},
-		{"name", "", "Enter a name", nil}, {"name", strings.Repeat("x", 61), "Enter a name", nil}, {"name", "a\x00b", "Enter a name", nil},
-		{"phone", "call me", "telephone number", nil}, {"mail", "help", "mail address", nil},
-		{"help", "javascript:alert(1)", "whole address", nil}, {"signin", "https://a@b.test", "whole address", nil},
-		{"lead", strings.Repeat("x", 201), "up to 200", nil}, {"note", strings.Repeat("x", 401), "up to 400", nil}, {"vpn", "a\nb", "up to 200", nil},
-		{"logo", "", "PNG or JPEG", []byte("<svg/>")}, {"logo", "", "too large", make([]byte, 300<<10)},
+		{"accent", "#ffd36b", "Text needs at least 4.5 : 1", nil},
+		{"accent", "red", "six hexadecimal digits", nil},
+		{"name", "", "Enter a name", nil},
+		{"name", strings.Repeat("x", 61), "Enter a name", nil},
+		{"name", "a\x00b", "Enter a name", nil},
+		{"phone", "call me", "telephone number", nil},
+		{"mail", "help", "mail address", nil},
+		{"help", "javascript:alert(1)", "whole address", nil},
+		{"signin", "https://a@b.test", "whole address", nil},
+		{"lead", strings.Repeat("x", 201), "up to 200", nil},
+		{"note", strings.Repeat("x", 401), "up to 400", nil},
+		{"vpn", "a\nb", "up to 200", nil},
+		{"logo", "", "PNG or JPEG", []byte("<svg/>")},
+		{"logo", "", "too large", make([]byte, 300<<10)},
 	} {
 		w := b.brandForm("karin", map[string]string{c.field: c.value}, c.logo)
 		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), c.says) {

@@ -76,9 +76,16 @@ func (p CustomizePage) Shown() string { return strings.TrimPrefix(p.colour().Str
 func describeBrand(t tenant.Tenant) []setting {
 	s := t.Settings
 	return []setting{
-		{"name", t.Name}, {"accent colour", s.Brand.Accent}, {"logo", s.Brand.Logo}, {"helpdesk phone", s.HelpdeskPhone},
-		{"helpdesk mail", s.HelpdeskMail}, {"helpdesk page", s.HelpURL}, {"sign-in page", s.SignInURL},
-		{"first page's sentence", s.Brand.Lead}, {"first page's note", s.Brand.Note}, {"VPN step", s.Brand.VPN},
+		{"name", t.Name},
+		{"accent colour", s.Brand.Accent},
+		{"logo", s.Brand.Logo},
+		{"helpdesk phone", s.HelpdeskPhone},
+		{"helpdesk mail", s.HelpdeskMail},
+		{"helpdesk page", s.HelpURL},
+		{"sign-in page", s.SignInURL},
+		{"first page's sentence", s.Brand.Lead},
+		{"first page's note", s.Brand.Note},
+		{"VPN step", s.Brand.VPN},
 	}
 }
 
@@ -120,8 +127,7 @@ func (v *visit) getBrandPreview() error {
 
 func (v *visit) postCustomize() error {
 	if err := v.r.ParseMultipartForm(brand.MaxUpload + maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
-		var tooLarge *http.MaxBytesError
-		if !errors.As(err, &tooLarge) {
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); !tooLarge {
 			return errors.Join(errForm, err)
 		}
 		p := v.customize(v.tenant)

@@ -80,9 +80,12 @@ func describeMethods(s tenant.Settings) []setting {
 		}
 	}
 	return []setting{
-		{"checks required", strconv.Itoa(c.Need(false))}, {"methods", strings.Join(ordered, ", ")},
-		{"directory's mail address", onOff(!c.RegisteredOnly)}, {"helpdesk pass", onOff(!c.PassOff)},
-		{"security questions to set up", strconv.Itoa(c.SetUp())}, {"security questions to answer", strconv.Itoa(c.Asked())},
+		{"checks required", strconv.Itoa(c.Need(false))},
+		{"methods", strings.Join(ordered, ", ")},
+		{"directory's mail address", onOff(!c.RegisteredOnly)},
+		{"helpdesk pass", onOff(!c.PassOff)},
+		{"security questions to set up", strconv.Itoa(c.SetUp())},
+		{"security questions to answer", strconv.Itoa(c.Asked())},
 	}
 }
 

@@ -58,9 +58,12 @@ func hookName(address string) string {
 // describeNotifications is what the page changes, without secrets.
 func describeNotifications(s tenant.Settings) []setting {
 	return []setting{
-		{"tell people", onOff(!s.PeopleUntold)}, {"tell administrators", onOff(s.TellAdministrators)},
-		{"alerts to", strings.Join(s.Alerts.Mail, ", ")}, {"alert webhook", hookName(s.Alerts.WebhookURL)},
-		{"days before a password expires", numbers(s.Expiry.Days)}, {"quiet hours", s.Expiry.QuietFrom + "–" + s.Expiry.QuietUntil},
+		{"tell people", onOff(!s.PeopleUntold)},
+		{"tell administrators", onOff(s.TellAdministrators)},
+		{"alerts to", strings.Join(s.Alerts.Mail, ", ")},
+		{"alert webhook", hookName(s.Alerts.WebhookURL)},
+		{"days before a password expires", numbers(s.Expiry.Days)},
+		{"quiet hours", s.Expiry.QuietFrom + "–" + s.Expiry.QuietUntil},
 	}
 }
 

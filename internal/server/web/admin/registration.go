@@ -44,7 +44,8 @@ func (p RegistrationPage) Bar() (out struct{ More, One int }) {
 
 func describeRegistration(s tenant.Settings) []setting {
 	return []setting{
-		{"registration required", onOff(s.RegisterRequired)}, {"reconfirm after days", strconv.Itoa(s.Checks.Reconfirm)},
+		{"registration required", onOff(s.RegisterRequired)},
+		{"reconfirm after days", strconv.Itoa(s.Checks.Reconfirm)},
 		{"first proof by the directory", onOff(s.FirstProof)},
 	}
 }

@@ -67,8 +67,10 @@ func settingsSamples(catalog *locale.Catalog, lang string) []sample {
 	wrongMail := notifications
 	wrongMail.Mail, wrongMail.Webhook, wrongMail.Days = "it alerts", "hooks", "soon"
 	wrongMail.Problems = admin.Problems{
-		{Field: "webhook", Text: f.T("admin.notifications.webhook.wrong")}, {Field: "alerts", Text: f.T("admin.notifications.alerts.wrong")},
-		{Field: "expiry", Text: f.T("admin.notifications.expiry.wrong", "Times", 5, "Most", 90)}, {Field: "from", Text: f.T("admin.notifications.quiet.wrong")},
+		{Field: "webhook", Text: f.T("admin.notifications.webhook.wrong")},
+		{Field: "alerts", Text: f.T("admin.notifications.alerts.wrong")},
+		{Field: "expiry", Text: f.T("admin.notifications.expiry.wrong", "Times", 5, "Most", 90)},
+		{Field: "from", Text: f.T("admin.notifications.quiet.wrong")},
 	}
 	return append([]sample{
 		{"properties", http.StatusOK, properties},
@@ -97,8 +99,10 @@ func customizeSamples(settings, reader admin.Settings) []sample {
 	wrong := page
 	wrong.Accent = "#ffd36b"
 	wrong.Problems = admin.Problems{
-		{Field: "accent", Text: f.T("admin.customize.accent.light", "Ratio", "1.4 : 1", "Near", "#857142")}, {Field: "logo", Text: f.T("admin.customize.logo.wrong")},
-		{Field: "phone", Text: f.T("admin.customize.phone.wrong")}, {Field: "lead", Text: f.T("admin.customize.text.long", "Most", 200)},
+		{Field: "accent", Text: f.T("admin.customize.accent.light", "Ratio", "1.4 : 1", "Near", "#857142")},
+		{Field: "logo", Text: f.T("admin.customize.logo.wrong")},
+		{Field: "phone", Text: f.T("admin.customize.phone.wrong")},
+		{Field: "lead", Text: f.T("admin.customize.text.long", "Most", 200)},
 	}
 	looking := own
 	looking.Settings = reader

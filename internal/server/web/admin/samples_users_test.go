@@ -88,12 +88,22 @@ func userSamples(catalog *locale.Catalog, lang string) []sample {
 	over.Over, over.Problems = true, admin.Problems{{Field: "again", Text: one.T("admin.caller.over")}}
 	right.Right, right.Problems = true, nil
 	return []sample{
-		{"users", http.StatusOK, people}, {"users-filtered", http.StatusOK, filtered}, {"users-none", http.StatusOK, admin.UsersPage{Frame: list, Find: "zz"}},
-		{"user", http.StatusOK, person}, {"user-barred", http.StatusOK, quiet},
-		{"help-reset", http.StatusUnprocessableEntity, help}, {"help-pass", http.StatusOK, pass},
-		{"done", http.StatusOK, done}, {"done-unsure", http.StatusOK, unsure}, {"done-failed", http.StatusOK, failed},
-		{"verify", http.StatusUnprocessableEntity, verify}, {"verify-none", http.StatusOK, admin.VerifyPage{Frame: one, Name: "Jonas Lindqvist", PersonPath: "/admin/users/p2"}},
-		{"caller", http.StatusUnprocessableEntity, caller}, {"caller-over", http.StatusUnprocessableEntity, over}, {"caller-right", http.StatusOK, right},
-		{"used", http.StatusConflict, admin.MessagePage{Frame: one, Kind: "used"}}, {"barred", http.StatusForbidden, admin.MessagePage{Frame: one, Kind: "barred", Why: "admin.bar.protected"}},
+		{"users", http.StatusOK, people},
+		{"users-filtered", http.StatusOK, filtered},
+		{"users-none", http.StatusOK, admin.UsersPage{Frame: list, Find: "zz"}},
+		{"user", http.StatusOK, person},
+		{"user-barred", http.StatusOK, quiet},
+		{"help-reset", http.StatusUnprocessableEntity, help},
+		{"help-pass", http.StatusOK, pass},
+		{"done", http.StatusOK, done},
+		{"done-unsure", http.StatusOK, unsure},
+		{"done-failed", http.StatusOK, failed},
+		{"verify", http.StatusUnprocessableEntity, verify},
+		{"verify-none", http.StatusOK, admin.VerifyPage{Frame: one, Name: "Jonas Lindqvist", PersonPath: "/admin/users/p2"}},
+		{"caller", http.StatusUnprocessableEntity, caller},
+		{"caller-over", http.StatusUnprocessableEntity, over},
+		{"caller-right", http.StatusOK, right},
+		{"used", http.StatusConflict, admin.MessagePage{Frame: one, Kind: "used"}},
+		{"barred", http.StatusForbidden, admin.MessagePage{Frame: one, Kind: "barred", Why: "admin.bar.protected"}},
 	}
 }
