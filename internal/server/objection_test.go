@@ -79,6 +79,7 @@ func TestNotMe(t *testing.T) {
 		if records := b.records(t, late); records[0].Event != int(event.FlowStopped) || records[0].Reason != string(reset.ReasonStopped) {
 			t.Errorf("%+v", records[0])
 		}
+		b.ends(func(*protocol.Result) {})
 		if _, err := b.AdminReset(t.Context(), b.tenant, "op", "amara@contoso.com", []byte("A-new-password-9")); err != nil {
 			t.Errorf("an operator is stopped too: %v", err)
 		}

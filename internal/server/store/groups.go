@@ -191,17 +191,16 @@ const above = `WITH RECURSIVE above (t, g) AS (
 		SELECT tenant, group_object FROM group_members WHERE tenant = ? AND member = ?
 		UNION SELECT m.tenant, m.group_object FROM above CROSS JOIN group_members m WHERE m.tenant = above.t AND m.member = above.g) `
 
-// below is everything in a group and in the groups in it. CROSS JOIN: SQLite would otherwise read every membership of the
-// tenant for each step.
-const below = `WITH RECURSIVE below (o) AS (
-		SELECT object FROM groups WHERE tenant = ? AND object = ? AND deleted = 0
-		UNION SELECT m.member FROM below CROSS JOIN group_members m WHERE m.tenant = ? AND m.group_object = below.o) `
+// below is everything in a group and in the groups in it; see above.
+const below = `WITH RECURSIVE below (t, o) AS (
+		SELECT tenant, object FROM groups WHERE tenant = ? AND object = ? AND deleted = 0
+		UNION SELECT m.tenant, m.member FROM below CROSS JOIN group_members m WHERE m.tenant = below.t AND m.group_object = below.o) `
 
 // PeopleIn returns living people of a group and of the groups in it, by id.
 func (s *Store) PeopleIn(ctx context.Context, tenant, group, after string, limit int) ([]provision.Person, error) {
 	const text = below + `SELECT ` + personColumns + ` FROM people WHERE tenant = ? AND object <> '' AND object IN (SELECT o FROM below)
 		AND deleted = 0 AND id > ? ORDER BY id LIMIT ?`
-	rows, err := s.query(ctx, s.reader(), text, []any{tenant, group, tenant, tenant, after, limit})
+	rows, err := s.query(ctx, s.reader(), text, []any{tenant, group, tenant, after, limit})
 	found, err := all(rows, err, personFields)
 	if err != nil {
 		return nil, fmt.Errorf("list the people of a group: %w", err)
@@ -213,7 +212,7 @@ func (s *Store) PeopleIn(ctx context.Context, tenant, group, after string, limit
 func (s *Store) CountIn(ctx context.Context, tenant, group string) (int, error) {
 	const text = below + `SELECT COUNT(*) FROM people WHERE tenant = ? AND object <> '' AND object IN (SELECT o FROM below) AND deleted = 0`
 	var n int
-	if err := s.readRow(ctx, text, tenant, group, tenant, tenant).Scan(&n); err != nil {
+	if err := s.readRow(ctx, text, tenant, group, tenant).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count the people of a group: %w", err)
 	}
 	return n, nil

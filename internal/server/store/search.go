@@ -166,7 +166,7 @@ func reached(tenant string, r provision.Reach) (ids, row part) {
 	for _, group := range r.Groups {
 		ids.text += ` UNION ALL SELECT id FROM people WHERE tenant = ? AND object <> '' AND object IN (` + below + `SELECT o FROM below)`
 		row.text += ` OR object <> '' AND object || '' IN (` + below + `SELECT o FROM below)`
-		ids.args, row.args = append(ids.args, tenant, tenant, group, tenant), append(row.args, tenant, group, tenant)
+		ids.args, row.args = append(ids.args, tenant, tenant, group), append(row.args, tenant, group)
 	}
 	row.text += `)`
 	return ids, row

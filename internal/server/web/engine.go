@@ -8,6 +8,7 @@ package web
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -91,7 +92,7 @@ func (e *Engine) send(w http.ResponseWriter, status int, page Page, part string)
 	SetHeaders(w.Header())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	if _, err := body.WriteTo(w); err != nil {
+	if _, err := body.WriteTo(w); err != nil && !errors.Is(err, http.ErrBodyNotAllowed) { // HEAD has none
 		return fmt.Errorf("send %T: %w", page, err)
 	}
 	return nil
