@@ -43,7 +43,7 @@ func count() int {
 	if os.Getenv("HOMEWARD_SOAK") != "" {
 		return 240
 	}
-	return 64
+	return 40
 }
 
 // programs are what the tests run.
