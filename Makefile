@@ -7,7 +7,7 @@ LINT := $(CACHE)/tools/golangci-lint-v2.15.0
 FUZZTIME ?= 30s
 export CGO_ENABLED = 0
 
-.PHONY: help build test lint check e2e fuzz bench demo golden gen gen-check cross size tools packages js soak clean
+.PHONY: axe help build test lint check e2e fuzz bench demo golden gen gen-check cross size tools packages js soak clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -76,6 +76,9 @@ soak: packages ## The slow runs: each fault hits more than 200 resets, kills rep
 	HOMEWARD_SOAK=1 $(GO) test -v -timeout 90m -count=1 ./test/faults/...
 	$(GO) test -timeout 60m -count=5 -run 'Kill|Restart|Secret' ./test/e2e/...
 	HOMEWARD_SOAK=1 $(GO) test -v -timeout 60m -count=1 ./test/sync/...
+
+axe: js ## Every page in every language and both themes before axe-core
+	HOMEWARD_SOAK=1 $(GO) test -v -timeout 60m -count=1 -run TestEveryPageInABrowser ./internal/server/web/portal ./internal/server/web/admin
 
 clean: ## Remove what was built
 	rm -rf $(BIN) build/js/node_modules

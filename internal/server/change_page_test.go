@@ -137,6 +137,9 @@ func TestChangeThroughThePages(t *testing.T) {
 	if err != nil || len(a) != 1 {
 		t.Fatalf("%d open attempts, %v", len(a), err)
 	}
+	if answer, _ := v.do(http.MethodPost, "/password/ticket", url.Values{"flow": {seen}}); answer != `{"redirect":"/status/`+a[0].ID+`"}` {
+		t.Errorf("a page whose connection broke got %s, not where its submission stands", answer)
+	}
 	if err := v.b.Result(t.Context(), "contoso", "UAGENT", v.b.result(a[0], protocol.Refused, protocol.ReasonWrongPassword)); err != nil {
 		t.Fatal(err)
 	}

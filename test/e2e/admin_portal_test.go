@@ -167,6 +167,12 @@ func TestAdministratorSignsIn(t *testing.T) {
 	if !strings.Contains(out, name+" ") || !strings.Contains(out, "ready") {
 		t.Errorf("operator list: %s", out)
 	}
+	if out, err := s.operate(t, "operator", "disable", name); err == nil || !strings.Contains(out, "nobody else who can sign in is a Global Administrator") {
+		t.Errorf("the last one is disabled: %s, %v", out, err)
+	}
+	second := openBrowser(t, "en", 1280, 800)
+	second.setUp(t, s.invite(t, "invite", "second."+name))
+	second.title(t, "Overview")
 	s.mustOperate(t, "operator", "disable", name)
 	b.run(t, chromedp.Navigate(s.Portal()+"/admin"))
 	b.title(t, "Sign in to administration")

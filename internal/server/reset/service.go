@@ -14,11 +14,11 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 
@@ -391,13 +391,23 @@ func (s *Service) Session(ctx context.Context, tenantID, token string) (Attempt,
 	return a, nil
 }
 
-// Flow returns the token that forms of this attempt carry beside the cookie. It is another one after each outcome: a
-// page that has not seen the last refusal cannot send the same password once more.
-func (s *Service) Flow(a Attempt) string {
+// Flow returns the token that forms of this attempt carry beside the cookie: whose they are, and after how many tries the
+// page was made.
+func (s *Service) Flow(a Attempt) string { return s.visit(a) + "-" + strconv.Itoa(a.Tries) }
+
+// OfVisit reports whether a form's token is of this attempt, and whether its page has seen the last outcome: one that has
+// not must not send the same password once more.
+func (s *Service) OfVisit(a Attempt, token string) (own, fresh bool) {
+	visit, tries, _ := strings.Cut(token, "-")
+	own = hmac.Equal([]byte(visit), []byte(s.visit(a)))
+	return own, own && tries == strconv.Itoa(a.Tries)
+}
+
+func (s *Service) visit(a Attempt) string {
 	h := hmac.New(sha256.New, s.DecoyKey)
-	fmt.Fprintf(h, "flow\x00%s\x00%d\x00", a.ID, a.Tries)
+	h.Write([]byte("flow\x00" + a.ID))
 	h.Write(a.Session)
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // decoy invents a masked address for a name. It is the same each time, and its domain is one that real

@@ -141,8 +141,11 @@ func (v *visit) flow() (reset.Attempt, error) {
 	if err != nil {
 		return a, err
 	}
-	if v.r.PostForm.Get("flow") != v.Resets.Flow(a) {
+	switch own, fresh := v.Resets.OfVisit(a, v.r.PostForm.Get("flow")); {
+	case !own:
 		return a, reset.ErrNoSession
+	case !fresh:
+		return a, errStale
 	}
 	return a, nil
 }
@@ -182,10 +185,16 @@ type redirect struct {
 	Redirect string `json:"redirect"`
 }
 
+// errStale reports a page that hasn't seen what became of what it sent.
+var errStale = errors.New("the page is from before the last outcome")
+
 // away sends a script to the page that says where the attempt stands.
 func (v *visit) away(a reset.Attempt, err error) error {
 	if errors.Is(err, reset.ErrNoSession) && a.ID != "" && at(a) != "/password" { // another tab has begun something else
 		return v.json(http.StatusOK, redirect{elsewherePath})
+	}
+	if errors.Is(err, errStale) {
+		return v.json(http.StatusOK, redirect{at(a)})
 	}
 	if a.ID == "" || errors.Is(err, reset.ErrNoSession) || errors.Is(err, reset.ErrExpired) {
 		return v.json(http.StatusOK, redirect{"/password"})

@@ -30,9 +30,10 @@ func before(name string) string {
 	return ""
 }
 
-// TestEveryPageInABrowser opens every page in every language and both themes: no complaint of the content
-// policy, nothing on the console, no sideways scrolling at 320 px, and no finding of axe. The themes differ in
-// colours only, so the second is examined for contrast alone.
+// TestEveryPageInABrowser opens every page in every language: no complaint of the content policy, nothing on the console, no
+// sideways scrolling at 320 px. In both themes axe finds nothing; the themes differ in colours only, so the second is
+// examined for contrast alone. Axe takes its time: without HOMEWARD_SOAK (make axe) it looks at one language in each direction
+// of writing.
 func TestEveryPageInABrowser(t *testing.T) {
 	axe, err := os.ReadFile(axePath)
 	if err != nil {
@@ -69,10 +70,16 @@ func examine(t *testing.T, b *browser, address, axe, lang string, samples []samp
 			if out := value[string](t, b, widest); out != "" {
 				t.Errorf("page is wider than a screen of 320: %s", out)
 			}
-			b.do(t, axe)
-			findings := axeFindings(t, b, everything)
+			var findings []string
+			examined := lang == "en" || lang == "ar" || os.Getenv("HOMEWARD_SOAK") != ""
+			if examined {
+				b.do(t, axe)
+				findings = axeFindings(t, b, everything)
+			}
 			b.screen(t, 1280, 800, 1, "dark")
-			findings = append(findings, axeFindings(t, b, contrast)...)
+			if examined {
+				findings = append(findings, axeFindings(t, b, contrast)...)
+			}
 			if w := value[int](t, b, "document.documentElement.scrollWidth"); w > 1280 {
 				t.Errorf("page is %d px wide on a screen of 1280", w)
 			}
