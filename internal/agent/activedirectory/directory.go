@@ -106,6 +106,7 @@ type Directory struct {
 
 	mu       sync.Mutex
 	policies map[string]rememberedPolicy
+	samples  map[string]sample // by unit
 	refusal  bindRefusal
 
 	changing oneAtATime
@@ -115,7 +116,7 @@ type Directory struct {
 // Open checks the configuration and returns the directory. It does not connect: the first call that needs
 // the controller does, so that an agent starts while its directory is down.
 func Open(config Config) (*Directory, error) {
-	d := &Directory{config: config, policies: map[string]rememberedPolicy{}}
+	d := &Directory{config: config, policies: map[string]rememberedPolicy{}, samples: map[string]sample{}}
 	if len(config.URLs) == 0 && config.Domain == "" {
 		return nil, errors.New("directory: no URL of a domain controller, for example ldaps://dc1.corp.example, and no domain to find them in DNS")
 	}
