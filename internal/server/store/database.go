@@ -111,6 +111,10 @@ func openPostgres(dsn string) (*database, error) {
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "homeward"
 	}
+	if c.RuntimeParams["plan_cache_mode"] == "" {
+		// A plan that was made while a table was small reads all of it when it is large: during a first sync everything is.
+		c.RuntimeParams["plan_cache_mode"] = "force_custom_plan"
+	}
 	db := stdlib.OpenDB(*c)
 	db.SetMaxOpenConns(postgresConns)
 	db.SetMaxIdleConns(postgresConns)
