@@ -39,7 +39,7 @@ func (v *holderVerb) run(ctx context.Context, s command.Streams, done string, do
 		if a.Subject, a.Name, err = v.subject(ctx, st, id); err != nil {
 			return err
 		}
-		if err := do(server.Licences(st, time.Now), t, a); err != nil {
+		if err := do(server.Licences(st, time.Now, unrecorded(s)), t, a); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(s.Out, done+"\n", a.Name, k.Name)

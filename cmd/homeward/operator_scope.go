@@ -40,7 +40,7 @@ func (v *operatorScope) Run(ctx context.Context, s command.Streams) error {
 		return err
 	}
 	defer func() { _ = st.Close() }()
-	service := server.Operators(st)
+	service := server.Operators(st, unrecorded(s))
 	o, scope, err := service.ScopeOf(ctx, v.Name)
 	if err != nil {
 		return err

@@ -114,15 +114,20 @@ func SetUpLink(baseURL, token string) string {
 }
 
 // Operators returns the service of operators for the command line: it invites, resets and disables, and signs nobody in.
-func Operators(st *store.Store) *operator.Service {
-	return operator.New(operator.Deps{
-		Store: st, Now: time.Now,
-		Record: func(ctx context.Context, tenantID string, r audit.Record) {
-			r.At = time.Now()
-			// The change is made: an audit log that can't be written is told by the next homeward audit verify.
-			_ = st.Append(ctx, tenantID, r)
-		},
-	})
+// unrecorded hears of a change that is made and isn't in the audit log.
+func Operators(st *store.Store, unrecorded func(error)) *operator.Service {
+	return operator.New(operator.Deps{Store: st, Now: time.Now, Record: recording(st, time.Now, unrecorded)})
+}
+
+// recording appends to the audit log what has been done already; a row that can't be written is said, because nothing later
+// would miss it.
+func recording(st *store.Store, now func() time.Time, unrecorded func(error)) func(context.Context, string, audit.Record) {
+	return func(ctx context.Context, tenantID string, r audit.Record) {
+		r.At = now()
+		if err := st.Append(ctx, tenantID, r); err != nil {
+			unrecorded(err)
+		}
+	}
 }
 
 // operatorLimits is how often somebody may try to sign in as an operator.

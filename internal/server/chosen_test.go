@@ -130,7 +130,7 @@ func TestWhoIsTold(t *testing.T) {
 // TestEachPersonNeedsALicence: who has none is as an unknown name, and the record says why.
 func TestEachPersonNeedsALicence(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
-		book := Licences(b.store, b.clock)
+		book := Licences(b.store, b.clock, func(err error) { t.Error(err) })
 		b.deps.HoldsLicence = func(ctx context.Context, t tenant.Tenant, p provision.Person) (bool, error) {
 			return book.Covers(ctx, t, p.ID, p.Object)
 		}

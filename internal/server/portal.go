@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"homeward/internal/server/audit"
 	"homeward/internal/server/licence"
 	"homeward/internal/server/operator"
 	"homeward/internal/server/provision"
@@ -88,11 +87,7 @@ func (s *Server) holdsLicence(ctx context.Context, t tenant.Tenant, p provision.
 	return s.book.Covers(ctx, t, p.ID, p.Object)
 }
 
-// Licences gives licences out on a store, for the command line too.
-func Licences(st *store.Store, now func() time.Time) *licence.Book {
-	return &licence.Book{Store: st, Now: now, Record: func(ctx context.Context, tenantID string, r audit.Record) {
-		r.At = now()
-		// The licence is given: an audit log that can't be written is told by the next homeward audit check.
-		_ = st.Append(ctx, tenantID, r)
-	}}
+// Licences gives licences out on a store, for the command line too. unrecorded is as for Operators.
+func Licences(st *store.Store, now func() time.Time, unrecorded func(error)) *licence.Book {
+	return &licence.Book{Store: st, Now: now, Record: recording(st, now, unrecorded)}
 }

@@ -11,6 +11,7 @@ import (
 
 	"homeward/internal/event"
 	"homeward/internal/server/audit"
+	"homeward/internal/server/licence"
 	"homeward/internal/server/operator"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/tenant"
@@ -85,6 +86,26 @@ func TestRegistrationReport(t *testing.T) {
 	if line := got["ready"]; line[5] != "app" || line[6] != "yes" {
 		t.Errorf("%v", line)
 	}
+	stopped := add("stopped", same)
+	if err := b.objections.Hold(t.Context(), "contoso", "op", stopped, "lost telephone"); err != nil {
+		t.Fatal(err)
+	}
+	if line := lines()["stopped"]; line[3] != "no" || line[4] != "stopped" {
+		t.Errorf("%v", line)
+	}
+	set(func(s *tenant.Settings) {
+		s.LicencesNeeded, s.LicencePerPerson, s.Licences = true, true, []string{"AAD_PREMIUM"}
+	})
+	if line := lines()["ready"]; line[4] != "not_licensed" {
+		t.Errorf("without a licence of their own: %v", line)
+	}
+	if err := b.store.PutLicence(t.Context(), licence.Assignment{Tenant: "contoso", Part: "AAD_PREMIUM", Kind: licence.Person, Subject: ready, At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if line := lines()["ready"]; line[4] != "" {
+		t.Errorf("with one: %v", line)
+	}
+	set(func(s *tenant.Settings) { s.LicencesNeeded, s.LicencePerPerson, s.Licences = false, false, nil })
 	set(func(s *tenant.Settings) { s.ResetScope = tenant.ScopeNone })
 	if line := lines()["ready"]; line[4] != "not_in_scope" {
 		t.Errorf("%v", line)

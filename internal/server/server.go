@@ -229,8 +229,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	registered := newWays(s.store, s.now)
 	s.objections = Objections(s.store, sub[objectionKey], s.now)
 	letters := notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now).Offering(s.objections, s.store)
-	s.book = Licences(s.store, s.now)
-	s.book.Record = s.record
+	s.book = &licence.Book{Store: s.store, Now: s.now, Record: s.record}
 	s.accounts = provision.New(provision.Deps{Store: s.store, Now: s.now, Log: s.log})
 	s.resets = reset.New(reset.Deps{
 		Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,

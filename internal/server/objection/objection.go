@@ -15,9 +15,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"homeward/internal/event"
 	"homeward/internal/server/audit"
@@ -193,7 +191,7 @@ func (s *Service) Held(ctx context.Context, tenant, person string) (bool, error)
 
 // Hold stops somebody's self-service for an operator. It returns ErrReason.
 func (s *Service) Hold(ctx context.Context, tenant, operator, person, reason string) error {
-	reason, ok := oneLine(reason)
+	reason, ok := audit.Reason(reason)
 	if !ok {
 		return ErrReason
 	}
@@ -207,7 +205,7 @@ func (s *Service) Hold(ctx context.Context, tenant, operator, person, reason str
 
 // Release lets somebody help themselves again. Links of earlier messages are void then. It returns ErrReason and ErrNotHeld.
 func (s *Service) Release(ctx context.Context, tenant, operator, person, reason string) error {
-	reason, ok := oneLine(reason)
+	reason, ok := audit.Reason(reason)
 	if !ok {
 		return ErrReason
 	}
@@ -221,10 +219,4 @@ func (s *Service) Release(ctx context.Context, tenant, operator, person, reason 
 
 func (s *Service) byOperator(tenant, operator, person, reason string) audit.Record {
 	return audit.Record{Tenant: tenant, Hop: "operator", Result: "ok", Actor: operator, Target: person, Detail: reason, At: s.now()}
-}
-
-func oneLine(reason string) (string, bool) {
-	reason = strings.TrimSpace(reason)
-	bad := reason == "" || len(reason) > 200 || strings.ContainsFunc(reason, func(r rune) bool { return !unicode.IsPrint(r) })
-	return reason, !bad
 }

@@ -20,10 +20,11 @@ type Why string
 // Reasons.
 const (
 	TurnedOff  Why = "turned_off"   // writeback, for everybody
-	Unlicensed Why = "not_licensed" // everybody
+	Unlicensed Why = "not_licensed" // everybody, or them
 	Cloud      Why = "cloud_only"   // there is no directory account to write to
 	NotInScope Why = "not_in_scope"
-	Held       Why = "held" // a conflict that waits for a decision
+	Stopped    Why = "stopped" // their self-service, until it is released
+	Held       Why = "held"    // a conflict that waits for a decision
 	Disabled   Why = "disabled"
 	Protected  Why = "protected"
 	TooFew     Why = "too_few_methods"
@@ -31,7 +32,7 @@ const (
 
 // Reasons lists them.
 func Reasons() []Why {
-	return []Why{TurnedOff, Unlicensed, Cloud, NotInScope, Held, Disabled, Protected, TooFew}
+	return []Why{TurnedOff, Unlicensed, Cloud, Stopped, NotInScope, Held, Disabled, Protected, TooFew}
 }
 
 // Person is one line of the report.
@@ -77,7 +78,10 @@ type Registration struct {
 	// Works reports whether this server can carry out a kind of check.
 	Works    func(k verify.Kind) bool
 	Licensed func(t tenant.Tenant) bool
-	Now      func() time.Time
+	// HoldsLicence and Stopped are about one person, as the portal asks: reset.Deps.
+	HoldsLicence func(ctx context.Context, t tenant.Tenant, p provision.Person) (bool, error)
+	Stopped      func(ctx context.Context, tenant, person string) (bool, error)
+	Now          func() time.Time
 
 	mu     sync.Mutex
 	recent map[string]Summary
@@ -161,11 +165,9 @@ func (r *Registration) judge(ctx context.Context, t tenant.Tenant, people []prov
 		holds := slices.ContainsFunc(roles, func(one provision.Role) bool { return one.Person == p.ID })
 		line := Person{Person: p, Kinds: of[p.ID].Kinds, Last: of[p.ID].Last, Reviewed: of[p.ID].Reviewed}
 		line.Mailbox = p.Mail != "" && !t.Settings.Checks.RegisteredOnly
-		within, err := r.InScope(ctx, t, p)
-		if err != nil {
+		if line.Why, err = r.why(ctx, t, line, holds || p.Protected); err != nil {
 			return fmt.Errorf("registration: %w", err)
 		}
-		line.Why = r.why(t, line, within, holds || p.Protected)
 		if err := do(line); err != nil {
 			return err
 		}
@@ -173,26 +175,40 @@ func (r *Registration) judge(ctx context.Context, t tenant.Tenant, people []prov
 	return nil
 }
 
-func (r *Registration) why(t tenant.Tenant, p Person, within, strict bool) Why {
+func (r *Registration) why(ctx context.Context, t tenant.Tenant, p Person, strict bool) (Why, error) {
+	within, err := r.InScope(ctx, t, p.Person)
+	if err != nil {
+		return "", err
+	}
+	licensed, err := r.HoldsLicence(ctx, t, p.Person)
+	if err != nil {
+		return "", err
+	}
+	stopped, err := r.Stopped(ctx, t.ID, p.ID)
+	if err != nil {
+		return "", err
+	}
 	switch {
 	case t.Settings.WritebackOff:
-		return TurnedOff
-	case !r.Licensed(t):
-		return Unlicensed
+		return TurnedOff, nil
+	case !r.Licensed(t) || !licensed:
+		return Unlicensed, nil
 	case p.Cloud():
-		return Cloud
+		return Cloud, nil
+	case stopped:
+		return Stopped, nil
 	case !within:
-		return NotInScope
+		return NotInScope, nil
 	case p.Held != protocol.Reason(""):
-		return Held
+		return Held, nil
 	case p.Disabled:
-		return Disabled
+		return Disabled, nil
 	case p.Protected:
-		return Protected
+		return Protected, nil
 	case r.usable(t, p, strict) < t.Settings.Checks.Need(strict):
-		return TooFew
+		return TooFew, nil
 	}
-	return ""
+	return "", nil
 }
 
 // usable is how many different kinds of checks somebody can pass.

@@ -3,9 +3,7 @@ package reset
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
-	"unicode"
 
 	"homeward/internal/event"
 	"homeward/internal/protocol"
@@ -25,12 +23,11 @@ var ErrPassOff = errors.New("helpdesk passes are turned off: an administrator ca
 
 // reasonOf returns a reason as it is recorded, or ErrNoReason.
 func reasonOf(text string) (string, error) {
-	const most = 200
-	text = strings.TrimSpace(text)
-	if text == "" || len(text) > most || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	reason, ok := audit.Reason(text)
+	if !ok {
 		return "", ErrNoReason
 	}
-	return text, nil
+	return reason, nil
 }
 
 // CheckReason returns ErrNoReason for what can't be recorded as a reason.

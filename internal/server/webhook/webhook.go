@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -59,8 +60,23 @@ var errInside = errors.New("the address is inside a private network, which this 
 
 // public reports whether an address is one of the Internet's.
 func public(a netip.Addr) bool {
-	shared := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64}), 10) // RFC 6598
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !shared.Contains(a)
+	if !a.IsGlobalUnicast() || a.IsPrivate() {
+		return false
+	}
+	return !slices.ContainsFunc(special(), func(n netip.Prefix) bool { return n.Contains(a) })
+}
+
+// special are networks that look public and aren't, or lead to one that isn't: addresses of version 4 are hidden in some of
+// version 6 (IANA's registries of special-purpose addresses, RFC 6890).
+func special() []netip.Prefix {
+	var out []netip.Prefix
+	for _, n := range []string{
+		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4",
+		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "fec0::/10",
+	} {
+		out = append(out, netip.MustParsePrefix(n))
+	}
+	return out
 }
 
 // Post sends one body. It returns ErrRefused when the answer isn't 2xx.

@@ -24,6 +24,7 @@ func TestOutwardReachesPublicAddressesOnly(t *testing.T) {
 	for address, want := range map[string]bool{
 		"192.0.2.7": true, "2001:db8::7": true, "127.0.0.1": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.1.1": false, "169.254.169.254": false,
 		"100.64.0.1": false, "0.0.0.0": false, "::1": false, "fe80::1": false, "fd00::1": false, "224.0.0.1": false, "::": false,
+		"64:ff9b::a01:203": false, "2002:a01:203::1": false, "::10.1.2.3": false, "198.18.0.1": false, "250.0.0.1": false, "2001:4860:4860::8888": true,
 	} {
 		if public(netip.MustParseAddr(address)) != want {
 			t.Errorf("%s: %v", address, !want)

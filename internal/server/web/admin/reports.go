@@ -262,6 +262,7 @@ func whyWord(w report.Why) string {
 		report.Unlicensed: "admin.reports.why.not_licensed",
 		report.Cloud:      "admin.reports.why.cloud_only",
 		report.NotInScope: "admin.reports.why.not_in_scope",
+		report.Stopped:    "admin.reports.why.stopped",
 		report.Held:       "admin.reports.why.held",
 		report.Disabled:   "admin.reports.why.disabled",
 		report.Protected:  "admin.reports.why.protected",
