@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -204,9 +205,43 @@ func TestNobodiesDontShareLimits(t *testing.T) {
 type sample map[string][]time.Duration
 
 // TestTimeTellsNothing isn't parallel: it measures. The kinds take turns, so that whatever else the machine
-// does hits all alike.
+// does hits all alike. What a busy machine does to one series it doesn't do to the next: whoever differs is measured
+// anew, and a difference that is there each time, in the same direction, is one that a visitor sees, too.
 func TestTimeTellsNothing(t *testing.T) {
 	s := shared(t)
+	const series = 3
+	differs := map[string]int{} // series in which a kind was slower (or, with a minus, faster)
+	for n := range series {
+		again := map[string]int{}
+		for request, kinds := range s.timed(t, n) {
+			base := median(kinds["ordinary"])
+			for kind, all := range kinds {
+				m := median(all)
+				t.Logf("%-20s %-13s median %v of %d", request, kind, m.Round(10*time.Microsecond), len(all))
+				if diff := m - base; diff.Abs() > base/4+2*time.Millisecond {
+					again[fmt.Sprintf("%s takes %v time for %s than for an ordinary person", request, map[bool]string{true: "more", false: "less"}[diff > 0], kind)]++
+				}
+			}
+		}
+		for what := range again {
+			if differs[what] == n {
+				differs[what]++
+			}
+		}
+		if !slices.Contains(slices.Collect(maps.Values(differs)), n+1) {
+			return
+		}
+	}
+	for what, times := range differs {
+		if times == series {
+			t.Errorf("%s, in %d series", what, times)
+		}
+	}
+}
+
+// timed measures each request once a round for each kind of name.
+func (s *site) timed(t *testing.T, series int) map[string]sample {
+	t.Helper()
 	const rounds, each = 45, 9 // a person's counters take ten
 	times := map[string]sample{"POST /start": {}, "POST /change": {}, "POST /verify/1": {}, "POST /verify/1/code": {}}
 	var names []guess
@@ -217,7 +252,7 @@ func TestTimeTellsNothing(t *testing.T) {
 		for i := range names {
 			g := names[(i+round)%len(names)]
 			if g.kind == "unknown" {
-				g.typed = fmt.Sprintf("%c%d@contoso.com", 'a'+round%26, round)
+				g.typed = fmt.Sprintf("%c%d.%d@contoso.com", 'a'+round%26, round, series)
 			}
 			v := redirectsAreAnswers(s.visitor(t))
 			raw(t, s, v, "GET", "/start", nil) // the handshake isn't measured
@@ -238,16 +273,7 @@ func TestTimeTellsNothing(t *testing.T) {
 			v.HTTP.CloseIdleConnections()
 		}
 	}
-	for request, kinds := range times {
-		base := median(kinds["ordinary"])
-		for kind, all := range kinds {
-			m := median(all)
-			t.Logf("%-20s %-13s median %v of %d", request, kind, m.Round(10*time.Microsecond), len(all))
-			if diff := (m - base).Abs(); diff > base/4+2*time.Millisecond {
-				t.Errorf("%s takes %v for %s and %v for an ordinary person", request, m, kind, base)
-			}
-		}
-	}
+	return times
 }
 
 func median(all []time.Duration) time.Duration {
