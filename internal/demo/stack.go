@@ -3,6 +3,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,7 +48,9 @@ type Options struct {
 	Wrap []string
 	// Prepare changes the lab DC before anybody looks at it: people it adds are in the first import.
 	Prepare func(ctx context.Context, dc *lab.DC) error
-	Logger  *slog.Logger
+	// Patience is how long a part may take to get ready; zero: a minute. A big domain's first sync takes longer.
+	Patience time.Duration
+	Logger   *slog.Logger
 }
 
 // Proxy is the HTTP CONNECT proxy that the agent must use.
@@ -395,7 +398,7 @@ func (s *Stack) waitImported(ctx context.Context) error {
 
 // until polls while p lives.
 func (s *Stack) until(ctx context.Context, p *Process, done func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.o.Patience, readyWithin))
 	defer cancel()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()

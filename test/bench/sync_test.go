@@ -95,7 +95,7 @@ func syncOnce(b *testing.B, crowded string, size int, sum map[string]float64) {
 	s := &syncRig{b: b, sum: sum}
 	var paged time.Duration
 	stack, err := demo.Start(b.Context(), demo.Options{
-		Homeward: program, Lab: lab.Options{Dir: domain},
+		Homeward: program, Lab: lab.Options{Dir: domain}, Patience: 10 * time.Minute,
 		Prepare: func(_ context.Context, dc *lab.DC) error {
 			s.paged(dc) // warms the controller's cache, which the agent's read finds as warm
 			paged = s.paged(dc)
