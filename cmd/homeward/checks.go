@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -25,11 +24,7 @@ type tenantChecks struct {
 func (v *tenantChecks) Run(ctx context.Context, s command.Streams) error {
 	return v.with(ctx, s, func(st *store.Store, id string) error {
 		var now tenant.Checks
-		err := st.WithTx(ctx, func(tx *store.Store) error {
-			t, err := tx.Tenant(ctx, id)
-			if err != nil {
-				return err
-			}
+		_, err := st.ChangeTenant(ctx, id, func(tx *store.Store, t *tenant.Tenant) error {
 			before := checksText(t.Settings.Checks)
 			v.set(&t.Settings.Checks)
 			now = t.Settings.Checks
@@ -37,8 +32,7 @@ func (v *tenantChecks) Run(ctx context.Context, s command.Streams) error {
 			if err := now.Check(); err != nil || before == after {
 				return err
 			}
-			return errors.Join(tx.SaveSettings(ctx, id, t.Settings),
-				noted(ctx, tx, id, "Self-service password reset policy changes", "", before+" → "+after))
+			return noted(ctx, tx, id, "Self-service password reset policy changes", "", before+" → "+after)
 		})
 		if err != nil {
 			return err

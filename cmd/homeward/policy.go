@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"homeward/internal/agent/command"
 	"homeward/internal/banned"
 	"homeward/internal/server/store"
+	"homeward/internal/server/tenant"
 )
 
 type policyVerbs struct {
@@ -39,11 +39,7 @@ func (v *bannedWords) Run(ctx context.Context, s command.Streams) error {
 	}
 	return v.with(ctx, s, func(st *store.Store, id string) error {
 		var words []string
-		err := st.WithTx(ctx, func(tx *store.Store) error {
-			t, err := tx.Tenant(ctx, id)
-			if err != nil {
-				return err
-			}
+		_, err := st.ChangeTenant(ctx, id, func(tx *store.Store, t *tenant.Tenant) error {
 			before := t.Settings.BannedWords
 			if words = before; v.File == "" {
 				return nil
@@ -52,8 +48,7 @@ func (v *bannedWords) Run(ctx context.Context, s command.Streams) error {
 				return nil
 			}
 			t.Settings.BannedWords = words
-			return errors.Join(tx.SaveSettings(ctx, id, t.Settings),
-				noted(ctx, tx, id, "Change the list of banned words", "", fmt.Sprintf("%d words before, %d now", len(before), len(words))))
+			return noted(ctx, tx, id, "Change the list of banned words", "", fmt.Sprintf("%d words before, %d now", len(before), len(words)))
 		})
 		if err != nil {
 			return err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,18 +15,13 @@ import (
 func (f ofTenant) setting(ctx context.Context, s command.Streams, text func(tenant.Settings) string, change func(*tenant.Settings) error) error {
 	return f.with(ctx, s, func(st *store.Store, id string) error {
 		after := ""
-		err := st.WithTx(ctx, func(tx *store.Store) error {
-			t, err := tx.Tenant(ctx, id)
-			if err != nil {
-				return err
-			}
+		_, err := st.ChangeTenant(ctx, id, func(tx *store.Store, t *tenant.Tenant) error {
 			before := text(t.Settings)
-			err = change(&t.Settings)
+			err := change(&t.Settings)
 			if after = text(t.Settings); err != nil || before == after {
 				return err
 			}
-			return errors.Join(tx.SaveSettings(ctx, id, t.Settings),
-				noted(ctx, tx, id, "Self-service password reset policy changes", "", before+" → "+after))
+			return noted(ctx, tx, id, "Self-service password reset policy changes", "", before+" → "+after)
 		})
 		if err != nil {
 			return err

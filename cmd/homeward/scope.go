@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -205,13 +204,9 @@ func (v *groupScope) Run(ctx context.Context, s command.Streams) error {
 			if t.Settings, err = v.choose(ctx, e, id, t.Settings); err != nil {
 				return err
 			}
-			err = st.WithTx(ctx, func(tx *store.Store) error {
-				fresh, err := tx.Tenant(ctx, id)
-				if err != nil {
-					return err
-				}
+			_, err = st.ChangeTenant(ctx, id, func(tx *store.Store, fresh *tenant.Tenant) error {
 				fresh.Settings.ResetScope, fresh.Settings.ResetGroup = t.Settings.ResetScope, t.Settings.ResetGroup
-				return errors.Join(tx.SaveSettings(ctx, id, fresh.Settings), noted(ctx, tx, id, "Choose who may reset", fresh.Settings.ResetGroup, v.Scope))
+				return noted(ctx, tx, id, "Choose who may reset", fresh.Settings.ResetGroup, v.Scope)
 			})
 			if err != nil {
 				return err
@@ -326,14 +321,10 @@ type licences struct{ ofTenant }
 func (v *licences) change(ctx context.Context, s command.Streams, activity, detail string, do func(set *tenant.Settings)) error {
 	return v.with(ctx, s, func(st *store.Store, id string) error {
 		var set tenant.Settings
-		err := st.WithTx(ctx, func(tx *store.Store) error {
-			t, err := tx.Tenant(ctx, id)
-			if err != nil {
-				return err
-			}
+		_, err := st.ChangeTenant(ctx, id, func(tx *store.Store, t *tenant.Tenant) error {
 			do(&t.Settings)
 			set = t.Settings
-			return errors.Join(tx.SaveSettings(ctx, id, set), noted(ctx, tx, id, activity, "", detail))
+			return noted(ctx, tx, id, activity, "", detail)
 		})
 		if err != nil {
 			return err

@@ -506,17 +506,13 @@ func (v *syncRules) Run(ctx context.Context, s command.Streams) error {
 	}
 	return v.with(ctx, s, func(st *store.Store, id string) error {
 		var now tenant.Sync
-		err := st.WithTx(ctx, func(tx *store.Store) error {
-			t, err := tx.Tenant(ctx, id)
-			if err != nil {
-				return err
-			}
+		_, err := st.ChangeTenant(ctx, id, func(tx *store.Store, t *tenant.Tenant) error {
 			now = v.apply(t.Settings.Sync)
 			if now == t.Settings.Sync {
 				return nil
 			}
 			t.Settings.Sync = now
-			return errors.Join(tx.SaveSettings(ctx, id, t.Settings), noted(ctx, tx, id, "Change sync rules", "", rulesLine(now)))
+			return noted(ctx, tx, id, "Change sync rules", "", rulesLine(now))
 		})
 		if err != nil {
 			return err

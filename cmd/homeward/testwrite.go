@@ -11,6 +11,7 @@ import (
 	"homeward/internal/agent/command"
 	"homeward/internal/server/control"
 	"homeward/internal/server/store"
+	"homeward/internal/server/tenant"
 )
 
 type testVerb struct {
@@ -77,13 +78,9 @@ func (v *testVerb) schedule(ctx context.Context, s command.Streams) error {
 		}
 	}
 	return v.with(ctx, s, func(st *store.Store, id string) error {
-		err := st.WithTx(ctx, func(tx *store.Store) error {
-			t, err := tx.Tenant(ctx, id)
-			if err != nil {
-				return err
-			}
+		_, err := st.ChangeTenant(ctx, id, func(tx *store.Store, t *tenant.Tenant) error {
 			t.Settings.TestEvery = every
-			return errors.Join(tx.SaveSettings(ctx, id, t.Settings), noted(ctx, tx, id, "Schedule test writes", "", v.Every))
+			return noted(ctx, tx, id, "Schedule test writes", "", v.Every)
 		})
 		if err != nil {
 			return err

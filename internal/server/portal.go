@@ -17,23 +17,11 @@ import (
 
 // rebrand changes a tenant and, unless logo is nil, its picture, all or nothing, and has this server show it at once.
 func (s *Server) rebrand(ctx context.Context, tenantID string, logo []byte, change func(*tenant.Tenant) error) error {
-	err := s.store.WithTx(ctx, func(tx *store.Store) error {
-		if err := tx.LockTenant(ctx, tenantID); err != nil {
+	_, err := s.store.ChangeTenant(ctx, tenantID, func(tx *store.Store, t *tenant.Tenant) error {
+		if err := change(t); err != nil || logo == nil {
 			return err
 		}
-		t, err := tx.Tenant(ctx, tenantID)
-		if err != nil {
-			return err
-		}
-		if err := change(&t); err != nil {
-			return err
-		}
-		if logo != nil {
-			if err := tx.PutPicture(ctx, tenantID, t.Settings.Brand.Logo, logo); err != nil {
-				return err
-			}
-		}
-		return tx.SaveTenant(ctx, t)
+		return tx.PutPicture(ctx, tenantID, t.Settings.Brand.Logo, logo)
 	})
 	if err != nil {
 		return fmt.Errorf("change how the portal looks: %w", err)
