@@ -35,6 +35,8 @@ type verbs struct {
 	Events  eventsVerb  `cmd:"" help:"Print every event code, what it means and what to do."`
 	Demo    demoVerb    `cmd:"" help:"Run everything here on sample people: a real domain controller, server, agent and mailbox."`
 	Version cli.Version `cmd:"" help:"Print the version."`
+
+	Completion cli.Completion `cmd:"" help:"Print the script that lets your shell complete verbs, flags and values."`
 }
 
 func main() {

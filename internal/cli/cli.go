@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/cli/completion"
 
 	"github.com/alecthomas/kong"
 )
@@ -47,6 +48,12 @@ func Main(ctx context.Context, name, about string, verbs any, args []string, s c
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s), kong.Bind(version), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		return report(s.Err, name, err, Usage)
+	}
+	if len(args) > 0 && args[0] == completion.Verb {
+		if completion.Answer(s.Out, parser.Model, args[1:]) != nil { // the shell has gone
+			return Failed
+		}
+		return OK
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
