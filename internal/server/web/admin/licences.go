@@ -14,6 +14,7 @@ import (
 	"homeward/internal/server/licence"
 	"homeward/internal/server/operator"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/setting"
 	"homeward/internal/server/tenant"
 )
 
@@ -126,7 +127,7 @@ func (v *visit) licences() (LicencesPage, error) {
 	f := v.frame
 	f.Path, f.Poll = licencesPath, ""
 	p := LicencesPage{
-		Settings: Settings{Frame: f, Revision: revision(describeNeeded(set)), Saved: v.r.URL.Query().Get("saved") == "1"},
+		Settings: Settings{Frame: f, Revision: setting.Revision(setting.Licences(set)), Saved: v.r.URL.Query().Get("saved") == "1"},
 		Needed:   set.LicencesNeeded, PerPerson: set.LicencePerPerson, Verdict: licence.Judge(set), Kind: string(licence.Group),
 	}
 	if !p.Needed {
@@ -189,10 +190,6 @@ func (v *visit) findProducts(text string) ([]ProductRow, error) {
 	return out, nil
 }
 
-func describeNeeded(s tenant.Settings) []setting {
-	return []setting{{"licences needed", onOff(s.LicencesNeeded)}, {"each person needs one", onOff(s.LicencePerPerson)}}
-}
-
 // licencesAgain shows the page with what went wrong.
 func (v *visit) licencesAgain(status int, field, text string) error {
 	p, err := v.licences()
@@ -211,7 +208,7 @@ func (v *visit) postNeeded() error {
 	if err := v.form(); err != nil {
 		return err
 	}
-	err := v.save(describeNeeded, func(s *tenant.Settings) error {
+	err := v.save(setting.Licences, func(s *tenant.Settings) error {
 		s.LicencesNeeded = v.typed("needed") == "yes"
 		s.LicencePerPerson = s.LicencesNeeded && v.yes("each")
 		return nil
