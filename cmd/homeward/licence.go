@@ -7,8 +7,10 @@ import (
 	"strings"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/cli"
 	"homeward/internal/cli/answer"
 	"homeward/internal/server/licence"
+	"homeward/internal/server/setting"
 	"homeward/internal/server/store"
 	"homeward/internal/server/tenant"
 )
@@ -108,18 +110,14 @@ type licences struct {
 // Answer implements cli.Answering.
 func (licences) Answer() any { return licenceAnswer{} }
 
-func (v *licences) change(ctx context.Context, s command.Streams, activity, detail string, do func(set *tenant.Settings)) error {
+// change changes a tenant as the page of licences does, and says what may be used then.
+func (v *licences) change(ctx context.Context, s command.Streams, do func(tx *store.Store, t *tenant.Tenant) error) error {
 	return v.with(ctx, s, func(st *store.Store, id string) error {
-		var set tenant.Settings
-		_, err := st.ChangeTenant(ctx, id, func(tx *store.Store, t *tenant.Tenant) error {
-			do(&t.Settings)
-			set = t.Settings
-			return noted(ctx, tx, id, activity, "", detail)
-		})
+		t, err := st.ChangeTenant(ctx, id, do)
 		if err != nil {
 			return err
 		}
-		return tellLicences(s, v.JSON, set)
+		return tellLicences(s, v.JSON, t.Settings)
 	})
 }
 
@@ -132,15 +130,14 @@ type licenceNeed struct {
 
 // Run implements the verb.
 func (v *licenceNeed) Run(ctx context.Context, s command.Streams) error {
-	detail := v.Needed
-	if v.Each != nil {
-		detail += fmt.Sprintf(", each person: %t", *v.Each)
-	}
-	return v.change(ctx, s, "Change whether licences are needed", detail, func(set *tenant.Settings) {
-		set.LicencesNeeded = v.Needed == "on"
+	return v.change(ctx, s, func(tx *store.Store, t *tenant.Tenant) error {
+		before := setting.Licences(t.Settings)
+		t.Settings.LicencesNeeded = v.Needed == "on"
 		if v.Each != nil {
-			set.LicencePerPerson = *v.Each
+			t.Settings.LicencePerPerson = *v.Each
 		}
+		t.Settings.LicencePerPerson = t.Settings.LicencePerPerson && t.Settings.LicencesNeeded
+		return recordChange(ctx, tx, t.ID, setting.Difference(before, setting.Licences(t.Settings)))
 	})
 }
 
@@ -154,7 +151,7 @@ type oneProduct struct {
 type licenceAdd struct {
 	oneProduct
 
-	Seats int `help:"How many were bought; without it they are not counted." placeholder:"NUMBER"`
+	Seats *int `help:"How many were bought; 0: they are not counted." placeholder:"NUMBER"`
 }
 
 // Run implements the verb.
@@ -163,16 +160,23 @@ func (v *licenceAdd) Run(ctx context.Context, s command.Streams) error {
 	if err != nil {
 		return err
 	}
-	return v.change(ctx, s, "Add licence", k.Part, func(set *tenant.Settings) {
-		if !slices.Contains(set.Licences, k.Part) {
-			set.Licences = append(set.Licences, k.Part)
-		}
-		if v.Seats > 0 {
-			if set.LicenceSeats == nil {
-				set.LicenceSeats = map[string]int{}
+	return v.change(ctx, s, func(tx *store.Store, t *tenant.Tenant) error {
+		if !slices.Contains(t.Settings.Licences, k.Part) {
+			if err := licence.Subscribe(&t.Settings, k.Part); err != nil {
+				return err
 			}
-			set.LicenceSeats[k.Part] = v.Seats
+			if err := record(ctx, tx, t.ID, setting.Done(operator(), "Add licence", k.Part)); err != nil {
+				return err
+			}
 		}
+		if v.Seats == nil || *v.Seats == t.Settings.LicenceSeats[k.Part] {
+			return nil
+		}
+		detail := fmt.Sprintf("%s: %d → %d", k.Part, t.Settings.LicenceSeats[k.Part], *v.Seats)
+		if err := licence.SetSeats(&t.Settings, k.Part, *v.Seats); err != nil {
+			return cli.Wrong(fmt.Errorf("--seats: %w", err))
+		}
+		return record(ctx, tx, t.ID, setting.Done(operator(), "Change licence seats", detail))
 	})
 }
 
@@ -184,8 +188,11 @@ func (v *licenceRemove) Run(ctx context.Context, s command.Streams) error {
 	if err != nil {
 		return err
 	}
-	return v.change(ctx, s, "Remove licence", k.Part, func(set *tenant.Settings) {
-		set.Licences = slices.DeleteFunc(set.Licences, func(part string) bool { return part == k.Part })
-		delete(set.LicenceSeats, k.Part)
+	return v.change(ctx, s, func(tx *store.Store, t *tenant.Tenant) error {
+		if !slices.Contains(t.Settings.Licences, k.Part) {
+			return licence.ErrNotOwned
+		}
+		licence.Unsubscribe(&t.Settings, k.Part)
+		return record(ctx, tx, t.ID, setting.Done(operator(), "Remove licence", k.Part))
 	})
 }

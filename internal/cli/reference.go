@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"homeward/internal/agent/command"
@@ -22,11 +23,10 @@ const referenceVerb = "__reference"
 // reference writes the help of every verb, and what the JSON of those that have it holds.
 func reference(ctx context.Context, w io.Writer, name, about string, verbs any, model *kong.Application, version string) error {
 	for _, n := range append([]*kong.Node{model.Node}, model.Leaves(true)...) {
-		path := n.FullPath()
-		args := strings.Fields(path)
+		args := path(n)
 		var help bytes.Buffer
-		Main(ctx, name, about, verbs, append(args[1:], "--help"), command.Streams{Out: &help, Err: &help}, version)
-		if _, err := fmt.Fprintf(w, "\n## %s\n\n```\n%s```\n", path, help.String()); err != nil {
+		Main(ctx, name, about, verbs, append(args, "--help"), command.Streams{Out: &help, Err: &help}, version)
+		if _, err := fmt.Fprintf(w, "\n## %s\n\n```\n%s```\n", strings.Join(append([]string{name}, args...), " "), help.String()); err != nil {
 			return err
 		}
 		if !n.Target.CanAddr() {
@@ -39,6 +39,16 @@ func reference(ctx context.Context, w io.Writer, name, about string, verbs any, 
 		}
 	}
 	return nil
+}
+
+// path is what is typed behind the program's name for a verb.
+func path(n *kong.Node) []string {
+	var out []string
+	for ; n.Parent != nil; n = n.Parent {
+		out = append(out, n.Name)
+	}
+	slices.Reverse(out)
+	return out
 }
 
 func fields(w io.Writer, v any) error {

@@ -95,14 +95,44 @@ func (t *Table) Write(out io.Writer) error {
 	return w.Flush()
 }
 
-// JSON writes one document.
+// JSON writes one document. The moments in v are set to UTC, wherever they are.
 func JSON(out io.Writer, v any) error {
 	if r := reflect.ValueOf(v); r.Kind() == reflect.Slice && r.IsNil() {
 		v = []struct{}{}
 	}
+	whole := reflect.New(reflect.TypeOf(v)).Elem()
+	whole.Set(reflect.ValueOf(v))
+	utc(whole)
 	e := json.NewEncoder(out)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	return e.Encode(whole.Interface())
+}
+
+// utc sets every moment that can be reached to UTC.
+func utc(v reflect.Value) {
+	if v.Type() == reflect.TypeFor[time.Time]() {
+		if at, ok := v.Interface().(time.Time); ok && v.CanSet() {
+			v.Set(reflect.ValueOf(at.UTC()))
+		}
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			utc(v.Elem())
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			utc(v.Index(i))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() || f.Anonymous {
+				utc(v.Field(i))
+			}
+		}
+	default: // nothing else holds moments
+	}
 }
 
 // Time is a moment in JSON: RFC 3339 in UTC, to the millisecond.

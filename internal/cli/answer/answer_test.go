@@ -25,6 +25,11 @@ type outer struct {
 	On    bool           `json:"on"`
 }
 
+// plain is an answer of a package that knows nothing of this one.
+type plain struct {
+	At time.Time `json:"at"`
+}
+
 func TestTable(t *testing.T) {
 	t.Parallel()
 	table := answer.Of("Nobody is here.", "NAME", "SINCE", "ON", "NOTE")
@@ -56,6 +61,8 @@ func TestJSON(t *testing.T) {
 		{[]outer(nil), "[]\n"},
 		{answer.At(time.Date(2026, 3, 1, 1, 0, 0, 0, zone)), "\"2026-03-01T00:00:00Z\"\n"},
 		{answer.At(time.Date(2026, 3, 1, 1, 0, 0, 120_000_000, zone)), "\"2026-03-01T00:00:00.12Z\"\n"},
+		{[]*plain{{time.Date(2026, 3, 1, 1, 0, 0, 0, zone)}}, "[\n  {\n    \"at\": \"2026-03-01T00:00:00Z\"\n  }\n]\n"},
+		{plain{time.Date(2026, 3, 1, 1, 0, 0, 0, zone)}, "{\n  \"at\": \"2026-03-01T00:00:00Z\"\n}\n"},
 		{outer{Name: "<a>", Parts: []inner{}}, "{\n  \"why\": \"\",\n  \"name\": \"\\u003ca\\u003e\",\n  \"parts\": [],\n  \"on\": false\n}\n"},
 	} {
 		var b strings.Builder

@@ -58,6 +58,11 @@ func Record(by, difference string) audit.Record {
 	}
 }
 
+// Done is the audit record of another change of a setting that by made.
+func Done(by, activity, detail string) audit.Record {
+	return audit.Record{Activity: activity, Hop: "operator", Event: int(event.SettingChanged), Result: "ok", Actor: by, Detail: detail}
+}
+
 // Turned is the audit record of a switch that by turned.
 func Turned(by, name string, to bool) audit.Record {
 	return audit.Record{
