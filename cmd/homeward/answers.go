@@ -3,12 +3,15 @@ package main
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"time"
 
 	"homeward/internal/agent/command"
 	"homeward/internal/cli/answer"
 	"homeward/internal/protocol"
+	"homeward/internal/server/control"
 	"homeward/internal/server/licence"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/reset"
 )
 
 // The answers of verbs as a program reads them. Their fields are documented in docs/reference/commands.md, which is made from
@@ -200,4 +203,55 @@ type productAnswer struct {
 
 func productOf(k licence.SKU) productAnswer {
 	return productAnswer{k.Part, k.Name, k.GUID, k.P1, k.P2, k.Writeback()}
+}
+
+type probeAnswer struct {
+	Found        bool            `json:"found" about:"Active Directory knows the person, and the service account may see them."`
+	Reason       protocol.Reason `json:"reason,omitempty" about:"Why they can't be written."`
+	Name         string          `json:"name,omitempty"`
+	SAM          string          `json:"sam,omitempty"`
+	Domain       string          `json:"domain,omitempty"`
+	Agent        string          `json:"agent,omitempty" about:"Id of the one that answered."`
+	Policy       string          `json:"policy,omitempty" about:"domain, or the fine-grained policy that holds."`
+	MinLength    int             `json:"min_length"`
+	Complexity   bool            `json:"complexity"`
+	History      int             `json:"history"`
+	MinAge       int64           `json:"min_age_seconds"`
+	MaxAge       int64           `json:"max_age_seconds"`
+	Locked       bool            `json:"locked"`
+	MustChange   bool            `json:"must_change" about:"At the next sign-in."`
+	Expired      bool            `json:"expired"`
+	NeverExpires bool            `json:"never_expires"`
+	CannotChange bool            `json:"cannot_change" about:"It can be reset only."`
+	PasswordSet  answer.Time     `json:"password_set,omitzero"`
+	ChangeableAt answer.Time     `json:"changeable_at,omitzero" about:"Left out: at once."`
+	ExpiresAt    answer.Time     `json:"expires_at,omitzero"`
+}
+
+// probeOf leaves out the directory's own words, which belong to the audit log.
+func probeOf(p protocol.PersonPolicy) probeAnswer {
+	seconds := func(ms int64) int64 { return ms / time.Second.Milliseconds() }
+	return probeAnswer{
+		Found: p.Found, Reason: p.Reason, Name: p.DisplayName, SAM: p.SAM, Domain: p.Domain, Agent: p.Agent, Policy: p.Source, MinLength: p.MinLength,
+		Complexity: p.Complexity, History: p.History, MinAge: seconds(p.MinAge), MaxAge: seconds(p.MaxAge), Locked: p.Locked, MustChange: p.MustChange,
+		Expired: p.Expired, NeverExpires: p.NeverExpires, CannotChange: p.CannotChange, PasswordSet: answer.At(p.PasswordSet.Time()),
+		ChangeableAt: answer.At(p.ChangeableAt.Time()), ExpiresAt: answer.At(p.ExpiresAt.Time()),
+	}
+}
+
+type standingAnswer struct {
+	Name  string          `json:"name"`
+	Can   reset.GateState `json:"can" about:"open, shut or unknown."`
+	Gates []reset.Gate    `json:"gates"`
+	Live  *probeAnswer    `json:"live,omitempty" about:"What an agent has just seen."`
+	At    answer.Time     `json:"at"`
+}
+
+func standingOf(s control.Standing) standingAnswer {
+	a := standingAnswer{Name: s.Name, Can: s.Can, Gates: append([]reset.Gate{}, s.Gates...), At: answer.At(s.At)}
+	if s.Live != nil {
+		live := probeOf(*s.Live)
+		a.Live = &live
+	}
+	return a
 }

@@ -17,7 +17,7 @@ import (
 type peopleCan struct{ onePerson }
 
 // Answer implements cli.Answering.
-func (peopleCan) Answer() any { return control.Standing{} }
+func (peopleCan) Answer() any { return standingAnswer{} }
 
 // Run implements the verb.
 func (v *peopleCan) Run(ctx context.Context, s command.Streams) error {
@@ -28,7 +28,7 @@ func (v *peopleCan) Run(ctx context.Context, s command.Streams) error {
 		}
 		var err error
 		if v.JSON {
-			err = answer.JSON(s.Out, a)
+			err = answer.JSON(s.Out, standingOf(a))
 		} else {
 			err = canText(s.Out, v.Name, a)
 		}

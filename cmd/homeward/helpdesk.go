@@ -240,7 +240,7 @@ func signedIn(r control.SignedIn) string {
 type peopleProbe struct{ onePerson }
 
 // Answer implements cli.Answering.
-func (peopleProbe) Answer() any { return protocol.PersonPolicy{} }
+func (peopleProbe) Answer() any { return probeAnswer{} }
 
 // Run implements the verb.
 func (v *peopleProbe) Run(ctx context.Context, s command.Streams) error {
@@ -250,9 +250,8 @@ func (v *peopleProbe) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		p.Detail = "" // the directory's own words belong to the audit log
 		if v.JSON {
-			err = answer.JSON(s.Out, p)
+			err = answer.JSON(s.Out, probeOf(p))
 		} else {
 			_, err = fmt.Fprint(s.Out, probeText(v.Name, p))
 		}

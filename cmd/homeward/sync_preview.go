@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/cli"
 	"homeward/internal/cli/answer"
+	"homeward/internal/server/control"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/store"
 )
@@ -19,6 +21,7 @@ type syncPreview struct {
 	asJSON
 
 	All bool `help:"Also those whom nothing would happen to."`
+	Ask bool `help:"Have an agent of the domain (--domain) read it first; the list is whole when it has read everybody."`
 }
 
 // previewPage is how many verdicts are read at once.
@@ -26,6 +29,9 @@ const previewPage = 1000
 
 // Run implements the verb.
 func (v *syncPreview) Run(ctx context.Context, s command.Streams) error {
+	if v.Ask {
+		return v.ask(ctx, s)
+	}
 	return v.withEngine(ctx, s, func(e *provision.Engine, _ *store.Store, id string) error {
 		states, err := e.State(ctx, id)
 		if err != nil {
@@ -50,7 +56,7 @@ func (v *syncPreview) Run(ctx context.Context, s command.Streams) error {
 		}
 		switch {
 		case shown == 0:
-			return errors.New("no agent has made a preview yet. Ask for one in the admin portal: Sync status > Preview; or on the agent's machine: homeward-agent connect preview")
+			return errors.New("no agent has made a preview yet. Ask for one: homeward sync preview --ask --domain NAME, or in the admin portal: Sync status > Preview; or on the agent's machine: homeward-agent connect preview")
 		case v.JSON:
 			return answer.JSON(s.Out, each(list, previewOf))
 		}
@@ -60,6 +66,20 @@ func (v *syncPreview) Run(ctx context.Context, s command.Streams) error {
 
 // Answer implements cli.Answering.
 func (syncPreview) Answer() any { return []previewAnswer(nil) }
+
+// ask has the domain's agent begin, as the button of the admin portal does.
+func (v *syncPreview) ask(ctx context.Context, s command.Streams) error {
+	if v.Domain == "" {
+		return cli.Wrong(errors.New("--ask: name the domain with --domain"))
+	}
+	return running{v.ofTenant}.call(ctx, s, func(c *control.Client, id string) error {
+		if err := c.Call(ctx, control.PathStage, control.Preview{Tenant: id, Operator: operator(), Domain: v.Domain}, &control.Done{}); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(s.Out, "An agent reads %s; nothing is changed. What it finds: homeward sync preview\n", v.Domain)
+		return err
+	})
+}
 
 func (v *syncPreview) collect(ctx context.Context, e *provision.Engine, tenantID, domain string, list *[]provision.Preview) (map[provision.Verdict]int, error) {
 	after := ""

@@ -60,14 +60,14 @@ type Problem struct {
 	Err   error
 }
 
-// LightError reports an accent colour that can't be read on white.
+// LightError reports an accent colour that can't be read on the page.
 type LightError struct {
 	Ratio float64
 	Near  brand.Colour // the nearest one that can
 }
 
 func (e *LightError) Error() string {
-	return fmt.Sprintf("the accent colour has a contrast of %.1f : 1 on white, and needs %.1f : 1: use %s, which is the nearest that can be read",
+	return fmt.Sprintf("the accent colour has a contrast of %.1f : 1 against the page, and needs %.1f : 1: use %s, which is the nearest that can be read",
 		e.Ratio, brand.Least, e.Near)
 }
 
