@@ -14,6 +14,8 @@ if [ "${1:-}" = test ]; then
   [ -e /usr/share/fonts/opentype/ipafont-gothic ] || need+=(fonts-ipafont-gothic) # Japanese, full width
   want npm npm
   want ldapsearch ldap-utils # the bench's yardstick
+  want zsh zsh # completion is tried in the shells themselves
+  want fish fish
   want ip iproute2 # cables that can be pulled
   ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need+=(postgresql)
 fi

@@ -15,6 +15,8 @@ type verbs struct {
 	command.Verbs
 
 	Version cli.Version `cmd:"" help:"Print the version."`
+
+	Completion cli.Completion `cmd:"" help:"Print the script that lets your shell complete verbs, flags and values."`
 }
 
 func main() {

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/cli/answer"
 	"homeward/internal/server"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/store"
@@ -123,17 +123,16 @@ func (v *peopleAccounts) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		if v.JSON {
-			return printJSON(s, append([]provision.Person{}, all...))
-		}
-		w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
-		_, _ = fmt.Fprintln(w, "SIGN-IN NAME\tNAME\tDIRECTORY\tMAIL\tSTATE")
+		t := answer.Of("Nobody is found.", "SIGN-IN NAME", "NAME", "DIRECTORY", "MAIL", "STATE")
 		for _, p := range all {
-			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", p.UPN, p.DisplayName, directoryName(p), p.Mail, accountState(p))
+			t.Add(p.UPN, p.DisplayName, directoryName(p), p.Mail, accountState(p))
 		}
-		return w.Flush()
+		return v.print(s, each(all, personOf), t)
 	})
 }
+
+// Answer implements cli.Answering.
+func (peopleAccounts) Answer() any { return []personAnswer(nil) }
 
 func directoryName(p provision.Person) string {
 	if p.Cloud() {
@@ -186,7 +185,7 @@ func personNamed(ctx context.Context, st *store.Store, tenantID, name string) (p
 	case err != nil:
 		return provision.Person{}, err
 	case len(found) == 0:
-		return provision.Person{}, fmt.Errorf("nobody is called %q; homeward people accounts shows who there is", name)
+		return provision.Person{}, fmt.Errorf("nobody is called %q; homeward people list shows who there is", name)
 	case len(found) > 1:
 		return provision.Person{}, fmt.Errorf("%d people are called %q: use the sign-in name or DOMAIN\\name", len(found), name)
 	}
@@ -253,14 +252,13 @@ func (v *roleList) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		if v.JSON {
-			return printJSON(s, append([]provision.Role{}, all...))
-		}
-		w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
-		_, _ = fmt.Fprintln(w, "WHO\tROLE\tSINCE\tBY")
+		t := answer.Of("Nobody holds a role.", "WHO", "ROLE", "SINCE", "BY")
 		for _, r := range all {
-			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.Name, r.Role, r.At.Local().Format("2006-01-02"), r.Operator)
+			t.Add(r.Name, r.Role, r.At, r.Operator)
 		}
-		return w.Flush()
+		return v.print(s, each(all, roleOfRecord), t)
 	})
 }
+
+// Answer implements cli.Answering.
+func (roleList) Answer() any { return []roleAnswer(nil) }

@@ -6,8 +6,10 @@ import (
 	"log/slog"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/cli/answer"
 	"homeward/internal/daemon"
 	"homeward/internal/server"
+	"homeward/internal/server/alert"
 	"homeward/internal/server/store"
 )
 
@@ -18,9 +20,22 @@ type alertVerbs struct {
 
 type alertList struct {
 	ofTenant
-
-	JSON bool `help:"Print JSON."`
+	asJSON
 }
+
+// alertAnswer is one thing that administrators are told of.
+type alertAnswer struct {
+	Name    string       `json:"name"`
+	Kind    alert.Kind   `json:"kind"`
+	About   string       `json:"about,omitempty" about:"Id of the agent or the person, or a domain."`
+	Since   answer.Time  `json:"since"`
+	Told    answer.Time  `json:"told,omitzero" about:"Left out: not told yet."`
+	Cleared answer.Time  `json:"cleared,omitzero" about:"Since when it is over; left out: it isn't."`
+	Values  alert.Values `json:"values"`
+}
+
+// Answer implements cli.Answering.
+func (alertList) Answer() any { return []alertAnswer(nil) }
 
 // Run implements the verb.
 func (v *alertList) Run(ctx context.Context, s command.Streams) error {
@@ -29,23 +44,13 @@ func (v *alertList) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		if v.JSON {
-			return printJSON(s, rows)
-		}
-		if len(rows) == 0 {
-			_, err := fmt.Fprintln(s.Out, "Nothing needs an administrator.")
-			return err
-		}
+		t := answer.Of("Nothing needs an administrator.", "ALERT", "SINCE", "TOLD")
 		for _, r := range rows {
-			told := "not told yet"
-			if !r.Told.IsZero() {
-				told = "told at " + r.Told.Local().Format("2 January 15:04:05")
-			}
-			if _, err := fmt.Fprintf(s.Out, "%s since %s, %s\n", r.Name, r.Since.Local().Format("2 January 15:04:05"), told); err != nil {
-				return err
-			}
+			t.Add(r.Name, r.Since, orWords(answer.Moment(r.Told), "not yet"))
 		}
-		return nil
+		return v.print(s, each(rows, func(r alert.Row) alertAnswer {
+			return alertAnswer{r.Name, r.Kind, r.About, answer.At(r.Since), answer.At(r.Told), answer.At(r.Cleared), r.Values}
+		}), t)
 	})
 }
 

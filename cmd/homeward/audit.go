@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/cli/answer"
 	"homeward/internal/event"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/export"
@@ -14,16 +14,22 @@ import (
 )
 
 type auditVerbs struct {
-	Show   auditShow   `cmd:"" help:"Show every hop of one attempt by its support code."`
-	Verify auditVerify `cmd:"" aliases:"check" help:"Verify that no record was altered, removed, moved or added, and name those that were."`
-	Export auditExport `cmd:"" help:"Write the audit log to standard output as CSV or JSON Lines, oldest first."`
+	List    auditList    `cmd:"" aliases:"search" help:"List what happened, newest first: one line for each attempt, and for each thing that was done."`
+	Show    auditShow    `cmd:"" help:"Show every hop of one attempt by its support code."`
+	Verify  auditVerify  `cmd:"" aliases:"check" help:"Verify that no record was altered, removed, moved or added, and name those that were."`
+	Export  auditExport  `cmd:"" help:"Write the audit log to standard output as CSV or JSON Lines, oldest first."`
+	Streams auditStreams `cmd:"" help:"Show how far each export of the configuration has come."`
 }
 
 type auditShow struct {
 	ofTenant
+	asJSON
 
 	Code string `arg:"" help:"Support code, such as HW-7K3Q-92MD."`
 }
+
+// Answer implements cli.Answering.
+func (auditShow) Answer() any { return []export.Row(nil) }
 
 // Run implements the verb.
 func (v *auditShow) Run(ctx context.Context, s command.Streams) error {
@@ -35,17 +41,33 @@ func (v *auditShow) Run(ctx context.Context, s command.Streams) error {
 		if len(records) == 0 {
 			return fmt.Errorf("no record has the support code %q; they look like HW-7K3Q-92MD", v.Code)
 		}
-		w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
-		_, _ = fmt.Fprintln(w, "TIME\tHOP\tEVENT\tRESULT\tREASON\tTOOK\tDETAIL")
-		for _, r := range records {
-			name := ""
-			if e, ok := event.Lookup(event.Code(r.Event)); ok {
-				name = fmt.Sprintf("%d %s", r.Event, e.Name)
-			}
-			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.At.Local().Format("15:04:05.000"), r.Hop, name, r.Result, r.Reason, took(r.Micros), r.Detail)
+		rows, err := rowsOf(ctx, st, id, records)
+		if err != nil {
+			return err
 		}
-		return w.Flush()
+		t := answer.Of("", "TIME", "HOP", "EVENT", "RESULT", "REASON", "TOOK", "DETAIL")
+		for _, r := range records {
+			t.Add(r.At.Local().Format("15:04:05.000"), r.Hop, eventName(r.Event), r.Result, r.Reason, took(r.Micros), r.Detail)
+		}
+		return v.print(s, rows, t)
 	})
+}
+
+// eventName is an event's code and name.
+func eventName(code int) string {
+	if e, ok := event.Lookup(event.Code(code)); ok {
+		return fmt.Sprintf("%d %s", code, e.Name)
+	}
+	return ""
+}
+
+// rowsOf makes rows of records, as exports have them.
+func rowsOf(ctx context.Context, st *store.Store, tenantID string, records []audit.Record) ([]export.Row, error) {
+	names, err := allNames(ctx, st, tenantID)
+	if err != nil {
+		return nil, err
+	}
+	return each(records, func(r audit.Record) export.Row { return export.Of(r, names) }), nil
 }
 
 func took(micros int64) string {
@@ -57,9 +79,36 @@ func took(micros int64) string {
 
 type auditVerify struct {
 	ofTenant
-
-	JSON bool `help:"Print the verdict as JSON."`
+	asJSON
 }
+
+// verdictAnswer is what a check of the log found.
+type verdictAnswer struct {
+	Whole   bool           `json:"whole" about:"Nothing is wrong."`
+	Rows    int64          `json:"rows" about:"How many were looked at."`
+	Last    answer.Time    `json:"last,omitzero" about:"Time of the last one."`
+	Damages []damageAnswer `json:"damages"`
+	More    bool           `json:"more" about:"There are more damages than are listed."`
+}
+
+// damageAnswer is one thing that is wrong.
+type damageAnswer struct {
+	Seq   int64       `json:"seq" about:"The first row it concerns."`
+	To    int64       `json:"to" about:"The last one."`
+	At    answer.Time `json:"at,omitzero"`
+	Fault audit.Fault `json:"fault" about:"altered, replaced, swapped, missing, cut_off, forged, no_end or hidden."`
+	Says  string      `json:"says"`
+}
+
+func verdictOf(v audit.Verdict) verdictAnswer {
+	damages := each(v.Damages, func(d audit.Damage) damageAnswer {
+		return damageAnswer{d.Seq, d.To, answer.At(d.At), d.Fault, d.String()}
+	})
+	return verdictAnswer{v.Whole(), v.Rows, answer.At(v.Last), damages, v.More}
+}
+
+// Answer implements cli.Answering.
+func (auditVerify) Answer() any { return verdictAnswer{} }
 
 // Run implements the verb.
 func (v *auditVerify) Run(ctx context.Context, s command.Streams) error {
@@ -80,7 +129,7 @@ func (v *auditVerify) Run(ctx context.Context, s command.Streams) error {
 
 func printVerdict(s command.Streams, v audit.Verdict, asJSON bool) error {
 	if asJSON {
-		return printJSON(s, v)
+		return answer.JSON(s.Out, verdictOf(v))
 	}
 	if v.Whole() {
 		_, err := fmt.Fprintf(s.Out, "The audit log is whole: %d rows.\n", v.Rows)
@@ -96,67 +145,4 @@ func printVerdict(s command.Streams, v audit.Verdict, asJSON bool) error {
 		return err
 	}
 	return nil
-}
-
-type auditExport struct {
-	ofTenant
-
-	Format string    `help:"csv or jsonl." enum:"csv,jsonl" default:"csv"`
-	From   time.Time `help:"First moment, such as 2026-03-01T00:00:00Z." placeholder:"TIME"`
-	To     time.Time `help:"Moment before which it ends." placeholder:"TIME"`
-	After  int64     `help:"Only rows with a greater number: to go on where an earlier file ended." placeholder:"SEQ"`
-}
-
-// exportRows is how many rows are read at once.
-const exportRows = 1000
-
-// Run implements the verb.
-func (v *auditExport) Run(ctx context.Context, s command.Streams) error {
-	format, err := export.ParseFormat(v.Format)
-	if err != nil {
-		return err
-	}
-	return v.with(ctx, s, func(st *store.Store, id string) error {
-		names, err := agentNames(ctx, st, id)
-		if err != nil {
-			return err
-		}
-		out := format.NewWriter(s.Out)
-		for at := v.After; ; {
-			rows, err := st.RecordsAfter(ctx, id, at, exportRows)
-			if err != nil {
-				return err
-			}
-			for _, r := range rows {
-				if r.At.Before(v.From) || !v.To.IsZero() && !r.At.Before(v.To) {
-					continue
-				}
-				if err := out.Write(export.Of(r, names)); err != nil {
-					return err
-				}
-			}
-			if len(rows) < exportRows {
-				return out.Flush()
-			}
-			at = rows[len(rows)-1].Seq
-		}
-	})
-}
-
-// agentNames says what the machines are called; people stay ids, as a file may outlive them.
-func agentNames(ctx context.Context, st *store.Store, tenantID string) (export.Names, error) {
-	all, err := st.Agents(ctx, tenantID)
-	if err != nil {
-		return nil, err
-	}
-	machines := map[string]string{}
-	for _, a := range all {
-		machines[a.ID] = a.Machine
-	}
-	return func(id string) string {
-		if m, ok := machines[id]; ok {
-			return m
-		}
-		return id
-	}, nil
 }

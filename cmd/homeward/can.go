@@ -5,16 +5,19 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/cli/answer"
 	"homeward/internal/event"
 	"homeward/internal/server/control"
 	"homeward/internal/server/reset"
 )
 
 type peopleCan struct{ onePerson }
+
+// Answer implements cli.Answering.
+func (peopleCan) Answer() any { return standingAnswer{} }
 
 // Run implements the verb.
 func (v *peopleCan) Run(ctx context.Context, s command.Streams) error {
@@ -25,7 +28,7 @@ func (v *peopleCan) Run(ctx context.Context, s command.Streams) error {
 		}
 		var err error
 		if v.JSON {
-			err = printJSON(s, a)
+			err = answer.JSON(s.Out, standingOf(a))
 		} else {
 			err = canText(s.Out, v.Name, a)
 		}
@@ -46,12 +49,11 @@ func canText(out io.Writer, typed string, a control.Standing) error {
 	if _, err := fmt.Fprintf(out, "%s %s reset their own password now.\n\n", name, verdict); err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "GATE\tSTATE\tWHY")
+	t := answer.Of("", "GATE", "STATE", "WHY")
 	for _, g := range a.Gates {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", g.ID, g.State, gateWhy(g))
+		t.Add(g.ID, g.State, gateWhy(g))
 	}
-	if err := w.Flush(); err != nil {
+	if err := t.Write(out); err != nil {
 		return err
 	}
 	for _, g := range a.Gates {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/cli/answer"
 	"homeward/internal/event"
 	"homeward/internal/protocol"
 	"homeward/internal/server/control"
@@ -27,6 +28,9 @@ type onePerson struct {
 
 	Name string `arg:"" help:"User principal name, mail address, or DOMAIN\\name."`
 }
+
+// Answer implements cli.Answering.
+func (peopleReset) Answer() any { return control.Outcome{} }
 
 type peopleReset struct {
 	onePerson
@@ -101,6 +105,9 @@ func (l *oneLine) Read(p []byte) (int, error) {
 
 type peopleUnlock struct{ onePerson }
 
+// Answer implements cli.Answering.
+func (peopleUnlock) Answer() any { return control.Outcome{} }
+
 // Run implements the verb.
 func (v *peopleUnlock) Run(ctx context.Context, s command.Streams) error {
 	return v.act(ctx, s, control.PathUnlock, nil, func() error { return nil })
@@ -119,7 +126,7 @@ func (v *onePerson) act(ctx context.Context, s command.Streams, path string, pas
 			return err
 		}
 		if v.JSON {
-			err = printJSON(s, o)
+			err = answer.JSON(s.Out, o)
 		} else {
 			_, err = fmt.Fprintln(s.Err, outcomeText(path, o))
 		}
@@ -187,6 +194,9 @@ func mustChange(m protocol.MustChange) string {
 
 type peopleCheck struct{ onePerson }
 
+// Answer implements cli.Answering.
+func (peopleCheck) Answer() any { return control.SignedIn{} }
+
 // Run implements the verb.
 func (v *peopleCheck) Run(ctx context.Context, s command.Streams) error {
 	password, err := (&peopleReset{}).password(s)
@@ -201,7 +211,7 @@ func (v *peopleCheck) Run(ctx context.Context, s command.Streams) error {
 			return err
 		}
 		if v.JSON {
-			err = printJSON(s, r)
+			err = answer.JSON(s.Out, r)
 		} else {
 			_, err = fmt.Fprintln(s.Out, signedIn(r))
 		}
@@ -229,6 +239,9 @@ func signedIn(r control.SignedIn) string {
 
 type peopleProbe struct{ onePerson }
 
+// Answer implements cli.Answering.
+func (peopleProbe) Answer() any { return probeAnswer{} }
+
 // Run implements the verb.
 func (v *peopleProbe) Run(ctx context.Context, s command.Streams) error {
 	return v.call(ctx, s, func(c *control.Client, id string) error {
@@ -237,9 +250,8 @@ func (v *peopleProbe) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		p.Detail = "" // the directory's own words belong to the audit log
 		if v.JSON {
-			err = printJSON(s, p)
+			err = answer.JSON(s.Out, probeOf(p))
 		} else {
 			_, err = fmt.Fprint(s.Out, probeText(v.Name, p))
 		}

@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/cli/answer"
 	"homeward/internal/server"
 	"homeward/internal/server/objection"
 	"homeward/internal/server/store"
@@ -66,21 +66,28 @@ func (v *peopleHeld) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		if v.JSON {
-			return printJSON(s, append([]objection.Hold{}, holds...))
-		}
-		w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
-		_, _ = fmt.Fprintln(w, "WHO\tSINCE\tBY\tWHY")
+		t := answer.Of("Nobody's self-service is stopped.", "WHO", "SINCE", "BY", "WHY")
+		all := []holdAnswer{}
 		for _, h := range holds {
-			who, by := h.Person, h.Operator
+			who := h.Person
 			if p, err := st.Person(ctx, id, h.Person); err == nil {
 				who = p.Name()
 			}
-			if by == "" {
-				by = "the person"
-			}
-			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", who, h.At.Local().Format("2006-01-02 15:04"), by, h.Reason)
+			t.Add(who, h.At, orWords(h.Operator, "the person"), h.Reason)
+			all = append(all, holdAnswer{h.Person, who, answer.At(h.At), h.Operator, h.Reason})
 		}
-		return w.Flush()
+		return v.print(s, all, t)
 	})
 }
+
+// holdAnswer is one person whose self-service is stopped.
+type holdAnswer struct {
+	ID     string      `json:"id" about:"Of the person."`
+	Name   string      `json:"name"`
+	Since  answer.Time `json:"since"`
+	By     string      `json:"by,omitempty" about:"Left out: the person, by a link in a mail."`
+	Reason string      `json:"reason"`
+}
+
+// Answer implements cli.Answering.
+func (peopleHeld) Answer() any { return []holdAnswer(nil) }

@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/cli/answer"
 	"homeward/internal/server"
 	"homeward/internal/server/licence"
 	"homeward/internal/server/store"
@@ -101,19 +100,43 @@ func (v *licenceHolders) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		if v.JSON {
-			return printJSON(s, append([]licence.Assignment{}, all...))
-		}
-		w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
-		_, _ = fmt.Fprintln(w, "PART\tTO\tNAME\tBY")
+		t := answer.Of("Nobody was given a product.", "PART", "TO", "NAME", "BY")
 		for _, a := range all {
-			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", a.Part, a.Kind, a.Name, a.Operator)
+			t.Add(a.Part, a.Kind, a.Name, a.Operator)
 		}
-		return w.Flush()
+		return v.print(s, each(all, func(a licence.Assignment) holderAnswer {
+			return holderAnswer{a.Part, a.Kind, a.Subject, a.Name, a.Operator, answer.At(a.At)}
+		}), t)
 	})
 }
 
-type licenceSeats struct{ ofTenant }
+// holderAnswer is one product that was given to somebody.
+type holderAnswer struct {
+	Part string       `json:"part"`
+	Kind licence.Kind `json:"kind" about:"person or group."`
+	ID   string       `json:"id" about:"Of the person, or the group's objectGUID."`
+	Name string       `json:"name,omitempty" about:"Left out: they are gone."`
+	By   string       `json:"by"`
+	At   answer.Time  `json:"at"`
+}
+
+// Answer implements cli.Answering.
+func (licenceHolders) Answer() any { return []holderAnswer(nil) }
+
+type licenceSeats struct {
+	ofTenant
+	asJSON
+}
+
+// seatsAnswer is how much of a product is used.
+type seatsAnswer struct {
+	Part   string `json:"part"`
+	Used   int    `json:"used"`
+	Bought int    `json:"bought,omitempty" about:"Left out: not counted."`
+}
+
+// Answer implements cli.Answering.
+func (licenceSeats) Answer() any { return []seatsAnswer(nil) }
 
 // Run implements the verb.
 func (v *licenceSeats) Run(ctx context.Context, s command.Streams) error {
@@ -122,19 +145,20 @@ func (v *licenceSeats) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
-		_, _ = fmt.Fprintln(w, "PART\tUSED\tBOUGHT")
+		table := answer.Of("No product is on record: homeward licence add", "PART", "USED", "BOUGHT")
+		all := []seatsAnswer{}
 		for _, part := range slices.Sorted(slices.Values(t.Settings.Licences)) {
 			used, err := st.SeatsUsed(ctx, id, part)
 			if err != nil {
-				return errors.Join(err, w.Flush())
+				return err
 			}
 			bought := "not counted"
 			if n := t.Settings.LicenceSeats[part]; n > 0 {
 				bought = strconv.Itoa(n)
 			}
-			_, _ = fmt.Fprintf(w, "%s\t%d\t%s\n", part, used, bought)
+			table.Add(part, used, bought)
+			all = append(all, seatsAnswer{part, used, t.Settings.LicenceSeats[part]})
 		}
-		return w.Flush()
+		return v.print(s, all, table)
 	})
 }

@@ -30,11 +30,14 @@ type verbs struct {
 	Operator operatorVerbs `cmd:"" help:"Administrators: who may sign in to the admin portal."`
 
 	Audit   auditVerbs  `cmd:"" help:"The audit log."`
+	Report  reportVerbs `cmd:"" help:"How ready people are to help themselves, and how much they do."`
 	Alert   alertVerbs  `cmd:"" help:"What administrators are told by mail or webhook."`
 	Config  configVerbs `cmd:"" help:"The configuration file."`
 	Events  eventsVerb  `cmd:"" help:"Print every event code, what it means and what to do."`
 	Demo    demoVerb    `cmd:"" help:"Run everything here on sample people: a real domain controller, server, agent and mailbox."`
 	Version cli.Version `cmd:"" help:"Print the version."`
+
+	Completion cli.Completion `cmd:"" help:"Print the script that lets your shell complete verbs, flags and values."`
 }
 
 func main() {

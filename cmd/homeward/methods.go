@@ -13,6 +13,7 @@ import (
 )
 
 type methodVerbs struct {
+	List   methodList   `cmd:"" help:"List what somebody has registered."`
 	Import methodImport `cmd:"" help:"Register mail addresses and mobile numbers of many people from a CSV file."`
 }
 

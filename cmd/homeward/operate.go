@@ -2,16 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/cli/answer"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/control"
 	"homeward/internal/server/enrol"
@@ -47,26 +47,22 @@ func operator() string {
 
 // noted records what an operator did to the store itself.
 func noted(ctx context.Context, st *store.Store, tenantID, activity, target, detail string) error {
-	return st.Append(ctx, tenantID, audit.Record{
-		Tenant: tenantID, At: time.Now(), Activity: activity, Hop: "operator", Result: "ok", Actor: operator(), Target: target, Detail: detail,
-	})
+	return record(ctx, st, tenantID, audit.Record{Activity: activity, Hop: "operator", Result: "ok", Actor: operator(), Target: target, Detail: detail})
 }
 
-// asJSON is the flag of verbs whose answer a program may read.
-type asJSON struct {
-	JSON bool `help:"Print JSON." name:"json"`
-}
-
-func printJSON(s command.Streams, v any) error {
-	e := json.NewEncoder(s.Out)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
+// record appends to a tenant's audit log.
+func record(ctx context.Context, st *store.Store, tenantID string, r audit.Record) error {
+	r.Tenant, r.At = tenantID, time.Now()
+	return st.Append(ctx, tenantID, r)
 }
 
 type statusVerb struct {
 	running
 	asJSON
 }
+
+// Answer implements cli.Answering.
+func (statusVerb) Answer() any { return status.Report{} }
 
 // Run implements the verb.
 func (v *statusVerb) Run(ctx context.Context, s command.Streams) error {
@@ -77,7 +73,7 @@ func (v *statusVerb) Run(ctx context.Context, s command.Streams) error {
 		case err != nil:
 			return err
 		case v.JSON:
-			err = printJSON(s, r)
+			err = answer.JSON(s.Out, r)
 		default:
 			err = status.Text(s.Out, r)
 		}
@@ -85,27 +81,6 @@ func (v *statusVerb) Run(ctx context.Context, s command.Streams) error {
 			err = command.ErrTold // the report has said why
 		}
 		return err
-	})
-}
-
-type agentList struct {
-	running
-	asJSON
-}
-
-// Run implements the verb.
-func (v *agentList) Run(ctx context.Context, s command.Streams) error {
-	return v.call(ctx, s, func(c *control.Client, id string) error {
-		var r status.Report
-		if err := c.Call(ctx, control.PathStatus, control.Query{Tenant: id}, &r); err != nil {
-			return err
-		}
-		if v.JSON {
-			return printJSON(s, append([]status.Agent{}, r.Agents...))
-		}
-		w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
-		status.AgentTable(w, r.At, r.Agents)
-		return w.Flush()
 	})
 }
 
@@ -221,18 +196,26 @@ func replaced(ctx context.Context, st *store.Store, tenantID, name string) (stri
 	if err != nil {
 		return "", err
 	}
-	var found []string
+	agents = slices.DeleteFunc(agents, func(a enrol.Agent) bool { return a.Status != enrol.Approved })
+	a, err := agentNamed(agents, name, func(a enrol.Agent) (id, machine string) { return a.ID, a.Machine })
+	return a.ID, err
+}
+
+// agentNamed finds the agent that a machine's name, an id or at least six characters of its beginning mean.
+func agentNamed[A any](agents []A, name string, names func(A) (id, machine string)) (A, error) {
+	var none A
+	var found []A
 	for _, a := range agents {
-		short := len(name) >= 6 && strings.HasPrefix(a.ID, strings.ToUpper(name))
-		if a.Status == enrol.Approved && (short || strings.EqualFold(a.Machine, name)) {
-			found = append(found, a.ID)
+		id, machine := names(a)
+		if len(name) >= 6 && strings.HasPrefix(id, strings.ToUpper(name)) || strings.EqualFold(machine, name) {
+			found = append(found, a)
 		}
 	}
 	switch len(found) {
 	case 0:
-		return "", fmt.Errorf("there is no agent %q to replace; homeward agent list shows them", name)
+		return none, fmt.Errorf("there is no agent %q; homeward agent list shows them", name)
 	case 1:
 		return found[0], nil
 	}
-	return "", fmt.Errorf("%d agents are named %q, so name one by its id", len(found), name)
+	return none, fmt.Errorf("%d agents are named %q, so name one by its id", len(found), name)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/cli/answer"
 	"homeward/internal/server"
 	operators "homeward/internal/server/operator"
 	"homeward/internal/server/provision"
@@ -22,13 +23,16 @@ type operatorScope struct {
 	Everybody bool     `help:"Take the scope away: everybody."`
 }
 
-// scopeAnswer is a scope as a program reads it.
-type scopeAnswer struct {
+// reachAnswer is whom an administrator may find and help.
+type reachAnswer struct {
 	Operator  string          `json:"operator"`
 	Role      operators.Role  `json:"role"`
 	Everybody bool            `json:"everybody"`
 	Scope     operators.Scope `json:"scope"`
 }
+
+// Answer implements cli.Answering.
+func (operatorScope) Answer() any { return reachAnswer{} }
 
 // Run implements the verb.
 func (v *operatorScope) Run(ctx context.Context, s command.Streams) error {
@@ -54,7 +58,7 @@ func (v *operatorScope) Run(ctx context.Context, s command.Streams) error {
 		}
 	}
 	if v.JSON {
-		return printJSON(s, scopeAnswer{o.Name, o.Role, len(scope) == 0, append(operators.Scope{}, scope...)})
+		return answer.JSON(s.Out, reachAnswer{o.Name, o.Role, len(scope) == 0, append(operators.Scope{}, scope...)})
 	}
 	_, err = fmt.Fprintf(s.Out, "%s finds and helps: %s\n", o.Name, scope)
 	return err

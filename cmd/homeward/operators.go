@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/cli/answer"
 	"homeward/internal/server"
 	operators "homeward/internal/server/operator"
 	"homeward/internal/server/store"
@@ -156,22 +156,29 @@ type operatorList struct {
 	asJSON
 }
 
-// operatorLine is one administrator as a program reads them.
-type operatorLine struct {
-	Name    string         `json:"name"`
-	Role    operators.Role `json:"role"`
-	State   string         `json:"state"` // ready, invited, disabled
-	Created time.Time      `json:"created"`
+// operatorAnswer is one administrator.
+type operatorAnswer struct {
+	Name     string         `json:"name"`
+	Role     operators.Role `json:"role"`
+	State    string         `json:"state" about:"ready, invited or disabled."`
+	Sessions int            `json:"sessions" about:"How many are open."`
+	Created  answer.Time    `json:"created"`
 }
+
+// Answer implements cli.Answering.
+func (operatorList) Answer() any { return []operatorAnswer(nil) }
 
 // Run implements the verb.
 func (v *operatorList) Run(ctx context.Context, s command.Streams) error {
 	return v.with(ctx, s, func(st *store.Store, id string) error {
-		all, err := st.Operators(ctx, id)
+		service := server.Operators(st, unrecorded(s))
+		all, err := service.All(ctx, id)
 		if err != nil {
 			return err
 		}
-		lines := []operatorLine{}
+		t := answer.Of("Nobody administers this tenant yet: homeward operator invite, or start the server, which prints a set-up link.",
+			"NAME", "ROLE", "STATE", "SESSIONS", "CREATED")
+		lines := []operatorAnswer{}
 		for _, o := range all {
 			state := "invited"
 			if o.Ready() {
@@ -179,17 +186,14 @@ func (v *operatorList) Run(ctx context.Context, s command.Streams) error {
 			} else if o.Disabled {
 				state = "disabled"
 			}
-			lines = append(lines, operatorLine{o.Name, o.Role, state, o.Created})
+			open, err := service.List(ctx, o)
+			if err != nil {
+				return err
+			}
+			t.Add(o.Name, o.Role, state, len(open), o.Created)
+			lines = append(lines, operatorAnswer{o.Name, o.Role, state, len(open), answer.At(o.Created)})
 		}
-		if v.JSON {
-			return printJSON(s, lines)
-		}
-		w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
-		_, _ = fmt.Fprintln(w, "NAME\tROLE\tSTATE\tCREATED")
-		for _, l := range lines {
-			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.Name, l.Role, l.State, l.Created.Local().Format("2 January 2006"))
-		}
-		return w.Flush()
+		return v.print(s, lines, t)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/cli/answer"
 	"homeward/internal/server/control"
 )
 
@@ -16,6 +17,9 @@ type peoplePass struct {
 	Life   time.Duration `help:"How long the code works: 1m to 24h." default:"15m"`
 }
 
+// Answer implements cli.Answering.
+func (peoplePass) Answer() any { return control.Pass{} }
+
 // Run implements the verb. The code is on standard output alone, once; nothing keeps a copy.
 func (v *peoplePass) Run(ctx context.Context, s command.Streams) error {
 	return v.call(ctx, s, func(c *control.Client, id string) error {
@@ -25,7 +29,7 @@ func (v *peoplePass) Run(ctx context.Context, s command.Streams) error {
 			return err
 		}
 		if v.JSON {
-			return printJSON(s, p)
+			return answer.JSON(s.Out, p)
 		}
 		_, _ = fmt.Fprintf(s.Err, "Works once, until %s, as one check for %s. Tell it to them only after making sure who they are.\n",
 			p.Expires.Local().Format("15:04"), v.Name)

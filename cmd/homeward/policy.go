@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,19 +10,22 @@ import (
 
 	"homeward/internal/agent/command"
 	"homeward/internal/banned"
+	"homeward/internal/cli"
+	"homeward/internal/cli/answer"
 	"homeward/internal/server/store"
+	"homeward/internal/server/tenant"
 )
-
-type policyVerbs struct {
-	Banned bannedWords `cmd:"" name:"banned-words" help:"Show or set the words that no password may be made of. Browsers and agents judge by them; the server never sees a password."`
-}
 
 // bannedWords shows or sets the list.
 type bannedWords struct {
 	ofTenant
+	asJSON
 
-	File string `arg:"" optional:"" help:"Text file with one word a line, in place of the list there is; - reads standard input, and an empty file empties the list."`
+	File string `arg:"" optional:"" help:"Text file with one word a line, in place of the list there is; - reads standard input, and an empty file empties the list." type:"path"`
 }
+
+// Answer implements cli.Answering.
+func (bannedWords) Answer() any { return []string(nil) }
 
 // maxBannedFile bounds what is read: far more than the longest list.
 const maxBannedFile = 256 << 10
@@ -34,37 +36,32 @@ func (v *bannedWords) Run(ctx context.Context, s command.Streams) error {
 	if v.File != "" {
 		var err error
 		if list, err = v.read(s); err != nil {
-			return err
+			return cli.Wrong(err)
 		}
 	}
 	return v.with(ctx, s, func(st *store.Store, id string) error {
-		var words []string
-		err := st.WithTx(ctx, func(tx *store.Store) error {
-			t, err := tx.Tenant(ctx, id)
-			if err != nil {
-				return err
-			}
-			before := t.Settings.BannedWords
-			if words = before; v.File == "" {
-				return nil
-			}
-			if words = list.Words(); strings.Join(before, "\n") == strings.Join(words, "\n") {
-				return nil
-			}
-			t.Settings.BannedWords = words
-			return errors.Join(tx.SaveSettings(ctx, id, t.Settings),
-				noted(ctx, tx, id, "Change the list of banned words", "", fmt.Sprintf("%d words before, %d now", len(before), len(words))))
-		})
+		t, err := st.Tenant(ctx, id)
+		if v.File != "" {
+			t, err = st.ChangeTenant(ctx, id, func(tx *store.Store, t *tenant.Tenant) error { return setBanned(ctx, tx, t, list.Words()) })
+		}
 		if err != nil {
 			return err
 		}
-		for _, w := range words {
-			if _, err := fmt.Fprintln(s.Out, w); err != nil {
-				return err
-			}
+		table := answer.Of("No word is banned.", "WORD")
+		for _, w := range t.Settings.BannedWords {
+			table.Add(w)
 		}
-		return nil
+		return v.print(s, append([]string{}, t.Settings.BannedWords...), table)
 	})
+}
+
+func setBanned(ctx context.Context, tx *store.Store, t *tenant.Tenant, words []string) error {
+	before := t.Settings.BannedWords
+	if strings.Join(before, "\n") == strings.Join(words, "\n") {
+		return nil
+	}
+	t.Settings.BannedWords = words
+	return noted(ctx, tx, t.ID, "Change the list of banned words", "", fmt.Sprintf("%d words before, %d now", len(before), len(words)))
 }
 
 // read takes the words of the file. Empty lines and those that begin with # are passed over.

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"crypto/tls"
+	"image"
+	"image/png"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -28,12 +32,23 @@ func setUp(env *testscript.Env) error {
 	if _, err := lab.IssueCertificate(env.WorkDir, "localhost", "127.0.0.1"); err != nil {
 		return err
 	}
+	if err := drawLogo(filepath.Join(env.WorkDir, "logo.png")); err != nil {
+		return err
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	env.Setenv("LISTEN", l.Addr().String())
 	return l.Close()
+}
+
+func drawLogo(path string) error {
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewRGBA(image.Rect(0, 0, 64, 64))); err != nil {
+		return err
+	}
+	return os.WriteFile(path, b.Bytes(), 0o600)
 }
 
 // waitReady polls an address until it answers with status 200.

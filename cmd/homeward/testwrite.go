@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/cli"
+	"homeward/internal/cli/answer"
 	"homeward/internal/server/control"
 	"homeward/internal/server/store"
+	"homeward/internal/server/tenant"
 )
 
 type testVerb struct {
@@ -21,6 +23,9 @@ type testVerb struct {
 	Domain string `help:"Only this domain." placeholder:"NAME"`
 }
 
+// Answer implements cli.Answering.
+func (testVerb) Answer() any { return control.Trials{} }
+
 // leastEvery keeps a schedule from filling the account's password history for nothing.
 const leastEvery = 10 * time.Minute
 
@@ -30,12 +35,12 @@ func (v *testVerb) Run(ctx context.Context, s command.Streams) error {
 		return v.schedule(ctx, s)
 	}
 	return v.call(ctx, s, func(c *control.Client, id string) error {
-		var r control.Trials
+		r := control.Trials{Results: []control.TrialResult{}}
 		if err := c.Call(ctx, control.PathTest, control.Trial{Tenant: id, Operator: operator(), Domain: v.Domain}, &r); err != nil {
 			return err
 		}
 		if v.JSON {
-			return errors.Join(printJSON(s, r), failedTrials(r))
+			return errors.Join(answer.JSON(s.Out, r), failedTrials(r))
 		}
 		for _, t := range r.Results { // failures are told here, with their causes
 			if _, err := fmt.Fprintf(s.Out, "%s: %s\n", t.Domain, trialText(t)); err != nil {
@@ -73,17 +78,13 @@ func (v *testVerb) schedule(ctx context.Context, s command.Streams) error {
 	if v.Every != "off" {
 		var err error
 		if every, err = time.ParseDuration(v.Every); err != nil || every < leastEvery {
-			return fmt.Errorf("--every %s: use 10m or more, such as 24h, or off", v.Every)
+			return cli.Wrong(fmt.Errorf("--every %s: use 10m or more, such as 24h, or off", v.Every))
 		}
 	}
 	return v.with(ctx, s, func(st *store.Store, id string) error {
-		err := st.WithTx(ctx, func(tx *store.Store) error {
-			t, err := tx.Tenant(ctx, id)
-			if err != nil {
-				return err
-			}
+		_, err := st.ChangeTenant(ctx, id, func(tx *store.Store, t *tenant.Tenant) error {
 			t.Settings.TestEvery = every
-			return errors.Join(tx.SaveSettings(ctx, id, t.Settings), noted(ctx, tx, id, "Schedule test writes", "", v.Every))
+			return noted(ctx, tx, id, "Schedule test writes", "", v.Every)
 		})
 		if err != nil {
 			return err
@@ -129,10 +130,9 @@ func (v *keysAnswer) ask(ctx context.Context, s command.Streams, path string) er
 			return err
 		}
 		if v.JSON {
-			return printJSON(s, k)
+			return answer.JSON(s.Out, k)
 		}
-		w := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', 0)
-		_, _ = fmt.Fprintln(w, "KEY\tMADE\tAGENTS\tSTATE")
+		t := answer.Of("", "KEY", "MADE", "AGENTS", "STATE")
 		for _, one := range k.Keys {
 			state := "replaced; kept while an agent needs it"
 			switch {
@@ -141,8 +141,11 @@ func (v *keysAnswer) ask(ctx context.Context, s command.Streams, path string) er
 			case one.Erased:
 				state = "replaced and erased"
 			}
-			_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", one.ID, one.Made.Local().Format("2006-01-02 15:04"), one.Agents, state)
+			t.Add(one.ID, one.Made, one.Agents, state)
 		}
-		return w.Flush()
+		return t.Write(s.Out)
 	})
 }
+
+// Answer implements cli.Answering.
+func (keysAnswer) Answer() any { return control.Keys{} }

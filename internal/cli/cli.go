@@ -8,15 +8,16 @@ import (
 	"io"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/cli/completion"
 
 	"github.com/alecthomas/kong"
 )
 
 // Exit codes of every verb.
 const (
-	OK     = 0
-	Failed = 1
-	Usage  = 2
+	OK     = 0 // done, or yes
+	Failed = 1 // not done, or the answer is no: writeback doesn't work, somebody can't reset, the audit log was altered
+	Usage  = 2 // what was typed can't be right; nothing was asked or done
 )
 
 // Version prints the version.
@@ -48,6 +49,12 @@ func Main(ctx context.Context, name, about string, verbs any, args []string, s c
 	if err != nil {
 		return report(s.Err, name, err, Usage)
 	}
+	if len(args) > 0 && args[0] == completion.Verb {
+		return done(completion.Answer(s.Out, parser.Model, args[1:]))
+	}
+	if len(args) > 0 && args[0] == referenceVerb {
+		return done(reference(ctx, s.Out, name, about, verbs, parser.Model, version))
+	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		return report(s.Err, name, fmt.Errorf("%w (see %s --help)", err, name), Usage)
@@ -59,7 +66,33 @@ func Main(ctx context.Context, name, about string, verbs any, args []string, s c
 	case errors.Is(err, command.ErrTold):
 		return Failed
 	}
+	if wrong, ok := errors.AsType[*wrongUse](err); ok {
+		return report(s.Err, name, wrong.err, Usage)
+	}
 	return report(s.Err, name, err, Failed)
+}
+
+// wrongUse is an error of whoever typed the command.
+type wrongUse struct{ err error }
+
+func (w *wrongUse) Error() string { return w.err.Error() }
+
+func (w *wrongUse) Unwrap() error { return w.err }
+
+// Wrong has a verb end as wrong use, before it has done anything: what was typed can't be right.
+func Wrong(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &wrongUse{err}
+}
+
+// done is the exit code of what only writes: an error means that nobody reads any more.
+func done(err error) int {
+	if err != nil {
+		return Failed
+	}
+	return OK
 }
 
 func report(w io.Writer, name string, err error, code int) int {

@@ -32,6 +32,17 @@ type ExportWebhook struct {
 	CAFile     string `koanf:"ca_file" about:"PEM of a private certificate authority; empty: the machine's"`
 }
 
+// Destination is where rows go, without what of an address may be a secret.
+func (e Export) Destination() string {
+	if e.Syslog.Address != "" {
+		return "syslog " + e.Syslog.Address
+	}
+	if u, err := url.Parse(e.Webhook.URL); err == nil && u.Host != "" {
+		return "webhook " + u.Host
+	}
+	return "webhook"
+}
+
 // mostExports is more than anybody has; each is a reader of the database.
 const mostExports = 16
 

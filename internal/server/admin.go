@@ -57,19 +57,7 @@ func (s *Server) openAdmin(key masterkey.Key, catalog *locale.Catalog) error {
 // changeSettings changes a tenant's settings, all or nothing, and has this server act on them at once. Others of the same
 // database follow within two seconds.
 func (s *Server) changeSettings(ctx context.Context, tenantID string, change func(*tenant.Settings) error) error {
-	err := s.store.WithTx(ctx, func(tx *store.Store) error {
-		if err := tx.LockTenant(ctx, tenantID); err != nil { // whoever changes them too waits, and sees what was changed
-			return err
-		}
-		t, err := tx.Tenant(ctx, tenantID)
-		if err != nil {
-			return err
-		}
-		if err := change(&t.Settings); err != nil {
-			return err
-		}
-		return tx.SaveSettings(ctx, tenantID, t.Settings)
-	})
+	_, err := s.store.ChangeTenant(ctx, tenantID, func(_ *store.Store, t *tenant.Tenant) error { return change(&t.Settings) })
 	if err != nil {
 		return fmt.Errorf("change settings: %w", err)
 	}

@@ -15,30 +15,28 @@ import (
 	"homeward/internal/server/tenant"
 )
 
-// rebrand changes a tenant and, unless logo is nil, its picture, all or nothing, and has this server show it at once.
+// rebrand is Rebrand, and has this server show it at once.
 func (s *Server) rebrand(ctx context.Context, tenantID string, logo []byte, change func(*tenant.Tenant) error) error {
-	err := s.store.WithTx(ctx, func(tx *store.Store) error {
-		if err := tx.LockTenant(ctx, tenantID); err != nil {
+	err := Rebrand(ctx, s.store, tenantID, logo, func(_ *store.Store, t *tenant.Tenant) error { return change(t) })
+	if err != nil {
+		return err
+	}
+	return s.tenants.sync(ctx)
+}
+
+// Rebrand changes a tenant and, unless logo is nil, its picture, all or nothing; change has named the picture by then
+// (setting.PutLogo). Beside a running server it works too, which shows the change within two seconds.
+func Rebrand(ctx context.Context, st *store.Store, tenantID string, logo []byte, change func(*store.Store, *tenant.Tenant) error) error {
+	_, err := st.ChangeTenant(ctx, tenantID, func(tx *store.Store, t *tenant.Tenant) error {
+		if err := change(tx, t); err != nil || logo == nil {
 			return err
 		}
-		t, err := tx.Tenant(ctx, tenantID)
-		if err != nil {
-			return err
-		}
-		if err := change(&t); err != nil {
-			return err
-		}
-		if logo != nil {
-			if err := tx.PutPicture(ctx, tenantID, t.Settings.Brand.Logo, logo); err != nil {
-				return err
-			}
-		}
-		return tx.SaveTenant(ctx, t)
+		return tx.PutPicture(ctx, tenantID, t.Settings.Brand.Logo, logo)
 	})
 	if err != nil {
 		return fmt.Errorf("change how the portal looks: %w", err)
 	}
-	return s.tenants.sync(ctx)
+	return nil
 }
 
 // globalAdministrator is the role in a directory, as homeward role knows it.

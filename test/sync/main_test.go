@@ -25,6 +25,8 @@ import (
 	"homeward/internal/lab"
 	"homeward/internal/server"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/store"
+	"homeward/internal/server/tenant"
 	"homeward/test/dctest"
 )
 
@@ -105,14 +107,11 @@ func end(path string) string {
 // lax lets any number of deletions pass: the guard has tests of its own.
 func (s *site) lax(t *testing.T) {
 	t.Helper()
-	tenant, err := s.Store.Tenant(t.Context(), demo.TenantID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tenant.Settings.Sync.DeleteLimit, tenant.Settings.Sync.DeletePercent = 1_000_000, 100
-	if err := s.Store.SaveSettings(t.Context(), demo.TenantID, tenant.Settings); err != nil {
-		t.Fatal(err)
-	}
+	_, err := s.Store.ChangeTenant(t.Context(), demo.TenantID, func(_ *store.Store, now *tenant.Tenant) error {
+		now.Settings.Sync.DeleteLimit, now.Settings.Sync.DeletePercent = 1_000_000, 100
+		return nil
+	})
+	must(t, err)
 }
 
 // entry is a person as both sides should have them.

@@ -13,6 +13,7 @@ import (
 	"homeward/internal/server"
 	"homeward/internal/server/control"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/store"
 	"homeward/internal/server/tenant"
 	"homeward/test/dctest"
 )
@@ -23,10 +24,11 @@ func TestCloudPasswordBecomesThePassword(t *testing.T) {
 	s := start(t, sample())
 	s.equal(t, patience)
 	must(t, s.Agent.Stop())
-	set, err := s.Store.Tenant(t.Context(), demo.TenantID)
+	_, err := s.Store.ChangeTenant(t.Context(), demo.TenantID, func(_ *store.Store, now *tenant.Tenant) error {
+		now.Settings.Sync.JoinPassword = tenant.KeepCloud
+		return nil
+	})
 	must(t, err)
-	set.Settings.Sync.JoinPassword = tenant.KeepCloud
-	must(t, s.Store.SaveSettings(t.Context(), demo.TenantID, set.Settings))
 
 	s.admin.SetPolicy(t, dctest.Policy{MinLength: 12, Complexity: true, History: 24})
 	good, weak, late := s.newcomer(t, "good"), s.newcomer(t, "weak"), s.newcomer(t, "late")

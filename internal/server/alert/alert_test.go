@@ -224,7 +224,11 @@ func TestNobodyToTell(t *testing.T) {
 	x := newWorld(t)
 	mute := func(to ...string) {
 		t.Helper()
-		if err := x.store.SaveSettings(t.Context(), "contoso", tenant.Settings{Alerts: tenant.Alerts{Mail: to}}); err != nil {
+		_, err := x.store.ChangeTenant(t.Context(), "contoso", func(_ *store.Store, now *tenant.Tenant) error {
+			now.Settings.Alerts.Mail = to
+			return nil
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

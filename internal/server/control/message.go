@@ -36,6 +36,7 @@ const (
 	PathSignIn = "/v1/people/sign-in"
 	PathPass   = "/v1/people/pass"
 	PathTest   = "/v1/test-write"
+	PathStage  = "/v1/sync/preview"
 	PathKeys   = "/v1/keys"
 	PathRoll   = "/v1/keys/roll"
 )
@@ -135,6 +136,15 @@ type TrialResult struct {
 	Micros  int64  `json:"us,omitempty"`
 	Error   string `json:"error,omitempty"` // no answer: why
 }
+
+// Preview asks an agent to read a domain and say what a sync would do. The answer, Done, comes once it has begun.
+type Preview struct {
+	Tenant   string `json:"tenant"`
+	Operator string `json:"operator"`
+	Domain   string `json:"domain"`
+}
+
+func (p Preview) by() string { return p.Operator }
 
 // Keys describes the keys that sign commands.
 type Keys struct {

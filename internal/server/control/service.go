@@ -42,6 +42,8 @@ type Service struct {
 	Status func(ctx context.Context, t tenant.Tenant) (status.Report, error)
 	// SignIn checks a cloud password as a sign-in does.
 	SignIn func(ctx context.Context, t tenant.Tenant, operator, name string, password []byte) (cloudpassword.Result, error)
+	// Preview has an agent of the domain read it, and returns once that has begun.
+	Preview func(ctx context.Context, tenantID, operator, domain string) error
 	// Rolled is told of a new command key.
 	Rolled func(ctx context.Context, operator, key string)
 	Log    *slog.Logger
@@ -61,6 +63,7 @@ func (s *Service) routes() http.Handler {
 	mux.HandleFunc("POST "+PathSignIn, answer(s.signIn))
 	mux.HandleFunc("POST "+PathPass, answer(s.pass))
 	mux.HandleFunc("POST "+PathTest, answer(s.test))
+	mux.HandleFunc("POST "+PathStage, answer(s.preview))
 	mux.HandleFunc("POST "+PathKeys, answer(s.keys))
 	mux.HandleFunc("POST "+PathRoll, answer(s.roll))
 	return mux
@@ -267,6 +270,10 @@ func (s *Service) test(ctx context.Context, q Trial) (Trials, error) {
 		out.Results = append(out.Results, one)
 	}
 	return out, nil
+}
+
+func (s *Service) preview(ctx context.Context, q Preview) (Done, error) {
+	return Done{}, s.Preview(ctx, q.Tenant, q.Operator, q.Domain)
 }
 
 func (s *Service) keys(ctx context.Context, _ Operator) (Keys, error) {

@@ -141,7 +141,7 @@ func (o *outlet) batch(ctx context.Context, tenant string) (int, error) {
 		start = end
 	}
 	now := o.Now()
-	at, ours, err := o.Log.ClaimReader(ctx, reader(o.Name), tenant, o.holder, start, now, now.Add(hold))
+	at, ours, err := o.Log.ClaimReader(ctx, Reader(o.Name), tenant, o.holder, start, now, now.Add(hold))
 	if err != nil || !ours {
 		return 0, err
 	}
@@ -158,8 +158,8 @@ func (o *outlet) batch(ctx context.Context, tenant string) (int, error) {
 		return 0, err
 	}
 	// What was sent is sent, whether or not the server stops now.
-	return len(found), o.Log.MoveReader(context.WithoutCancel(ctx), reader(o.Name), tenant, o.holder, found[len(found)-1].Seq)
+	return len(found), o.Log.MoveReader(context.WithoutCancel(ctx), Reader(o.Name), tenant, o.holder, found[len(found)-1].Seq)
 }
 
-// reader is the name that a destination's place is kept under.
-func reader(destination string) string { return "export/" + destination }
+// Reader is the name that a destination's place is kept under.
+func Reader(destination string) string { return "export/" + destination }

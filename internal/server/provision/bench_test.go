@@ -51,7 +51,13 @@ func at[T any](tb testing.TB) func(T, error) T {
 	}
 }
 
-func (y *yard) settings(s tenant.Settings) { ok(y.tb, y.store.SaveSettings(y.tb.Context(), org, s)) }
+func (y *yard) settings(s tenant.Settings) {
+	_, err := y.store.ChangeTenant(y.tb.Context(), org, func(_ *store.Store, now *tenant.Tenant) error {
+		now.Settings = s
+		return nil
+	})
+	ok(y.tb, err)
+}
 
 func (y *yard) sync(s tenant.Sync) { y.settings(tenant.Settings{Sync: s}) }
 

@@ -3,27 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
-
-	"homeward/internal/server/tenant"
 )
-
-// SaveTenant replaces a tenant's name and settings. An unknown tenant gives ErrNotFound.
-func (s *Store) SaveTenant(ctx context.Context, t tenant.Tenant) error {
-	const text = `UPDATE tenants SET name = ?, settings = ? WHERE id = ?`
-	if err := s.execOne(ctx, text, t.Name, document{t.Settings}, t.ID); err != nil {
-		return fmt.Errorf("save a tenant: %w", err)
-	}
-	return nil
-}
-
-// LockTenant has whoever else wants to change the tenant wait until the transaction is over, so that what was read stays
-// true until then. An unknown tenant gives ErrNotFound.
-func (s *Store) LockTenant(ctx context.Context, id string) error {
-	if err := s.execOne(ctx, `UPDATE tenants SET name = name WHERE id = ?`, id); err != nil {
-		return fmt.Errorf("lock a tenant: %w", err)
-	}
-	return nil
-}
 
 // PutPicture stores a tenant's picture under its hash, in place of all others of the tenant.
 func (s *Store) PutPicture(ctx context.Context, tenant, hash string, body []byte) error {

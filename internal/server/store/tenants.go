@@ -53,11 +53,40 @@ func (s *Store) Tenants(ctx context.Context) ([]tenant.Tenant, error) {
 	return found, nil
 }
 
-// SaveSettings replaces a tenant's settings. An unknown tenant gives ErrNotFound.
-func (s *Store) SaveSettings(ctx context.Context, id string, settings tenant.Settings) error {
-	const text = `UPDATE tenants SET settings = ? WHERE id = ?`
-	if err := s.execOne(ctx, text, document{settings}, id); err != nil {
-		return fmt.Errorf("save a tenant's settings: %w", err)
+// ChangeTenant changes a tenant's name and settings, all or nothing, and returns what they are now. It is the only way to
+// change them: change sees what is stored at its turn, whoever changes the same tenant at the same moment waits until it is
+// over, on this server or beside it, and so no change is lost. What change does with tx is part of it. An unknown tenant
+// gives ErrNotFound; an error of change leaves everything as it was.
+func (s *Store) ChangeTenant(ctx context.Context, id string, change func(tx *Store, t *tenant.Tenant) error) (tenant.Tenant, error) {
+	var t tenant.Tenant
+	err := s.WithTx(ctx, func(tx *Store) error {
+		if err := tx.LockTenant(ctx, id); err != nil {
+			return err
+		}
+		var err error
+		if t, err = tx.Tenant(ctx, id); err != nil {
+			return err
+		}
+		if err := change(tx, &t); err != nil {
+			return err
+		}
+		const text = `UPDATE tenants SET name = ?, settings = ? WHERE id = ?`
+		if err := tx.execOne(ctx, text, t.Name, document{t.Settings}, id); err != nil {
+			return fmt.Errorf("save a tenant: %w", err)
+		}
+		return nil
+	})
+	return t, err
+}
+
+// LockTenant has whoever else wants to change the tenant wait until the transaction is over, so that what was read stays
+// true until then. An unknown tenant gives ErrNotFound.
+//
+// On PostgreSQL the statement takes the row's lock, as SELECT … FOR UPDATE does; on SQLite every transaction has the
+// database's only write lock from its beginning (BEGIN IMMEDIATE), and it is enough that the row is there.
+func (s *Store) LockTenant(ctx context.Context, id string) error {
+	if err := s.execOne(ctx, `UPDATE tenants SET name = name WHERE id = ?`, id); err != nil {
+		return fmt.Errorf("lock a tenant: %w", err)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -49,7 +50,7 @@ func tenantTests() []test {
 			ok(t, e.CreateTenant(e.ctx, tenant.Tenant{ID: "no account"}))
 			_, byID := e.Tenant(e.ctx, "nobody")
 			_, byAccount := e.TenantByAccount(e.ctx, "")
-			settings := e.SaveSettings(e.ctx, "nobody", tenant.Settings{})
+			_, settings := e.ChangeTenant(e.ctx, "nobody", func(*store.Store, *tenant.Tenant) error { return nil })
 			for _, err := range []error{byID, byAccount, settings} {
 				if !errors.Is(err, store.ErrNotFound) {
 					t.Errorf("got %v, want ErrNotFound", err)
@@ -58,7 +59,7 @@ func tenantTests() []test {
 		}},
 		{"settings of one tenant only", func(t *testing.T, e *env) {
 			want := tenant.Settings{HelpURL: "https://help.example", Locale: "de"}
-			ok(t, e.SaveSettings(e.ctx, TenantA, want))
+			e.set(t, TenantA, want)
 			if diff := cmp.Diff(want, at[tenant.Tenant](t)(e.Tenant(e.ctx, TenantA)).Settings); diff != "" {
 				t.Error(diff)
 			}
@@ -66,6 +67,62 @@ func tenantTests() []test {
 				t.Error(diff)
 			}
 		}},
+		{"a change that fails leaves everything as it was", func(t *testing.T, e *env) {
+			want := at[tenant.Tenant](t)(e.Tenant(e.ctx, TenantA))
+			refused := errors.New("refused")
+			_, err := e.ChangeTenant(e.ctx, TenantA, func(tx *store.Store, now *tenant.Tenant) error {
+				now.Name, now.Settings.Locale = "another", "de"
+				ok(t, tx.PutPicture(e.ctx, TenantA, "h", []byte("picture")))
+				return refused
+			})
+			if !errors.Is(err, refused) {
+				t.Errorf("got %v", err)
+			}
+			if diff := cmp.Diff(want, at[tenant.Tenant](t)(e.Tenant(e.ctx, TenantA))); diff != "" {
+				t.Error(diff)
+			}
+			if _, err := e.Picture(e.ctx, TenantA, "h"); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("the picture: %v", err)
+			}
+		}},
+		{"changes at the same moment, none lost", loseNoChange},
+	}
+}
+
+// set replaces a tenant's settings.
+func (e *env) set(t *testing.T, id string, s tenant.Settings) {
+	t.Helper()
+	at[tenant.Tenant](t)(e.ChangeTenant(e.ctx, id, func(_ *store.Store, now *tenant.Tenant) error {
+		now.Settings = s
+		return nil
+	}))
+}
+
+// loseNoChange has a page and a command line, which are two programs on one database, change different settings of one tenant
+// at once, many times. Each change reads what there is, adds one seat count of its own and one to a count they all share.
+func loseNoChange(t *testing.T, e *env) {
+	t.Helper()
+	const each = 40
+	beside := Open(t, e.dsn)
+	errs := make([]error, 2*each)
+	race(len(errs), func(i int) {
+		s := e.Store
+		if i%2 == 1 {
+			s = beside
+		}
+		_, errs[i] = s.ChangeTenant(e.ctx, TenantA, func(_ *store.Store, now *tenant.Tenant) error {
+			if now.Settings.LicenceSeats == nil {
+				now.Settings.LicenceSeats = map[string]int{}
+			}
+			now.Settings.LicenceSeats[strconv.Itoa(i)] = i
+			now.Settings.Sync.DeleteLimit++
+			return nil
+		})
+	})
+	ok(t, errors.Join(errs...))
+	got := at[tenant.Tenant](t)(e.Tenant(e.ctx, TenantA)).Settings
+	if len(got.LicenceSeats) != len(errs) || got.Sync.DeleteLimit != len(errs) {
+		t.Errorf("%d changes were made: %d of their values are left, and %d were counted", len(errs), len(got.LicenceSeats), got.Sync.DeleteLimit)
 	}
 }
 

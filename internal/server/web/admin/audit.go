@@ -67,15 +67,13 @@ func (p AuditPage) Activities() []Choice {
 // Results are what an entry can come to.
 func (p AuditPage) Results() []Choice {
 	out := []Choice{{"", p.T("admin.audit.all"), p.Result == ""}}
-	for _, r := range results() {
+	for _, r := range audit.Results() {
 		out = append(out, Choice{r, p.T(resultWord(r)), r == p.Result})
 	}
 	return append(out, Choice{needsLook, p.T("admin.audit.needs_look"), p.Result == needsLook})
 }
 
-// results lists what an entry can come to; needsLook is the choice of those somebody should look at.
-func results() []string { return []string{"ok", "changed", "refused", "failed", "unknown"} }
-
+// needsLook is the choice of those somebody should look at.
 const needsLook = "failed,refused"
 
 func orAll(s string) string {
@@ -109,20 +107,6 @@ type Entry struct {
 	Look, Icon         string
 	Word, Why          string
 	Took               string
-}
-
-// isSupport reports whether a text is a support code: what people read out.
-func isSupport(s string) bool {
-	const form = "HW-XXXX-XXXX"
-	if len(s) != len(form) {
-		return false
-	}
-	for i, c := range []byte(s) {
-		if form[i] != 'X' && c != form[i] || form[i] == 'X' && (c < '0' || c > 'Z' || c > '9' && c < 'A') {
-			return false
-		}
-	}
-	return true
 }
 
 func (v *visit) getAudit() error {
@@ -199,7 +183,7 @@ func (p AuditPage) turned(name string, seq int64) string {
 func (v *visit) search(p AuditPage, agents []enrol.Agent) (audit.Query, error) {
 	q := audit.Query{Activity: p.Activity, Agent: p.Agent}
 	if p.Result == needsLook {
-		q.Results = strings.Split(needsLook, ",")
+		q.Results = audit.NeedsLook()
 	} else if p.Result != "" {
 		q.Results = []string{p.Result}
 	}
@@ -214,28 +198,19 @@ func (v *visit) search(p AuditPage, agents []enrol.Agent) (audit.Query, error) {
 	case "month":
 		q.From = now.AddDate(0, 0, -30)
 	}
-	if p.Who == "" {
-		return q, nil
-	}
-	if code := strings.ToUpper(strings.ReplaceAll(p.Who, " ", "")); isSupport(code) {
-		q.Support = code
-		return q, nil
-	}
-	q.People = []string{p.Who}
-	people, err := v.Names.FindPeople(v.ctx(), v.tenant.ID, p.Who)
-	if err != nil {
-		return q, err
-	}
-	for _, one := range people {
-		q.People = append(q.People, one.ID)
-	}
-	for _, a := range agents {
-		if strings.EqualFold(a.Machine, p.Who) {
-			q.People = append(q.People, a.ID)
+	return q, q.Ask(p.Who, func() ([]string, error) {
+		people, err := v.Names.FindPeople(v.ctx(), v.tenant.ID, p.Who)
+		var ids []string
+		for _, one := range people {
+			ids = append(ids, one.ID)
 		}
-	}
-	q.People = q.People[:min(len(q.People), audit.MostPeople)]
-	return q, nil
+		for _, a := range agents {
+			if strings.EqualFold(a.Machine, p.Who) {
+				ids = append(ids, a.ID)
+			}
+		}
+		return ids, err
+	})
 }
 
 // namer says who an id stands for, each looked up once.

@@ -52,7 +52,7 @@ func (v *visit) getEvent() error {
 	id := v.r.PathValue("id")
 	var records []audit.Record
 	var err error
-	if isSupport(id) {
+	if audit.IsSupport(id) {
 		records, err = v.Records.Records(v.ctx(), v.tenant.ID, id)
 	} else if seq, bad := strconv.ParseInt(id, 10, 64); bad == nil {
 		records, err = v.Records.AuditRow(v.ctx(), v.tenant.ID, seq)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"homeward/internal/server/brand"
+	"homeward/internal/server/setting"
 	"homeward/internal/server/tenant"
 )
 
@@ -73,26 +74,10 @@ func (p CustomizePage) Readable() string {
 // Shown is the colour in a preview's address.
 func (p CustomizePage) Shown() string { return strings.TrimPrefix(p.colour().String(), "#") }
 
-func describeBrand(t tenant.Tenant) []setting {
-	s := t.Settings
-	return []setting{
-		{"name", t.Name},
-		{"accent colour", s.Brand.Accent},
-		{"logo", s.Brand.Logo},
-		{"helpdesk phone", s.HelpdeskPhone},
-		{"helpdesk mail", s.HelpdeskMail},
-		{"helpdesk page", s.HelpURL},
-		{"sign-in page", s.SignInURL},
-		{"first page's sentence", s.Brand.Lead},
-		{"first page's note", s.Brand.Note},
-		{"VPN step", s.Brand.VPN},
-	}
-}
-
 func (v *visit) customize(t tenant.Tenant) CustomizePage {
 	s := t.Settings
 	return CustomizePage{
-		Settings: v.base(customizePath, describeBrand(v.tenant)), Name: t.Name, Accent: s.Brand.Accent, Phone: s.HelpdeskPhone,
+		Settings: v.base(customizePath, setting.Brand(v.tenant)), Name: t.Name, Accent: s.Brand.Accent, Phone: s.HelpdeskPhone,
 		Mail: s.HelpdeskMail, Help: s.HelpURL, SignIn: s.SignInURL, Lead: s.Brand.Lead, Note: s.Brand.Note, VPN: s.Brand.VPN,
 		Logo: v.tenant.Settings.Brand.Logo,
 		Limits: CustomizeLimits{
@@ -157,10 +142,10 @@ func (v *visit) postCustomize() error {
 
 // rebrand stores what was typed, unless somebody else was faster.
 func (v *visit) rebrand(next tenant.Tenant, logo []byte) error {
-	var before, after []setting
+	var before, after []setting.Value
 	err := v.Desk.Rebrand(v.ctx(), v.tenant.ID, logo, func(t *tenant.Tenant) error {
-		before = describeBrand(*t)
-		if revision(before) != v.r.PostForm.Get("revision") {
+		before = setting.Brand(*t)
+		if setting.Revision(before) != v.r.PostForm.Get("revision") {
 			v.tenant = *t
 			return errMeanwhile
 		}
@@ -168,15 +153,8 @@ func (v *visit) rebrand(next tenant.Tenant, logo []byte) error {
 		t.Name = next.Name
 		t.Settings.HelpdeskPhone, t.Settings.HelpdeskMail, t.Settings.HelpURL = next.Settings.HelpdeskPhone, next.Settings.HelpdeskMail, next.Settings.HelpURL
 		t.Settings.SignInURL, t.Settings.Brand = next.Settings.SignInURL, next.Settings.Brand
-		switch {
-		case logo == nil:
-			t.Settings.Brand.Logo = was
-		case len(logo) == 0:
-			t.Settings.Brand.Logo = ""
-		default:
-			t.Settings.Brand.Logo = revision([]setting{{"logo", string(logo)}})
-		}
-		after = describeBrand(*t)
+		setting.PutLogo(t, was, logo)
+		after = setting.Brand(*t)
 		return nil
 	})
 	if err == nil {
@@ -187,56 +165,41 @@ func (v *visit) rebrand(next tenant.Tenant, logo []byte) error {
 
 // typedBrand is the form's, with what is wrong with it.
 func (v *visit) typedBrand() (next tenant.Tenant, problems Problems) {
-	f := v.frame
 	next = v.tenant
 	s := &next.Settings
 	next.Name = v.typed("name")
 	s.HelpdeskPhone, s.HelpdeskMail, s.HelpURL, s.SignInURL = v.typed("phone"), v.typed("mail"), v.typed("help"), v.typed("signin")
-	s.Brand = tenant.Brand{Lead: v.typed("lead"), Note: v.typed("note"), VPN: v.typed("vpn"), Accent: strings.ToLower(v.typed("accent")), Logo: s.Brand.Logo}
-	wrong := func(field, text string) { problems = append(problems, FieldError{field, text}) }
-	if next.Name == "" || tenant.CheckText(next.Name, tenant.MaxName, false) != nil {
-		wrong("name", f.T("admin.customize.name.wrong", "Most", tenant.MaxName))
-	}
-	if text := v.accentProblem(&s.Brand.Accent); text != "" {
-		wrong("accent", text)
-	}
-	if tenant.CheckPhone(s.HelpdeskPhone) != nil {
-		wrong("phone", f.T("admin.customize.phone.wrong"))
-	}
-	if s.HelpdeskMail != "" && tenant.CheckMail(s.HelpdeskMail) != nil {
-		wrong("mail", f.T("admin.customize.mail.wrong"))
-	}
-	for field, address := range map[string]string{"help": s.HelpURL, "signin": s.SignInURL} {
-		if address != "" && tenant.CheckURL(address, "https", "http") != nil {
-			wrong(field, f.T("admin.customize.link.wrong"))
-		}
-	}
-	for _, t := range []struct {
-		field, text string
-		most        int
-		lines       bool
-	}{{"lead", s.Brand.Lead, tenant.MaxLead, false}, {"note", s.Brand.Note, tenant.MaxNote, true}, {"vpn", s.Brand.VPN, tenant.MaxVPN, false}} {
-		if tenant.CheckText(t.text, t.most, t.lines) != nil {
-			wrong(t.field, f.T("admin.customize.text.long", "Most", t.most))
-		}
+	s.Brand = tenant.Brand{Lead: v.typed("lead"), Note: v.typed("note"), VPN: v.typed("vpn"), Accent: v.typed("accent"), Logo: s.Brand.Logo}
+	for _, p := range setting.CheckBrand(&next) {
+		problems = append(problems, FieldError{string(p.Field), v.brandProblem(p)})
 	}
 	return next, problems
 }
 
-// accentProblem says why a colour can't be used, and completes one that can.
-func (v *visit) accentProblem(accent *string) string {
-	if *accent == "" {
-		return ""
+// brandProblem says in the operator's language what is wrong with a field.
+func (v *visit) brandProblem(p setting.Problem) string {
+	f := v.frame
+	switch p.Field {
+	case setting.Name:
+		return f.T("admin.customize.name.wrong", "Most", tenant.MaxName)
+	case setting.Accent:
+		if light, ok := errors.AsType[*setting.LightError](p.Err); ok {
+			return f.T("admin.customize.accent.light", "Ratio", fmt.Sprintf("%.1f : 1", light.Ratio), "Near", light.Near.String())
+		}
+		return f.T("admin.customize.accent.wrong")
+	case setting.Phone:
+		return f.T("admin.customize.phone.wrong")
+	case setting.Mail:
+		return f.T("admin.customize.mail.wrong")
+	case setting.Help, setting.SignIn:
+		return f.T("admin.customize.link.wrong")
+	case setting.Note:
+		return f.T("admin.customize.text.long", "Most", tenant.MaxNote)
+	case setting.Lead:
+		return f.T("admin.customize.text.long", "Most", tenant.MaxLead)
+	case setting.VPN:
 	}
-	c, err := brand.Parse(*accent)
-	if err != nil {
-		return v.frame.T("admin.customize.accent.wrong")
-	}
-	*accent = c.String()
-	if ratio := c.Readable(); ratio < brand.Least {
-		return v.frame.T("admin.customize.accent.light", "Ratio", fmt.Sprintf("%.1f : 1", ratio), "Near", c.Nearest().String())
-	}
-	return ""
+	return f.T("admin.customize.text.long", "Most", tenant.MaxVPN)
 }
 
 // logo is the uploaded one, drawn for pages; nil: none was sent; empty: the stored one shall go.

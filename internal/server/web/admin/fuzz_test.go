@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"homeward/internal/server/audit"
 	"homeward/internal/server/provision"
 )
 
@@ -27,7 +28,7 @@ func FuzzSupportCode(f *testing.F) {
 	f.Add("HW-7K3Q-92MD")
 	f.Add("HW-7k3q-92md")
 	f.Fuzz(func(t *testing.T, s string) {
-		if isSupport(s) && (len(s) != 12 || s[:3] != "HW-" || s[7] != '-' || strings.ToUpper(s) != s || strings.ContainsAny(s, " :;<=>?@")) {
+		if audit.IsSupport(s) && (len(s) != 12 || s[:3] != "HW-" || s[7] != '-' || strings.ToUpper(s) != s || strings.ContainsAny(s, " :;<=>?@")) {
 			t.Errorf("%q is taken for a support code", s)
 		}
 	})

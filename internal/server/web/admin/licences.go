@@ -4,16 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
-	"homeward/internal/event"
-	"homeward/internal/server/audit"
 	"homeward/internal/server/licence"
 	"homeward/internal/server/operator"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/setting"
 	"homeward/internal/server/tenant"
 )
 
@@ -115,10 +113,8 @@ func (f Frame) trap(k licence.SKU) string {
 }
 
 const (
-	maxHolders  = 200
-	maxFound    = 30
-	maxProducts = 50
-	maxSeats    = 10_000_000
+	maxHolders = 200
+	maxFound   = 30
 )
 
 func (v *visit) licences() (LicencesPage, error) {
@@ -126,7 +122,7 @@ func (v *visit) licences() (LicencesPage, error) {
 	f := v.frame
 	f.Path, f.Poll = licencesPath, ""
 	p := LicencesPage{
-		Settings: Settings{Frame: f, Revision: revision(describeNeeded(set)), Saved: v.r.URL.Query().Get("saved") == "1"},
+		Settings: Settings{Frame: f, Revision: setting.Revision(setting.Licences(set)), Saved: v.r.URL.Query().Get("saved") == "1"},
 		Needed:   set.LicencesNeeded, PerPerson: set.LicencePerPerson, Verdict: licence.Judge(set), Kind: string(licence.Group),
 	}
 	if !p.Needed {
@@ -189,10 +185,6 @@ func (v *visit) findProducts(text string) ([]ProductRow, error) {
 	return out, nil
 }
 
-func describeNeeded(s tenant.Settings) []setting {
-	return []setting{{"licences needed", onOff(s.LicencesNeeded)}, {"each person needs one", onOff(s.LicencePerPerson)}}
-}
-
 // licencesAgain shows the page with what went wrong.
 func (v *visit) licencesAgain(status int, field, text string) error {
 	p, err := v.licences()
@@ -211,7 +203,7 @@ func (v *visit) postNeeded() error {
 	if err := v.form(); err != nil {
 		return err
 	}
-	err := v.save(describeNeeded, func(s *tenant.Settings) error {
+	err := v.save(setting.Licences, func(s *tenant.Settings) error {
 		s.LicencesNeeded = v.typed("needed") == "yes"
 		s.LicencePerPerson = s.LicencesNeeded && v.yes("each")
 		return nil
@@ -241,29 +233,22 @@ func (v *visit) postProduct() error {
 	switch v.typed("do") {
 	case "add":
 		activity, detail = "Add licence", part
-		change = func(s *tenant.Settings) error {
-			if !slices.Contains(s.Licences, part) && len(s.Licences) < maxProducts {
-				s.Licences = append(slices.Clone(s.Licences), part)
-			}
-			return nil
-		}
+		change = func(s *tenant.Settings) error { return licence.Subscribe(s, part) }
 	case "remove":
 		activity, detail = "Remove licence", part
 		change = func(s *tenant.Settings) error {
-			s.Licences = slices.DeleteFunc(slices.Clone(s.Licences), func(have string) bool { return have == part })
-			s.LicenceSeats = withSeats(s.LicenceSeats, part, 0)
+			licence.Unsubscribe(s, part)
 			return nil
 		}
 	case "seats":
 		n := v.number("seats")
-		if n < 0 || n > maxSeats {
+		if n < 0 || n > licence.MaxSeats {
 			return v.licencesAgain(http.StatusUnprocessableEntity, "seats-"+part, v.frame.T("admin.licences.seats.wrong"))
 		}
 		activity = "Change licence seats"
 		change = func(s *tenant.Settings) error {
 			detail = fmt.Sprintf("%s: %d → %d", part, s.LicenceSeats[part], n)
-			s.LicenceSeats = withSeats(s.LicenceSeats, part, n)
-			return nil
+			return licence.SetSeats(s, part, n)
 		}
 	default:
 		return v.licencesAgain(http.StatusUnprocessableEntity, "find", v.frame.T("admin.licences.unknown"))
@@ -271,18 +256,8 @@ func (v *visit) postProduct() error {
 	if err := v.Change(v.ctx(), v.tenant.ID, change); err != nil {
 		return err
 	}
-	v.Record(v.ctx(), v.tenant.ID, audit.Record{Activity: activity, Hop: "operator", Event: int(event.SettingChanged), Result: "ok", Actor: v.by.Name, Detail: detail})
+	v.Record(v.ctx(), v.tenant.ID, setting.Done(v.by.Name, activity, detail))
 	return v.seeOther(licencesPath + "?saved=1")
-}
-
-// withSeats is a copy with another number; the map of a tenant that others read is never changed.
-func withSeats(have map[string]int, part string, n int) map[string]int {
-	out := map[string]int{}
-	maps.Copy(out, have)
-	if out[part] = n; n == 0 {
-		delete(out, part)
-	}
-	return out
 }
 
 // postHolder gives a product to a person or a group, or takes it back.

@@ -3,10 +3,9 @@ package admin
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 
+	"homeward/internal/server/setting"
 	"homeward/internal/server/tenant"
 	"homeward/internal/server/verify"
 )
@@ -67,32 +66,10 @@ func (v *visit) works(kind string) bool {
 	return true
 }
 
-func describeMethods(s tenant.Settings) []setting {
-	c := s.Checks
-	on := c.Methods
-	if len(on) == 0 {
-		on = tenant.DefaultMethods()
-	}
-	var ordered []string
-	for _, m := range tenant.AllMethods() {
-		if slices.Contains(on, m) {
-			ordered = append(ordered, m)
-		}
-	}
-	return []setting{
-		{"checks required", strconv.Itoa(c.Need(false))},
-		{"methods", strings.Join(ordered, ", ")},
-		{"directory's mail address", onOff(!c.RegisteredOnly)},
-		{"helpdesk pass", onOff(!c.PassOff)},
-		{"security questions to set up", strconv.Itoa(c.SetUp())},
-		{"security questions to answer", strconv.Itoa(c.Asked())},
-	}
-}
-
 // methods fills the page with rules, which need not be the stored ones.
 func (v *visit) methods(rules tenant.Checks) (MethodsPage, error) {
 	p := MethodsPage{
-		Settings: v.base(methodsPath, describeMethods(v.tenant.Settings)), Required: rules.Need(false), Directory: !rules.RegisteredOnly,
+		Settings: v.base(methodsPath, setting.Methods(v.tenant.Settings)), Required: rules.Need(false), Directory: !rules.RegisteredOnly,
 		Pass: !rules.PassOff, SetUp: rules.SetUp(), Asked: rules.Asked(),
 	}
 	census, err := v.Desk.Counts.Census(v.ctx(), v.tenant.ID)
@@ -179,7 +156,7 @@ func (v *visit) postMethods() error {
 		return err
 	}
 	shown := v.tenant.Settings.Checks
-	err := v.save(describeMethods, func(s *tenant.Settings) error {
+	err := v.save(setting.Methods, func(s *tenant.Settings) error {
 		err := v.setChecks(&s.Checks)
 		shown = s.Checks
 		return err

@@ -3,11 +3,11 @@ package admin
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"homeward/internal/server/setting"
 	"homeward/internal/server/tenant"
 )
 
@@ -38,40 +38,11 @@ func (p NotificationsPage) Paragraphs() []string {
 	return slices.DeleteFunc(strings.Split(p.Text, "\n"), func(s string) bool { return strings.TrimSpace(s) == "" })
 }
 
-func numbers(all []int) string {
-	var out []string
-	for _, n := range all {
-		out = append(out, strconv.Itoa(n))
-	}
-	return strings.Join(out, ", ")
-}
-
-// hookName tells one webhook from another without what of its address may be a secret.
-func hookName(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || address == "" {
-		return ""
-	}
-	return u.Scheme + "://" + u.Host + " (" + revision([]setting{{"webhook", address}})[:6] + ")"
-}
-
-// describeNotifications is what the page changes, without secrets.
-func describeNotifications(s tenant.Settings) []setting {
-	return []setting{
-		{"tell people", onOff(!s.PeopleUntold)},
-		{"tell administrators", onOff(s.TellAdministrators)},
-		{"alerts to", strings.Join(s.Alerts.Mail, ", ")},
-		{"alert webhook", hookName(s.Alerts.WebhookURL)},
-		{"days before a password expires", numbers(s.Expiry.Days)},
-		{"quiet hours", s.Expiry.QuietFrom + "–" + s.Expiry.QuietUntil},
-	}
-}
-
 func (v *visit) notifications(s tenant.Settings) (NotificationsPage, error) {
 	p := NotificationsPage{
-		Settings: v.base(notificationsPath, describeNotifications(v.tenant.Settings)), People: !s.PeopleUntold, Admins: s.TellAdministrators,
+		Settings: v.base(notificationsPath, setting.Notifications(v.tenant.Settings)), People: !s.PeopleUntold, Admins: s.TellAdministrators,
 		Mail: strings.Join(s.Alerts.Mail, "\n"), Webhook: s.Alerts.WebhookURL,
-		Days: numbers(s.Expiry.Days), From: s.Expiry.QuietFrom, Until: s.Expiry.QuietUntil,
+		Days: setting.Numbers(s.Expiry.Days), From: s.Expiry.QuietFrom, Until: s.Expiry.QuietUntil,
 	}
 	all, err := v.Desk.Administrators(v.ctx(), v.tenant.ID)
 	p.Administrators = len(all)
@@ -129,7 +100,7 @@ func (v *visit) postNotifications() error {
 	problems := v.notificationProblems(alerts, expiry, bad)
 	var err error
 	if len(problems) == 0 {
-		err = v.save(describeNotifications, func(s *tenant.Settings) error {
+		err = v.save(setting.Notifications, func(s *tenant.Settings) error {
 			s.PeopleUntold, s.TellAdministrators, s.Alerts, s.Expiry = !v.yes("people"), v.yes("admins"), alerts, expiry
 			return nil
 		})

@@ -2,12 +2,9 @@ package admin
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 
-	"homeward/internal/event"
-	"homeward/internal/protocol"
-	"homeward/internal/server/audit"
+	"homeward/internal/server/setting"
 	"homeward/internal/server/tenant"
 )
 
@@ -85,19 +82,12 @@ const (
 // switches judges both. A reason that stops only some domains is told, but doesn't take the switch away.
 func (v *visit) switches(t tenant.Tenant) (writeback, unlock Switch) {
 	f := v.frame
-	blocked := true
-	for _, d := range f.Report.Domains {
-		blocked = blocked && d.Agents == 0
-	}
+	blocked := f.Known && f.Report.Blocked() // not knowing is no reason to forbid anything
 	var reasons []CauseView
 	for _, c := range f.causes(f.Report.Off) {
 		if c.ID != "turned_off" {
 			reasons = append(reasons, c)
 		}
-		blocked = blocked || c.ID == "licence"
-	}
-	if !f.Known {
-		blocked = false // not knowing is no reason to forbid anything
 	}
 	may := f.CanTurn()
 	writeback = Switch{
@@ -121,10 +111,7 @@ func (v *visit) unlockReasons(t tenant.Tenant, blocked bool) []CauseView {
 		return []CauseView{{ID: "needs", Name: f.T("admin.cause.needs"), Says: f.T("admin.cause.needs.says"), Next: f.T("admin.cause.needs.next")}}
 	}
 	var out []CauseView
-	for _, a := range f.Report.Agents {
-		if a.State != "ready" || a.Protocol >= protocol.Unlock.Since() {
-			return nil // one that can is enough
-		}
+	for _, a := range f.Report.CannotUnlock() {
 		c := CauseView{ID: "old", Name: f.T("admin.cause.outdated"), Says: f.T("admin.cause.old.says", "Agent", a.Machine, "Version", a.Build), Next: f.T("admin.cause.outdated.next", "Agent", a.Machine)}
 		if f.CanSeeAgents() {
 			c.Agent = agentsPath + "/" + a.ID
@@ -174,7 +161,7 @@ func (v *visit) postOnprem() error {
 	if len(page.Problems) > 0 {
 		return v.render(http.StatusUnprocessableEntity, page)
 	}
-	var notes []string
+	var notes []turn
 	err := v.Change(v.ctx(), v.tenant.ID, func(s *tenant.Settings) error {
 		notes = nil
 		for _, t := range turns {
@@ -190,7 +177,7 @@ func (v *visit) postOnprem() error {
 			} else {
 				s.UnlockOnly = t.to
 			}
-			notes = append(notes, fmt.Sprintf("%s: %s → %s", t.name, onOff(on), onOff(t.to)))
+			notes = append(notes, t)
 		}
 		return nil
 	})
@@ -202,9 +189,7 @@ func (v *visit) postOnprem() error {
 		return err
 	}
 	for _, n := range notes {
-		v.Record(v.ctx(), v.tenant.ID, audit.Record{
-			Activity: "Change setting", Hop: "operator", Event: int(event.SettingChanged), Result: "ok", Actor: v.by.Name, Detail: n,
-		})
+		v.Record(v.ctx(), v.tenant.ID, setting.Turned(v.by.Name, n.name, n.to))
 	}
 	return v.seeOther(onpremPath + "?saved=1")
 }

@@ -6,6 +6,7 @@ import (
 
 	"homeward/internal/server/licence"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/setting"
 	"homeward/internal/server/tenant"
 )
 
@@ -65,21 +66,13 @@ func (f Frame) place() *time.Location {
 	return f.Location
 }
 
-func describeScope(s tenant.Settings) []setting {
-	scope := string(s.ResetScope)
-	if scope == "" {
-		scope = "all"
-	}
-	return []setting{{"self-service password reset for", scope}, {"group", s.ResetGroup}}
-}
-
 const foundGroups = 20
 
 // properties fills the page for a choice, which need not be the stored one.
 func (v *visit) properties(scope tenant.Scope, group string) (PropertiesPage, error) {
 	ctx, id, set := v.ctx(), v.tenant.ID, v.tenant.Settings
 	p := PropertiesPage{
-		Settings: v.base(propertiesPath, describeScope(set)), Scope: scope, Group: group, Need: set.Checks.Need(false),
+		Settings: v.base(propertiesPath, setting.Scope(set)), Scope: scope, Group: group, Need: set.Checks.Need(false),
 		Licensed: licence.Judge(set).Allowed,
 	}
 	var err error
@@ -183,7 +176,7 @@ func (v *visit) postProperties() error {
 	case scope == tenant.ScopeSelected && p.Name == "":
 		p.Problems = Problems{{"selected", v.frame.T("admin.properties.group.none")}}
 	default:
-		err = v.save(describeScope, func(s *tenant.Settings) error {
+		err = v.save(setting.Scope, func(s *tenant.Settings) error {
 			s.ResetScope = scope
 			if scope == tenant.ScopeSelected {
 				s.ResetGroup = group

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"homeward/internal/server/provision"
+	"homeward/internal/server/setting"
 	"homeward/internal/server/tenant"
 )
 
@@ -42,17 +43,9 @@ func (p RegistrationPage) Bar() (out struct{ More, One int }) {
 	return out
 }
 
-func describeRegistration(s tenant.Settings) []setting {
-	return []setting{
-		{"registration required", onOff(s.RegisterRequired)},
-		{"reconfirm after days", strconv.Itoa(s.Checks.Reconfirm)},
-		{"first proof by the directory", onOff(s.FirstProof)},
-	}
-}
-
 func (v *visit) registration(s tenant.Settings) (RegistrationPage, error) {
 	p := RegistrationPage{
-		Settings: v.base(registrationPath, describeRegistration(v.tenant.Settings)), Required: s.RegisterRequired,
+		Settings: v.base(registrationPath, setting.Registration(v.tenant.Settings)), Required: s.RegisterRequired,
 		Days: strconv.Itoa(s.Checks.Reconfirm), First: s.FirstProof, Need: s.Checks.Need(false),
 	}
 	group := ""
@@ -87,7 +80,7 @@ func (v *visit) postRegistration() error {
 	if days < 0 || days > tenant.MaxReconfirm {
 		problems = Problems{{"days", v.frame.T("admin.registration.days.wrong", "Most", tenant.MaxReconfirm)}}
 		shown.RegisterRequired, shown.FirstProof = v.yes("register"), v.yes("first")
-	} else if err = v.save(describeRegistration, func(s *tenant.Settings) error {
+	} else if err = v.save(setting.Registration, func(s *tenant.Settings) error {
 		s.RegisterRequired, s.FirstProof, s.Checks.Reconfirm = v.yes("register"), v.yes("first"), days
 		return nil
 	}); err == nil {

@@ -2,18 +2,15 @@ package admin
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"net/http"
 	"strings"
 
-	"homeward/internal/event"
-	"homeward/internal/server/audit"
 	"homeward/internal/server/brand"
 	"homeward/internal/server/licence"
 	"homeward/internal/server/operator"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/setting"
 	"homeward/internal/server/tenant"
 	"homeward/internal/server/verify"
 )
@@ -130,58 +127,22 @@ func (p Settings) crumbs(title string) []Crumb {
 	return []Crumb{{p.T("admin.nav.reset"), ""}, {title, ""}}
 }
 
-// setting is one named value as the audit log tells it.
-type setting struct{ name, text string }
-
-// revision names what some settings are, so that a change somebody made meanwhile is noticed.
-func revision(all []setting) string {
-	h := sha256.New()
-	for _, s := range all {
-		h.Write([]byte(s.name + "\x00" + s.text + "\x00"))
-	}
-	return hex.EncodeToString(h.Sum(nil)[:12])
-}
-
-// difference is what changed, as name: old → new.
-func difference(before, after []setting) string {
-	var out []string
-	for i := range before {
-		if i < len(after) && before[i].text != after[i].text {
-			out = append(out, before[i].name+": "+shownSetting(before[i].text)+" → "+shownSetting(after[i].text))
-		}
-	}
-	return strings.Join(out, "; ")
-}
-
-// shownSetting is a value in an audit record: on one line, not too long, and seen when it is empty.
-func shownSetting(text string) string {
-	const most = 120
-	text = strings.Join(strings.Fields(text), " ")
-	if r := []rune(text); len(r) > most {
-		text = string(r[:most]) + "…"
-	}
-	if text == "" {
-		return "–"
-	}
-	return text
-}
-
 // base is what a page of settings begins with.
-func (v *visit) base(path string, all []setting) Settings {
+func (v *visit) base(path string, all []setting.Value) Settings {
 	f := v.frame
 	if v.r.Method != http.MethodGet {
 		f.Path, f.Poll = path, path
 	}
-	return Settings{Frame: f, Revision: revision(all), Saved: v.r.URL.Query().Get("saved") == "1"}
+	return Settings{Frame: f, Revision: setting.Revision(all), Saved: v.r.URL.Query().Get("saved") == "1"}
 }
 
 // save changes settings, all or nothing, unless they are no longer what the form was filled from: errMeanwhile, and the
 // visit shows what they are now.
-func (v *visit) save(describe func(tenant.Settings) []setting, change func(*tenant.Settings) error) error {
-	var before, after []setting
+func (v *visit) save(describe func(tenant.Settings) []setting.Value, change func(*tenant.Settings) error) error {
+	var before, after []setting.Value
 	err := v.Change(v.ctx(), v.tenant.ID, func(s *tenant.Settings) error {
 		before = describe(*s)
-		if revision(before) != v.r.PostForm.Get("revision") {
+		if setting.Revision(before) != v.r.PostForm.Get("revision") {
 			v.tenant.Settings = *s
 			return errMeanwhile
 		}
@@ -196,15 +157,10 @@ func (v *visit) save(describe func(tenant.Settings) []setting, change func(*tena
 }
 
 // changed records what a form changed; a form that changed nothing isn't worth a record.
-func (v *visit) changed(before, after []setting) {
-	text := difference(before, after)
-	if text == "" {
-		return
+func (v *visit) changed(before, after []setting.Value) {
+	if text := setting.Difference(before, after); text != "" {
+		v.Record(v.ctx(), v.tenant.ID, setting.Record(v.by.Name, text))
 	}
-	v.Record(v.ctx(), v.tenant.ID, audit.Record{
-		Activity: "Self-service password reset policy changes", Hop: "operator", Event: int(event.SettingChanged), Result: "ok",
-		Actor: v.by.Name, Detail: text,
-	})
 }
 
 // refused is the status of a page that is shown again, and adds what happened meanwhile to its problems.

@@ -115,7 +115,7 @@ func (v *visit) getUsers() error {
 	if len(p.Find) > most {
 		return errForm
 	}
-	if code := strings.ToUpper(p.Find); isSupport(code) {
+	if code := strings.ToUpper(p.Find); audit.IsSupport(code) {
 		one, err := v.Helpdesk.BySupport(v.ctx(), v.tenant, v.by, code)
 		if err == nil {
 			return v.seeOther(userPath(one.ID))
