@@ -31,14 +31,14 @@ type desk struct {
 	words   locale.Localizer // English, as the pages
 }
 
-// The directory's groups at the desk, and how many ordinary people aren't in either: the last ones made.
+// The directory's groups at the desk.
 const (
 	groupScoped   = "Flow scope"
 	groupLicensed = "Flow licences"
 )
 
-// newDesk starts the stack. Whoever isn't named may help themselves, by one group, and holds a licence, by another: the
-// ordinary person with the highest number is in the second alone, the one before in the first alone.
+// newDesk starts the stack. Everybody is in the group of those who may help themselves and in that of those who hold a
+// licence, but for the two ordinary people made last: the very last lacks the first group, the one before the second.
 func newDesk(t *testing.T, people supply) *desk {
 	t.Helper()
 	d := &desk{centre: newCentre(t)}
@@ -62,6 +62,7 @@ func newDesk(t *testing.T, people supply) *desk {
 	return d
 }
 
+// last takes the person of a kind who was made last.
 func (s *site) last(t *testing.T, kind lab.Kind) lab.Person {
 	t.Helper()
 	s.mu.Lock()
