@@ -34,26 +34,30 @@ func refusals() map[string]func(t *testing.T, w *walker) {
 		"timed out at the check":              timedOutAtCheck,
 		"timed out at the password":           timedOutAtPassword,
 		"this wasn't me":                      notMe,
-		"protected since the last sync":       blocked("forgot", "status.protected.title", protocol.ReasonProtected, (*dctest.DC).SetAdminCount),
-		"protected, unlock":                   blocked("locked", "status.protected.title", protocol.ReasonProtected, (*dctest.DC).SetAdminCount),
-		"disabled":                            blocked("forgot", "status.disabled.title", protocol.ReasonDisabled, (*dctest.DC).Disable),
-		"disabled, change":                    blocked("change", "status.disabled.title", protocol.ReasonDisabled, (*dctest.DC).Disable),
-		"set up not to change its password":   blocked("change", "reason.cannot_change.title", protocol.ReasonCannotChange, (*dctest.DC).DenyChange),
+		"protected since the last sync":       blocked("forgot", "status.protected.title", protocol.ReasonProtected, protect),
+		"protected, unlock":                   blocked("locked", "status.protected.title", protocol.ReasonProtected, protect),
+		"disabled":                            blocked("forgot", "status.disabled.title", protocol.ReasonDisabled, disable),
+		"disabled, change":                    blocked("change", "status.disabled.title", protocol.ReasonDisabled, disable),
+		"set up not to change its password":   blocked("change", "reason.cannot_change.title", protocol.ReasonCannotChange, denyChange),
 		"account expired":                     blocked("forgot", "reason.account_expired.title", protocol.ReasonAccountExpired, expireAccount),
-		"rights missing on the account":       blocked("forgot", "status.failed.title", protocol.ReasonRights, (*dctest.DC).CutInheritance),
+		"rights missing on the account":       blocked("forgot", "status.failed.title", protocol.ReasonRights, cutInheritance),
 		"protected, known from the last sync": func(t *testing.T, w *walker) { sampleProtected(t, w.desk) },
 	}
 }
 
-func expireAccount(d *dctest.DC, t testing.TB, p lab.Person) {
-	t.Helper()
-	d.Set(t, p.DN, "accountExpires", "132539328000000000") // 2021-01-01
+func protect(t *testing.T, w *walker)        { w.desk.admin(t).SetAdminCount(t, w.p) }
+func disable(t *testing.T, w *walker)        { w.desk.admin(t).Disable(t, w.p) }
+func denyChange(t *testing.T, w *walker)     { w.desk.admin(t).DenyChange(t, w.p) }
+func cutInheritance(t *testing.T, w *walker) { w.desk.admin(t).CutInheritance(t, w.p) }
+
+func expireAccount(t *testing.T, w *walker) {
+	w.desk.admin(t).Set(t, w.p.DN, "accountExpires", "132539328000000000") // 2021-01-01
 }
 
 // blocked is somebody whose account is what refuses: told once the check is passed, with nothing to type.
-func blocked(problem, title string, reason protocol.Reason, harm func(d *dctest.DC, t testing.TB, p lab.Person)) func(t *testing.T, w *walker) {
+func blocked(problem, title string, reason protocol.Reason, harm func(t *testing.T, w *walker)) func(t *testing.T, w *walker) {
 	return func(t *testing.T, w *walker) {
-		harm(w.desk.admin(t), t, w.p)
+		harm(t, w)
 		before := w.held(t)
 		w.enters(t, problem, verify.Mail)
 		w.titled(t, title)
