@@ -253,7 +253,10 @@ func TestTimeTellsNoName(t *testing.T) {
 		},
 		{
 			what: "passkey", rounds: 24, few: true, set: (*bench).allHavePasskeysAndQuestions, steps: []step{
-				first("/start"), {"GET", "/verify/1", nil}, {"POST", "/verify/1", url.Values{"method": {"passkey"}}}, {"GET", "/verify/1/code", nil},
+				first("/start"),
+				{"GET", "/verify/1", nil},
+				{"POST", "/verify/1", url.Values{"method": {"passkey"}}},
+				{"GET", "/verify/1/code", nil},
 				{"POST", "/verify/1/code", url.Values{"code": {noPasskey}}},
 			},
 		},
@@ -261,7 +264,9 @@ func TestTimeTellsNoName(t *testing.T) {
 			// An answer takes three slow hashes, or would take none: tens of milliseconds. Administrators have no questions.
 			what: "questions", rounds: 24, few: true, set: (*bench).allHavePasskeysAndQuestions,
 			not: []string{"protected", "role holder", "held", "shared mail"}, steps: []step{
-				first("/start"), {"POST", "/verify/1", url.Values{"method": {"questions"}}}, {"GET", "/verify/1/code", nil},
+				first("/start"),
+				{"POST", "/verify/1", url.Values{"method": {"questions"}}},
+				{"GET", "/verify/1/code", nil},
 				{"POST", "/verify/1/code", url.Values{"answer1": {"what"}, "answer2": {"who"}, "answer3": {"when"}}},
 			},
 		},
