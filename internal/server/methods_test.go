@@ -510,3 +510,19 @@ func TestOutcomeIsToldToEveryAddress(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestRecordsSayWhoHasNothing: whoever has registered no way reads what an unknown name reads, and administrators read why.
+func TestRecordsSayWhoHasNothing(t *testing.T) {
+	b := newBench(t, sqliteDSN(t))
+	for name, want := range map[string]string{"nomail@contoso.com": string(reset.ReasonNotRegistered), "nobody@contoso.com": ""} {
+		a := b.choose(b.begin(name), "mail")
+		a = b.say(a, "000000", verify.Wrong)
+		var reasons []string
+		for _, r := range b.records(t, a) {
+			reasons = append(reasons, r.Reason)
+		}
+		if got := slices.Contains(reasons, string(reset.ReasonNotRegistered)); got != (want != "") {
+			t.Errorf("%s: %v", name, reasons)
+		}
+	}
+}

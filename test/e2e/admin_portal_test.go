@@ -38,7 +38,7 @@ func (b *browser) calm(t *testing.T) {
 	t.Helper()
 	b.mu.Lock()
 	b.complaints = slices.DeleteFunc(b.complaints, func(c string) bool {
-		return strings.Contains(c, "the server responded with a status of 4") || strings.Contains(c, "Autofocus processing was blocked")
+		return strings.Contains(c, "the server responded with a status of 4") || strings.Contains(c, "status of 503") || strings.Contains(c, "Autofocus processing was blocked")
 	})
 	b.mu.Unlock()
 	b.quiet(t)

@@ -131,41 +131,6 @@ func TestWrongCurrentPasswordCountsOnce(t *testing.T) {
 	s.changed(t, p, before, fresh)
 }
 
-// Who must change the password, or whose password has expired, gets through with the one that is known.
-func TestChangeWhenNothingElseGoes(t *testing.T) {
-	t.Parallel()
-	s := shared(t)
-	t.Run("must change", func(t *testing.T) {
-		t.Parallel()
-		p, fresh := s.person(t, lab.KindOrdinary), lab.RandomPassword()
-		s.admin(t).MustChange(t, p)
-		before := s.writes(t, p)
-		v := s.visitor(t)
-		says(t, verified(t, v, p, "change"), "You have to choose a new password")
-		says(t, changeAgain(t, v, "Not-my-password-1", fresh), wrongCurrent)
-		shows(t, changeAgain(t, v, p.Password, fresh), "changed")
-		s.changed(t, p, before, fresh)
-	})
-	t.Run("expired", func(t *testing.T) {
-		t.Parallel()
-		p, fresh := s.person(t, lab.KindOrdinary), lab.RandomPassword()
-		before := s.writes(t, p)
-		t.Run("under the policy", func(t *testing.T) {
-			s.admin(t).ApplyPSO(t, p, dctest.Policy{MinLength: 7, Complexity: true, History: 24, MaxAge: time.Second})
-			eventually(t, func() error {
-				if err := s.admin(t).Bind(p.UPN, p.Password); err == nil {
-					return fmt.Errorf("the password has not expired yet")
-				}
-				return nil
-			})
-			v := s.visitor(t)
-			says(t, verified(t, v, p, "change"), "Your password has expired.")
-			shows(t, changeAgain(t, v, p.Password, fresh), "changed")
-		})
-		s.changed(t, p, before, fresh) // the policy is gone: the new password would have expired again
-	})
-}
-
 // What holds for one person is said before they type: their own fine-grained policy, and its minimum age.
 func TestChangePageKnowsThePolicy(t *testing.T) {
 	t.Parallel()

@@ -86,6 +86,7 @@ type site struct {
 	mu     sync.Mutex
 	people map[lab.Kind][]lab.Person
 	mail   map[string]bool // every address of the directory
+	hands  *dctest.DC      // one connection for a test that looks at the directory all the time
 }
 
 // shared gives the stack that harmless tests share.
@@ -139,12 +140,9 @@ func start(ctx context.Context, o demo.Options, people supply) (*site, error) {
 	o.Homeward, o.Lab.Sample = program, true
 	prepare := o.Prepare
 	o.Prepare = func(ctx context.Context, dc *lab.DC) (err error) {
-		if prepare != nil {
-			if err := prepare(ctx, dc); err != nil {
-				return err
-			}
+		if s.people, err = people.create(ctx, dc); err == nil && prepare != nil {
+			err = prepare(ctx, dc)
 		}
-		s.people, err = people.create(ctx, dc)
 		s.mail = map[string]bool{}
 		for _, some := range append(slices.Collect(maps.Values(s.people)), dc.People()) {
 			for _, p := range some {
@@ -189,6 +187,9 @@ func (s *site) visitor(t *testing.T) *demo.Visitor {
 // admin gives an administrator's hands on the stack's DC.
 func (s *site) admin(t *testing.T) *dctest.DC {
 	t.Helper()
+	if s.hands != nil {
+		return s.hands
+	}
 	return dctest.Wrap(t, s.DC)
 }
 

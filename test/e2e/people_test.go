@@ -62,11 +62,17 @@ func draft(dc *lab.DC, kind lab.Kind, i int) lab.Person {
 		DisplayName: "Emil " + name, UPN: name + "@contoso.com", SAM: name, Mail: name + "@mail.example",
 		DN: "CN=Emil " + name + "," + dc.OUs()[0], Kind: kind, Password: lab.RandomPassword(),
 	}
-	if kind == lab.KindNoMail {
+	if kind == lab.KindNoMail || kind == kindMobile {
 		p.Mail = ""
 	}
 	return p
 }
+
+// kindMobile is somebody of whom the directory holds a mobile number and no mail address.
+const kindMobile lab.Kind = "mobile"
+
+// mobileOf is that number.
+func mobileOf(p lab.Person) string { return "+467012345" + p.SAM[len(p.SAM)-2:] }
 
 // userAccountControl bits, [MS-ADTS] 2.2.16.
 const (
@@ -88,6 +94,9 @@ func addition(p lab.Person) *ldap.AddRequest {
 	r.Attribute("unicodePwd", []string{string(utf16LE(`"` + p.Password + `"`))})
 	if p.Mail != "" {
 		r.Attribute("mail", []string{p.Mail})
+	}
+	if p.Kind == kindMobile {
+		r.Attribute("mobile", []string{mobileOf(p)})
 	}
 	return r
 }

@@ -4,7 +4,6 @@ import (
 	"html"
 	"strings"
 	"testing"
-	"time"
 
 	"homeward/internal/demo"
 	"homeward/internal/lab"
@@ -59,20 +58,6 @@ func TestResetIsAllOrNothing(t *testing.T) {
 	}
 }
 
-func TestUnlockLeavesThePassword(t *testing.T) {
-	t.Parallel()
-	s := shared(t)
-	p := s.person(t, lab.KindOrdinary)
-	s.admin(t).Lock(t, p)
-	before := s.writes(t, p)
-	v := s.visitor(t)
-	verified(t, v, p, "locked")
-	page, err := v.Outcome(t.Context())
-	must(t, err)
-	shows(t, page, "unlocked")
-	s.unchanged(t, p, before, "")
-}
-
 // Each refusal has its own sentence, and nothing changes.
 func TestRefusalsSayWhichRule(t *testing.T) {
 	t.Parallel()
@@ -114,56 +99,6 @@ func TestRefusalsSayWhichRule(t *testing.T) {
 			fresh := lab.RandomPassword()
 			shows(t, choose(t, v, fresh), "changed")
 			s.changed(t, p, before, fresh)
-		})
-	}
-}
-
-func TestChangedTooRecently(t *testing.T) {
-	t.Parallel()
-	s := shared(t)
-	p := s.person(t, lab.KindOrdinary)
-	const sentence = "You changed your password less than 1 day ago. You can change it again after"
-	before, tried := s.writes(t, p), lab.RandomPassword()
-	late := s.visitor(t) // has the form open already when the rule begins to hold
-	verified(t, late, p, "forgot")
-	s.admin(t).ApplyPSO(t, p, dctest.Policy{MinLength: 7, History: 3, Complexity: true, MinAge: 24 * time.Hour})
-	page := verified(t, s.visitor(t), p, "forgot")
-	if !strings.Contains(html.UnescapeString(page.Body), sentence) {
-		t.Errorf("%s doesn't say since when and until when: %s", page.Path, page.Title())
-	}
-	page = choose(t, late, tried)
-	if !strings.Contains(html.UnescapeString(page.Body), sentence) {
-		t.Errorf("%s shows %q after the DC refused", page.Path, page.Title())
-	}
-	s.unchanged(t, p, before, tried)
-	if s.setInLog(t, p) == 0 {
-		t.Error("the DC wasn't asked")
-	}
-}
-
-func TestAccountsThatAreNotWritten(t *testing.T) {
-	t.Parallel()
-	s := shared(t)
-	protected, ok := s.DC.Person(lab.KindProtected)
-	if !ok {
-		t.Fatal("the sample has nobody who is protected")
-	}
-	for _, c := range []struct {
-		name string
-		p    lab.Person
-		mark string
-	}{
-		{"disabled", s.person(t, lab.KindDisabled), "disabled"},
-		{"protected", protected, "protected"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			before := s.writes(t, c.p)
-			page := verified(t, s.visitor(t), c.p, "forgot")
-			shows(t, page, c.mark)
-			if n := s.writes(t, c.p) - before; n != 0 {
-				t.Errorf("the password was written %d times", n)
-			}
 		})
 	}
 }

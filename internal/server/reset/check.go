@@ -176,12 +176,21 @@ func (s *Service) SendCode(ctx context.Context, t tenant.Tenant, a Attempt) erro
 	if err := s.Notices.Code(ctx, t, w.kind, w.to, a.Locale, code, sent.Expires); err != nil {
 		return fmt.Errorf("send code: %w", err)
 	}
-	result := "ok"
+	r := audit.Record{Hop: "verify", Event: int(event.CodeSent), Result: "ok", Detail: w.Kind}
 	if w.to == "" {
-		result = "nobody to send to"
+		r.Result = "nobody to send to"
 	}
-	s.record(ctx, a, audit.Record{Hop: "verify", Event: int(event.CodeSent), Result: result, Detail: w.Kind})
+	s.record(ctx, a, unregistered(a, w, r))
 	return nil
+}
+
+// unregistered is a record about a way as it is told of somebody who hasn't registered that way: the visitor reads what
+// unknown names read, so only the record can say why nothing helps them.
+func unregistered(a Attempt, w way, r audit.Record) audit.Record {
+	if w.invented && a.Person != "" {
+		r.Reason = string(ReasonNotRegistered)
+	}
+	return r
 }
 
 // subject is what counters of an attempt are kept under: the person, or a stand-in for the typed name, so
@@ -251,9 +260,9 @@ func (s *Service) check(ctx context.Context, a Attempt, typed []string) (Attempt
 		answer.Result = verify.Wrong // nobody was ever sent this code
 	}
 	if answer.Result != verify.OK {
-		s.record(ctx, a, audit.Record{
+		s.record(ctx, a, unregistered(a, w, audit.Record{
 			Hop: "verify", Event: int(event.CodeWrong), Result: string(protocol.Refused), Reason: string(answer.Result), Detail: w.Kind,
-		})
+		}))
 		return a, answer, nil
 	}
 	next, err := s.pass(ctx, a, w)
