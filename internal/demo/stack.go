@@ -43,6 +43,8 @@ type Options struct {
 	Proxy    Proxy             // for the agent
 	// Edit changes the agents' configuration before it is written; the map is what the YAML holds.
 	Edit func(agent map[string]any)
+	// EditServer does the same for the server's.
+	EditServer func(server map[string]any)
 	// Wrap stands before the program of each agent, enrolment included, such as a command that gives it a wrong clock.
 	Wrap []string
 	// Prepare changes the lab DC before anybody looks at it: people it adds are in the first import.
@@ -202,10 +204,14 @@ func (s *Stack) writeServer(ctx context.Context) error {
 	if s.conf.Database == "" {
 		s.conf.Database = "sqlite:" + s.path("server/homeward.db")
 	}
-	return writeYAML(s.path("server.yaml"), map[string]any{
+	conf := map[string]any{
 		"listen": listen, "base_url": s.portal, "cert": s.conf.Cert, "key": s.conf.Key, "state": s.conf.State, "database": s.conf.Database,
 		"master_key": s.conf.MasterKey, "mail": map[string]any{"host": smtpHost, "port": smtpPort, "tls": "none", "from": s.conf.Mail.From},
-	})
+	}
+	if s.o.EditServer != nil {
+		s.o.EditServer(conf)
+	}
+	return writeYAML(s.path("server.yaml"), conf)
 }
 
 // writeAgent writes name.yaml for an agent whose state folder is called name.
