@@ -3,9 +3,14 @@ package e2e_test
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	cdpbrowser "github.com/chromedp/cdproto/browser"
@@ -22,12 +27,13 @@ type desk struct {
 	t      *testing.T
 	ledger *ledger
 	files  string // folder that downloads go to
+	hook   *hook
 }
 
 // desk opens a browser that keeps a ledger.
 func (s *site) desk(t *testing.T, l *ledger) *desk {
 	t.Helper()
-	d := &desk{site: s, b: openBrowser(t, "en", 1280, 900), t: t, ledger: l, files: t.TempDir()}
+	d := &desk{site: s, b: openBrowser(t, "en", 1280, 900), t: t, ledger: l, files: t.TempDir(), hook: hang(t)}
 	l.watch(t, d.b)
 	call(t, d.b, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: d.files})
 	return d
@@ -163,4 +169,42 @@ func (d *desk) download(selector string) string {
 		return errors.New("nothing was downloaded")
 	})
 	return text
+}
+
+// upload chooses a file.
+func (d *desk) upload(selector, path string) {
+	d.t.Helper()
+	d.b.run(d.t, chromedp.SetUploadFiles(selector, []string{path}))
+}
+
+// hook is a webhook's receiver.
+type hook struct {
+	*httptest.Server
+
+	mu  sync.Mutex
+	got []string
+}
+
+// hang opens one.
+func hang(t *testing.T) *hook {
+	t.Helper()
+	h := &hook{}
+	h.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(io.LimitReader(r.Body, 1<<16))
+		if err != nil {
+			return
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.got = append(h.got, string(b))
+	}))
+	t.Cleanup(h.Close)
+	return h
+}
+
+// heard reports whether something that was posted holds a text.
+func (h *hook) heard(text string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.ContainsFunc(h.got, func(body string) bool { return strings.Contains(body, text) })
 }

@@ -23,6 +23,13 @@ func TestEveryControl(t *testing.T) {
 	}{
 		{"account", (*desk).account},
 		{"overview", (*desk).overview},
+		{"people", (*desk).people},
+		{"properties", (*desk).properties},
+		{"methods", (*desk).methods},
+		{"registration", (*desk).registration},
+		{"notifications", (*desk).notifications},
+		{"customization", (*desk).customization},
+		{"on-premises integration", (*desk).onprem},
 	} {
 		whole = t.Run(part.name, func(t *testing.T) {
 			part.walk(d.at(t))
