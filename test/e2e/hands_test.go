@@ -12,10 +12,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"homeward/internal/lab"
 )
 
 // desk is an administrator at a browser, who uses the mouse for what is pressed and the keyboard for what is typed. (That the
@@ -24,16 +27,20 @@ type desk struct {
 	*site
 
 	b      *browser
-	t      *testing.T
+	t      *testing.T // of the part
+	whole  *testing.T
 	ledger *ledger
 	files  string // folder that downloads go to
 	hook   *hook
+	began  time.Time
+	tested lab.Person // the agent's test account
+	soon   lab.Person // whose password expires soon
 }
 
 // desk opens a browser that keeps a ledger.
 func (s *site) desk(t *testing.T, l *ledger) *desk {
 	t.Helper()
-	d := &desk{site: s, b: openBrowser(t, "en", 1280, 900), t: t, ledger: l, files: t.TempDir(), hook: hang(t)}
+	d := &desk{site: s, b: openBrowser(t, "en", 1280, 900), t: t, whole: t, ledger: l, files: t.TempDir(), hook: hang(t), began: time.Now()}
 	l.watch(t, d.b)
 	call(t, d.b, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: d.files})
 	return d

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -134,7 +135,9 @@ func (d *desk) informed(p lab.Person) (*demo.Visitor, demo.Page) {
 	if !strings.HasPrefix(page.Path, "/verify/1/code") {
 		return v, page
 	}
-	code, err := v.ReadCode(d.t.Context(), p.Mail, since)
+	ctx, cancel := context.WithTimeout(d.t.Context(), patience)
+	defer cancel()
+	code, err := v.ReadCode(ctx, p.Mail, since)
 	must(d.t, err)
 	page, err = v.EnterCode(d.t.Context(), code)
 	must(d.t, err)

@@ -68,10 +68,19 @@ func (d *desk) properties() {
 	}
 }
 
-// mayReset reports whether the portal lets somebody as far as the choice of a new password.
+// mayReset reports whether the portal lets somebody as far as the choice of a new password. Whoever it doesn't let in sees what
+// unknown names see: a page that asks for a code, which never comes.
 func (d *desk) mayReset(p lab.Person) bool {
 	d.t.Helper()
-	return verified(d.t, d.visitor(d.t), p, "forgot").Path == "/password"
+	v := d.visitor(d.t)
+	page, err := v.Start(d.t.Context(), p.UPN, "forgot")
+	must(d.t, err)
+	if page.Path != "/verify/1" {
+		return false
+	}
+	a, err := d.Store.AttemptBySession(d.t.Context(), demo.TenantID, sessionHash(d.t, d.site, v))
+	must(d.t, err)
+	return a.Person != "" && verified(d.t, d.visitor(d.t), p, "forgot").Path == "/password"
 }
 
 // methods turns each kind of check, and what belongs to it.

@@ -3,9 +3,11 @@ package e2e_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"homeward/internal/demo"
 	"homeward/internal/lab"
+	"homeward/test/dctest"
 )
 
 // TestEveryControl walks over every page of the admin portal, as one administrator at one browser and the real stack behind it,
@@ -13,9 +15,12 @@ import (
 // that people see, at the domain controller, in the mailbox. A control that nothing here uses fails the test by its name.
 func TestEveryControl(t *testing.T) {
 	t.Parallel()
-	s := own(t, demo.Options{Edit: testAccount, EditServer: everyChannel}, supply{lab.KindOrdinary: 40, lab.KindSharedMail: 2})
+	s := own(t, demo.Options{Edit: testAccount, EditServer: everyChannel}, supply{lab.KindOrdinary: 45 + stormPeople, lab.KindDisabled: moreThanPasses})
 	l := newLedger()
 	d := s.desk(t, l)
+	d.tested, d.soon = s.person(t, lab.KindOrdinary), s.person(t, lab.KindOrdinary)
+	s.admin(t).DatePasswords(t, map[string]time.Time{d.soon.DN: time.Now().Add(-40 * 24 * time.Hour)})
+	s.admin(t).ApplyPSO(t, d.soon, dctest.Policy{MinLength: 7, MaxAge: 45 * 24 * time.Hour})
 	whole := true
 	for _, part := range []struct {
 		name string
@@ -30,6 +35,15 @@ func TestEveryControl(t *testing.T) {
 		{"notifications", (*desk).notifications},
 		{"customization", (*desk).customization},
 		{"on-premises integration", (*desk).onprem},
+		{"settings while resets run", (*desk).storm},
+		{"licences", (*desk).licensing},
+		{"operators", (*desk).operators},
+		{"sync", (*desk).directorySync},
+		{"deletions", (*desk).deletions},
+		{"agents", (*desk).agentPages},
+		{"tidings", (*desk).tidings},
+		{"reports", (*desk).reports},
+		{"audit", (*desk).audit},
 	} {
 		whole = t.Run(part.name, func(t *testing.T) {
 			part.walk(d.at(t))
@@ -111,12 +125,11 @@ func (d *desk) account() {
 // overview makes a test write, and looks at the portal in another language and at the checklist.
 func (d *desk) overview() {
 	t := d.t
-	tested := d.person(t, lab.KindOrdinary)
-	before := d.writes(t, tested)
+	before := d.writes(t, d.tested)
 	d.open("/admin/")
 	d.press("#test-write")
 	d.sees("/Last test write .* confirmed in/.test(document.getElementById('hero').textContent)")
-	if n := d.writes(t, tested) - before; n != 1 {
+	if n := d.writes(t, d.tested) - before; n != 1 {
 		t.Errorf("the test account was written %d times", n)
 	}
 	d.open("/admin/setup")
