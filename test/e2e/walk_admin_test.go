@@ -120,7 +120,7 @@ func (d *desk) operators() {
 	d.press("form[action='/admin/operators/invite'] button")
 	link := d.b.text(t, ".note .command code")
 	v := d.visitor(t)
-	secret := d.setsUp(v, link)
+	secret := d.setsUp(t, v, link)
 	if page, err := v.Get(t.Context(), "/admin/operators"); err != nil || page.Code != 403 {
 		t.Errorf("a Helpdesk Administrator gets %d for the administrators, %v", page.Code, err)
 	}
@@ -152,7 +152,7 @@ func (d *desk) operators() {
 	if page.Path != "/admin/sign-in" {
 		t.Errorf("what was voided leads to %s", page.Path)
 	}
-	d.setsUp(v, again)
+	d.setsUp(t, v, again)
 	d.open("/admin/operators")
 	d.press(of("disable") + " button")
 	d.sees("location.search === '?done=disable'")
@@ -160,10 +160,9 @@ func (d *desk) operators() {
 }
 
 // setsUp sets an administrator up without a browser, and returns the secret of their app.
-func (d *desk) setsUp(v *demo.Visitor, link string) (secret string) {
-	t := d.t
+func (s *site) setsUp(t *testing.T, v *demo.Visitor, link string) (secret string) {
 	t.Helper()
-	path := strings.TrimPrefix(link, d.Portal())
+	path := strings.TrimPrefix(link, s.Portal())
 	page, err := v.Get(t.Context(), path)
 	must(t, err)
 	_, after, _ := strings.Cut(page.Body, `id="secret">`)

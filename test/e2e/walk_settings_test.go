@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
@@ -87,11 +88,6 @@ func (d *desk) mayReset(p lab.Person) bool {
 func (d *desk) methods() {
 	t := d.t
 	p := d.person(t, lab.KindOrdinary)
-	csv := filepath.Join(t.TempDir(), "numbers.csv")
-	must(t, os.WriteFile(csv, []byte("userPrincipalName,method,value\n"+p.UPN+",text,+46 70 123 45 42\n"), 0o600))
-	if out, err := verb(t, "", "people", "methods", "import", "--config", d.Path("server.yaml"), csv); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
 	v, _ := d.informed(p)
 	offers := func() string {
 		page, err := v.Get(t.Context(), "/security-info/add")
@@ -124,6 +120,7 @@ func (d *desk) methods() {
 	if got := offers(); got != `[value="mail" value="text" value="questions"]` {
 		t.Errorf("%s can be added", got)
 	}
+	d.phones(p)
 	d.questions(v)
 	w := d.visitor(t)
 	_, err := w.Start(t.Context(), p.UPN, "forgot")
@@ -154,6 +151,26 @@ func (d *desk) methods() {
 		t.Error("the directory's address is listed, though it proves nothing any more")
 	}
 }
+
+// phones registers a number of each of some people, and returns where a text message to them ends.
+func (d *desk) phones(people ...lab.Person) (addresses []string) {
+	d.t.Helper()
+	text := "userPrincipalName,method,value\n"
+	for _, p := range people {
+		n := 700000000 + phoneNumbers.Add(1)
+		text += fmt.Sprintf("%s,text,+46%d\n", p.UPN, n)
+		addresses = append(addresses, fmt.Sprintf("46%d@sms.example", n))
+	}
+	csv := filepath.Join(d.t.TempDir(), "numbers.csv")
+	must(d.t, os.WriteFile(csv, []byte(text), 0o600))
+	if out, err := verb(d.t, "", "people", "methods", "import", "--config", d.Path("server.yaml"), csv); err != nil {
+		d.t.Fatalf("%v: %s", err, out)
+	}
+	return addresses
+}
+
+// phoneNumbers counts the numbers that were given out.
+var phoneNumbers atomic.Uint32
 
 // questions registers security questions, as many as are asked for.
 func (d *desk) questions(v *demo.Visitor) {
@@ -204,11 +221,7 @@ func (d *desk) registration() {
 	d.save()
 
 	// Somebody who has something registered and has never said that it is right.
-	csv := filepath.Join(t.TempDir(), "numbers.csv")
-	must(t, os.WriteFile(csv, []byte("userPrincipalName,method,value\n"+fresh.UPN+",text,+46 70 123 45 43\n"), 0o600))
-	if out, err := verb(t, "", "people", "methods", "import", "--config", d.Path("server.yaml"), csv); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	d.phones(fresh)
 	for _, c := range []struct{ days, shows string }{{"30", `[class="interrupt"]`}, {"0", "[]"}} {
 		d.open(settings + "registration")
 		d.turn("#register", false)

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,16 +33,10 @@ type inForce struct {
 func (d *desk) storm() {
 	t := d.t
 	people := make([]lab.Person, stormPeople)
-	numbers := "userPrincipalName,method,value\n"
 	for i := range people {
 		people[i] = d.person(t, lab.KindOrdinary)
-		numbers += fmt.Sprintf("%s,text,+46 70 999 %04d\n", people[i].UPN, i)
 	}
-	csv := filepath.Join(t.TempDir(), "numbers.csv")
-	must(t, os.WriteFile(csv, []byte(numbers), 0o600))
-	if out, err := verb(t, "", "people", "methods", "import", "--config", d.Path("server.yaml"), csv); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	phones := d.phones(people...)
 
 	ended := make([]storming, stormPeople)
 	for i, p := range people {
@@ -55,7 +47,7 @@ func (d *desk) storm() {
 	for range stormWorkers {
 		workers.Go(func() {
 			for i := range work {
-				ended[i].ride(t.Context(), d.site, people[i], fmt.Sprintf("4670999%04d@sms.example", i))
+				ended[i].ride(t.Context(), d.site, people[i], phones[i])
 			}
 		})
 	}
