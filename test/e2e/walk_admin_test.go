@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -83,7 +84,13 @@ func (d *desk) licensing() {
 		}
 		return nil
 	})
-	may(true, p, member)
+	eventually(t, func() error { // until it is known who is in the group
+		if !d.mayReset(member) {
+			return errors.New("the member of the group has no licence")
+		}
+		return nil
+	})
+	may(true, p)
 	may(false, other)
 
 	// Two have it, and one was bought.
