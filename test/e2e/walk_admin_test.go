@@ -76,6 +76,7 @@ func (d *desk) licensing() {
 	give("person", p.UPN)
 	eventually(t, func() error { // until the group is synced
 		d.open(licences)
+		d.pick("#part", "SPE_E3")
 		d.pick("#kind", "group")
 		d.fill("#holder", "GG-Licensed")
 		d.press("form[action='/admin/licences/holders'] .button.inline")

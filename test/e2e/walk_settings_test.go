@@ -169,7 +169,7 @@ func (d *desk) phones(people ...lab.Person) (addresses []string) {
 	}
 	csv := filepath.Join(d.t.TempDir(), "numbers.csv")
 	must(d.t, os.WriteFile(csv, []byte(text), 0o600))
-	if out, err := verb(d.t, "", "people", "methods", "import", "--config", d.Path("server.yaml"), csv); err != nil {
+	if out, err := verb(d.t, "", "people", "methods", "import", "--apply", "--config", d.Path("server.yaml"), csv); err != nil {
 		d.t.Fatalf("%v: %s", err, out)
 	}
 	return addresses
@@ -210,7 +210,7 @@ func (d *desk) registration() {
 	d.turn("#directory", true)
 	d.save()
 	if _, page := d.informed(fresh); page.Path == "/security-info" {
-		t.Error("one proof of two opens the security info")
+		t.Errorf("one proof of two opens the security info: %s", page.Title())
 	}
 	d.open(settings + "registration")
 	d.turn("#register", true)

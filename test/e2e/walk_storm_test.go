@@ -167,8 +167,8 @@ func (d *desk) changes() []turning {
 		}
 	}
 	return []turning{
-		{nil, required("2"), required("1")},
-		{nil, turned("methods", "mail", false), turned("methods", "mail", true)},
+		{[]string{"not_registered"}, required("2"), required("1")},
+		{[]string{"not_registered"}, turned("methods", "mail", false), turned("methods", "mail", true)},
 		{[]string{"not_in_scope"}, scope("scope"), scope("all")},
 		{nil, turned("registration", "register", true), turned("registration", "register", false)},
 		{nil, turned("notifications", "people", false), turned("notifications", "people", true)},
