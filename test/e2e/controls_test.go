@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -174,8 +177,48 @@ func (l *ledger) complete(t *testing.T) {
 			t.Errorf("the walk never asks for %s", r.Pattern)
 		}
 	}
+	l.templates(t)
 	for _, f := range l.lost {
 		t.Errorf("a form leads nowhere: %s", f)
 	}
 	t.Logf("%d controls of %d routes were used", len(l.seen), len(l.opened))
+}
+
+// templates fails for each field that a page's template has and that no browser has used: one of a state that the walk never comes to.
+func (l *ledger) templates(t *testing.T) {
+	t.Helper()
+	names, whats := map[string]bool{}, map[string]bool{}
+	for c := range l.used {
+		name, _, _ := strings.Cut(c.Name, "=")
+		names[name] = true
+		for what := range strings.FieldsSeq(c.What) {
+			whats[what] = true
+		}
+	}
+	files, err := filepath.Glob("../../internal/server/web/admin/p*s/*.html")
+	must(t, err)
+	field := regexp.MustCompile(`<(?:input|select|textarea|button)\b[^>]*?\bname="([^"{]+)"[^>]*>`)
+	fixed := regexp.MustCompile(`type="hidden" name="(do|what|to|force)" value="([^"{]+)"`)
+	found := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		must(t, err)
+		for _, m := range field.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(m[0], `type="hidden"`) || strings.Contains(m[0], " hidden>") {
+				continue
+			}
+			if found++; !names[m[1]] {
+				t.Errorf("%s has a field %s that nothing uses: let the walk come to it, and prove what it does", file, m[1])
+			}
+		}
+		for _, m := range fixed.FindAllStringSubmatch(string(text), -1) {
+			if !whats[m[1]+"="+m[2]] {
+				t.Errorf("%s has a form with %s=%s that nothing sends", file, m[1], m[2])
+			}
+		}
+	}
+	const least = 50
+	if found < least {
+		t.Errorf("only %d fields were found in the templates: the pattern no longer fits them", found)
+	}
 }
