@@ -127,6 +127,14 @@ func (l *ledger) take(t *testing.T, b *browser) {
 	}
 }
 
+// asks notes an address that somebody typed: the page may be another one by the time it is there.
+func (l *ledger) asks(path string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	path, _, _ = strings.Cut(path, "?")
+	l.opened[l.route(http.MethodGet, path)] = true
+}
+
 // route is the pattern that an address belongs to; empty: none.
 func (l *ledger) route(method, path string) string {
 	_, pattern := l.mux.Handler(&http.Request{Method: method, URL: &url.URL{Path: path}, Host: "localhost"})

@@ -42,7 +42,7 @@ func (s *site) desk(t *testing.T, l *ledger) *desk {
 	t.Helper()
 	d := &desk{site: s, b: openBrowser(t, "en", 1280, 900), t: t, whole: t, ledger: l, files: t.TempDir(), hook: hang(t), began: time.Now()}
 	l.watch(t, d.b)
-	call(t, d.b, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: d.files})
+	call(t, d.b, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: d.files}) //nolint:misspell // the protocol's own name
 	return d
 }
 
@@ -57,6 +57,7 @@ func (d *desk) at(t *testing.T) *desk {
 // open goes to an address of the portal.
 func (d *desk) open(path string) {
 	d.t.Helper()
+	d.ledger.asks(path)
 	d.b.run(d.t, chromedp.Navigate(d.Portal()+path))
 	d.b.sees(d.t, "document.readyState === 'complete' && document.querySelector('h1')")
 }
@@ -74,6 +75,8 @@ func (d *desk) says(selector, sentence string) {
 }
 
 // middle is where the mouse hits an element, and nothing that lies over it.
+//
+//nolint:misspell // the browser's own word
 const middle = `(() => {
 	const e = document.querySelector(%q);
 	if (!e) return null;

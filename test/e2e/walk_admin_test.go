@@ -124,13 +124,13 @@ func (d *desk) operators() {
 	}
 	d.open("/admin/operators")
 	d.fill("#name", helper)
-	d.pick("form[action='/admin/operators/invite'] select", "Helpdesk Administrator")
+	d.pick("form[action='/admin/operators/invite'] select", "User Administrator")
 	d.press("form[action='/admin/operators/invite'] button")
 	link := d.b.text(t, ".note .command code")
 	v := d.visitor(t)
 	secret := d.setsUp(t, v, link)
 	if page, err := v.Get(t.Context(), "/admin/operators"); err != nil || page.Code != 403 {
-		t.Errorf("a Helpdesk Administrator gets %d for the administrators, %v", page.Code, err)
+		t.Errorf("a User Administrator gets %d for the administrators, %v", page.Code, err)
 	}
 
 	d.open("/admin/operators")
