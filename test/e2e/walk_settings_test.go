@@ -395,6 +395,7 @@ func (d *desk) onprem() {
 	}
 	for _, on := range []bool{false, true} {
 		turn("writeback", on)
+		d.sees("!!document.querySelector('[data-reason=needs]') === %v", !on) // why nobody can be unlocked
 		if page := d.enters(p); strings.HasPrefix(page.Path, "/verify/") != on {
 			t.Errorf("with writeback %v somebody is led to %s", on, page.Path)
 		}
