@@ -371,6 +371,12 @@ func (s *Stack) LaunchAgent() (err error) {
 	return err
 }
 
+// LaunchAgentOf starts another build of the agent, homeward-agent, in the place of the stack's own.
+func (s *Stack) LaunchAgentOf(program string) (err error) {
+	s.Agent, err = start("agent", s.path("agent.log"), program, "run", "--config", s.path("agent.yaml"))
+	return err
+}
+
 // WaitAgent waits until the server has heard, after a moment, that the agent can write.
 func (s *Stack) WaitAgent(ctx context.Context, after time.Time) error {
 	return s.until(ctx, s.Agent, func() (bool, error) {

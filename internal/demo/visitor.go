@@ -149,9 +149,14 @@ func (v *Visitor) ReadCode(ctx context.Context, to string, since time.Time) (str
 	}
 }
 
-// EnterCode types the code.
+// EnterCode types the code of the first check.
 func (v *Visitor) EnterCode(ctx context.Context, code string) (Page, error) {
-	p, err := v.Post(ctx, "/verify/1/code", url.Values{"code": {code}})
+	return v.EnterCodeAt(ctx, "/verify/1", code)
+}
+
+// EnterCodeAt types the code of a check, such as /verify/2.
+func (v *Visitor) EnterCodeAt(ctx context.Context, check, code string) (Page, error) {
+	p, err := v.Post(ctx, check+"/code", url.Values{"code": {code}})
 	v.see(p)
 	return p, err
 }

@@ -354,6 +354,26 @@ func TestHelpdeskResetOnce(t *testing.T) {
 	})
 }
 
+// TestTemporaryPasswordWithoutAPolicy: one that is drawn while nobody can say what holds for the person is long enough for stricter
+// policies than most have; the shortest one would be refused there, and the operator would have to begin again.
+func TestTemporaryPasswordWithoutAPolicy(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		d := newDesk(b)
+		key, err := seal.GenerateKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.fleet.key, b.fleet.mute = key.Public().Bytes(), true
+		b.answered()
+		b.ends(func(*protocol.Result) {})
+		done, err := d.Reset(t.Context(), b.tenant, d.act(d.operator("contoso", "desk", operator.HelpdeskAdministrator), b.amara().ID))
+		const long = 29
+		if err != nil || done.Attempt.State != reset.Changed || len(done.Password) < long {
+			t.Errorf("%s, %d characters, %v", done.Attempt.State, len(done.Password), err)
+		}
+	})
+}
+
 // TestCallerIsVerifiedOnce: the code goes to the person's own destination, proves nothing in the portal, and a portal's code proves
 // nothing here.
 func TestCallerIsVerifiedOnce(t *testing.T) {

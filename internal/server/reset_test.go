@@ -42,6 +42,7 @@ type fleetStub struct {
 	// others answers Prove, from a case, in the place of agent UOTHER; nil: there is no such agent.
 	others func(c protocol.Case) (protocol.Result, error)
 	policy protocol.PersonPolicy
+	mute   bool // nobody says which policy holds
 }
 
 func (f *fleetStub) Writers(context.Context, string, string) ([]reset.Writer, error) {
@@ -89,8 +90,11 @@ func (f *fleetStub) Ask(_ context.Context, _, agent string, op protocol.Operatio
 	f.mu.Lock()
 	proof, others := f.proof, f.others
 	if p, ok := answer.(*protocol.PersonPolicy); ok {
+		defer f.mu.Unlock()
+		if f.mute {
+			return reset.ErrNoAgent
+		}
 		*p = f.policy
-		f.mu.Unlock()
 		return nil
 	}
 	f.mu.Unlock()

@@ -21,6 +21,9 @@ import (
 
 const chromium = "/usr/bin/chromium"
 
+// browserLife is how long a browser may be used: the longest test uses one for a minute, ten times longer on a busy machine.
+const browserLife = 15 * time.Minute
+
 // browser is a real one with somebody at it who uses the keyboard.
 type browser struct {
 	ctx context.Context
@@ -41,7 +44,7 @@ func openBrowser(t *testing.T, language string, width, height int64) *browser {
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 		// Other tests lay cables on this machine, and at each one Chromium breaks off what runs over HTTP/2.
 		chromedp.Flag("disable-http2", true))
-	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), browserLife)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancel)

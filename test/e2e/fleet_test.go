@@ -280,11 +280,7 @@ func TestCopiedAndMovedAgent(t *testing.T) {
 	if works || !strings.HasPrefix(r.Sentence, "No agent has answered since ") {
 		t.Errorf("status right after the stop: %s", r.Sentence)
 	}
-	move := []string{
-		"unshare", "--uts", "--mount", "sh", "-c",
-		`hostname moved-srv && { [ ! -e /etc/machine-id ] || mount --bind /dev/null /etc/machine-id; } && exec "$0" "$@"`,
-	}
-	log, _ = s.copied(t, "moved", move...)
+	log, _ = s.copied(t, "moved", elsewhere("moved-srv")...)
 	untilLog(t, log, "This identity belongs to the agent on")
 	r, works = s.report(t)
 	if works || len(r.Off) < 2 || r.Off[1].Name != "Agent not approved" || !strings.Contains(r.Off[1].Next, "accept-move "+status.ShortID(id)) {

@@ -35,7 +35,7 @@ func (a *app) code(t *testing.T) string {
 }
 
 // fresh is the app that was used least.
-func (w *walker) freshApp(t *testing.T) (value string, a *app) {
+func (w *guest) freshApp(t *testing.T) (value string, a *app) {
 	t.Helper()
 	for i, one := range w.apps {
 		if a == nil || one.last < a.last {
@@ -49,7 +49,7 @@ func (w *walker) freshApp(t *testing.T) (value string, a *app) {
 }
 
 // check passes one check, from the list of ways to whatever comes next. The first time, with something wrong first.
-func (w *walker) check(t *testing.T, kind verify.Kind) {
+func (w *guest) check(t *testing.T, kind verify.Kind) {
 	t.Helper()
 	first := !w.erred[kind]
 	w.erred[kind] = true
@@ -93,7 +93,7 @@ func (w *walker) check(t *testing.T, kind verify.Kind) {
 }
 
 // mailed is the code that was sent to an address since one was asked for.
-func (w *walker) mailed(t *testing.T, to string) string {
+func (w *guest) mailed(t *testing.T, to string) string {
 	t.Helper()
 	code, err := w.desk.reader(t).ReadCode(t.Context(), to, w.since)
 	must(t, err)
@@ -101,7 +101,7 @@ func (w *walker) mailed(t *testing.T, to string) string {
 }
 
 // texted is the code that was sent to the person's number.
-func (w *walker) texted(t *testing.T) string {
+func (w *guest) texted(t *testing.T) string {
 	t.Helper()
 	code, err := w.desk.centre.readCode(t.Context(), w.number, w.since)
 	must(t, err)
@@ -124,7 +124,7 @@ func unlike(code string) string {
 }
 
 // mistypes tries a wrong code, which a page says to be wrong.
-func (w *walker) mistypes(t *testing.T, code, id string) {
+func (w *guest) mistypes(t *testing.T, code, id string) {
 	t.Helper()
 	w.fill(t, "#code", code)
 	w.press(t, "main form .button")
@@ -132,7 +132,7 @@ func (w *walker) mistypes(t *testing.T, code, id string) {
 }
 
 // answer answers the questions that are asked, all alike or each rightly.
-func (w *walker) answer(t *testing.T, always string) {
+func (w *guest) answer(t *testing.T, always string) {
 	t.Helper()
 	for i := 1; i <= 3; i++ {
 		label := strings.TrimSpace(w.text(t, fmt.Sprintf("label[for=answer%d]", i)))
@@ -149,7 +149,7 @@ func (w *walker) answer(t *testing.T, always string) {
 }
 
 // passFor has the helpdesk give out a pass.
-func (d *desk) passFor(t *testing.T, name string) string {
+func (d *flowSite) passFor(t *testing.T, name string) string {
 	t.Helper()
 	out := d.mustOperate(t, "people", "pass", name, "--reason", "recognised the voice")
 	lines := strings.Fields(out)
@@ -157,7 +157,7 @@ func (d *desk) passFor(t *testing.T, name string) string {
 }
 
 // signsIn goes to the security info, by what the person can prove.
-func (w *walker) signsIn(t *testing.T, kinds ...verify.Kind) {
+func (w *guest) signsIn(t *testing.T, kinds ...verify.Kind) {
 	t.Helper()
 	w.begins(t, "info")
 	for _, k := range kinds {
@@ -167,14 +167,14 @@ func (w *walker) signsIn(t *testing.T, kinds ...verify.Kind) {
 }
 
 // signsOut leaves it.
-func (w *walker) signsOut(t *testing.T) {
+func (w *guest) signsOut(t *testing.T) {
 	t.Helper()
 	w.open(t, "/security-info?list=1")
 	w.press(t, "form[action='/sign-out'] button")
 }
 
 // registers adds a way, from the list or from the page that asks for one.
-func (w *walker) registers(t *testing.T, kind verify.Kind) {
+func (w *guest) registers(t *testing.T, kind verify.Kind) {
 	t.Helper()
 	if on, err := try[bool](w.browser, fmt.Sprintf("!!document.querySelector('[name=method][value=%s]')", kind)); err != nil || !on {
 		w.open(t, "/security-info/add")
@@ -211,7 +211,7 @@ func (w *walker) registers(t *testing.T, kind verify.Kind) {
 }
 
 // destination types a mail address and the code that is sent there, and leaves the button to be pressed.
-func (w *walker) destination(t *testing.T, address string) {
+func (w *guest) destination(t *testing.T, address string) {
 	t.Helper()
 	w.since = time.Now()
 	w.fill(t, "#destination", address)
@@ -222,7 +222,7 @@ func (w *walker) destination(t *testing.T, address string) {
 }
 
 // setsQuestions chooses three and answers them, first one of them twice.
-func (w *walker) setsQuestions(t *testing.T) {
+func (w *guest) setsQuestions(t *testing.T) {
 	t.Helper()
 	choose := func(n int, id string) {
 		w.eval(t, fmt.Sprintf("document.getElementById('question%d').value = %q", n, id))
@@ -242,7 +242,7 @@ func (w *walker) setsQuestions(t *testing.T) {
 }
 
 // added waits until the security info says that something was added.
-func (w *walker) added(t *testing.T) {
+func (w *guest) added(t *testing.T) {
 	t.Helper()
 	w.reads(t, "main", w.says("info.done.added"))
 }

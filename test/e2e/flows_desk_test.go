@@ -23,25 +23,25 @@ import (
 	"homeward/test/dctest"
 )
 
-// desk is one stack for all flows of the portal, with a message centre for text messages and one browser.
-type desk struct {
+// flowSite is one stack for all flows of the portal, with a message centre for text messages and one browser.
+type flowSite struct {
 	*site
 	centre  *centre
 	browser *browser
 	words   locale.Localizer // English, as the pages
 }
 
-// The directory's groups at the desk.
+// The directory's groups.
 const (
 	groupScoped   = "Flow scope"
 	groupLicensed = "Flow licences"
 )
 
-// newDesk starts the stack. Everybody is in the group of those who may help themselves and in that of those who hold a
+// newFlowSite starts the stack. Everybody is in the group of those who may help themselves and in that of those who hold a
 // licence, but for the two ordinary people made last: the very last lacks the first group, the one before the second.
-func newDesk(t *testing.T, people supply) *desk {
+func newFlowSite(t *testing.T, people supply) *flowSite {
 	t.Helper()
-	d := &desk{centre: newCentre(t)}
+	d := &flowSite{centre: newCentre(t)}
 	d.site = own(t, demo.Options{
 		EditServer: func(server map[string]any) {
 			d.centre.use(t, server)
@@ -110,7 +110,7 @@ func flowGroups(ctx context.Context, dc *lab.DC, people supply) (err error) {
 }
 
 // groups waits until both are synced, and returns their object ids.
-func (d *desk) groups(t *testing.T, people int) (scoped, licensed string) {
+func (d *flowSite) groups(t *testing.T, people int) (scoped, licensed string) {
 	t.Helper()
 	accounts := server.Accounts(d.Store, time.Now)
 	for name, id := range map[string]*string{groupScoped: &scoped, groupLicensed: &licensed} {
@@ -131,17 +131,14 @@ func (d *desk) groups(t *testing.T, people int) (scoped, licensed string) {
 }
 
 // set changes the tenant's settings and waits until the pages know. marker is anything that no setting before had.
-func (d *desk) set(t *testing.T, marker string, change func(s *tenant.Settings)) {
+func (d *flowSite) set(t *testing.T, marker string, change func(s *tenant.Settings)) {
 	t.Helper()
-	must(t, d.Store.WithTx(t.Context(), func(tx *store.Store) error {
-		now, err := tx.Tenant(t.Context(), demo.TenantID)
-		if err != nil {
-			return err
-		}
+	_, err := d.Store.ChangeTenant(t.Context(), demo.TenantID, func(_ *store.Store, now *tenant.Tenant) error {
 		change(&now.Settings)
 		now.Settings.ExampleUPN = marker + "@contoso.example"
-		return tx.SaveSettings(t.Context(), demo.TenantID, now.Settings)
-	}))
+		return nil
+	})
+	must(t, err)
 	v := d.visitor(t)
 	eventually(t, func() error {
 		p, err := v.Get(t.Context(), "/start")
@@ -153,7 +150,7 @@ func (d *desk) set(t *testing.T, marker string, change func(s *tenant.Settings))
 }
 
 // licences gives everybody of a group one.
-func (d *desk) licences(t *testing.T, group string) {
+func (d *flowSite) licences(t *testing.T, group string) {
 	t.Helper()
 	now, err := d.Store.Tenant(t.Context(), demo.TenantID)
 	must(t, err)
@@ -162,7 +159,7 @@ func (d *desk) licences(t *testing.T, group string) {
 }
 
 // hasWords waits until the agent has the organisation's words.
-func (d *desk) hasWords(t *testing.T) {
+func (d *flowSite) hasWords(t *testing.T) {
 	t.Helper()
 	eventually(t, func() error {
 		b, err := os.ReadFile(filepath.Join(d.Path("agent"), "banned.json"))

@@ -22,7 +22,7 @@ import (
 )
 
 // firstProof: the directory's mobile number opens the security info once, and never a password.
-func (d *desk) firstProof(t *testing.T) {
+func (d *flowSite) firstProof(t *testing.T) {
 	w := d.walk(t, d.person(t, kindMobile))
 	before := w.held(t)
 	w.signsIn(t, verify.Text)
@@ -40,7 +40,7 @@ func (d *desk) firstProof(t *testing.T) {
 }
 
 // strangers: names that may not help themselves, or that are nobody's, read what everybody reads; only records say why.
-func (d *desk) strangers(t *testing.T, who map[string]lab.Person) {
+func (d *flowSite) strangers(t *testing.T, who map[string]lab.Person) {
 	ordinary, none := d.person(t, lab.KindOrdinary), d.person(t, lab.KindNoMail)
 	unknown := lab.Person{UPN: "not.there@contoso.com"}
 	want := d.stranger(t, ordinary, protocol.ReasonNone)
@@ -58,7 +58,7 @@ func (d *desk) strangers(t *testing.T, who map[string]lab.Person) {
 }
 
 // stranger is what a visitor reads who types a name and can't know the code.
-func (d *desk) stranger(t *testing.T, p lab.Person, reason protocol.Reason) (pages []string) {
+func (d *flowSite) stranger(t *testing.T, p lab.Person, reason protocol.Reason) (pages []string) {
 	t.Helper()
 	w := d.walk(t, p)
 	var before heldPassword
@@ -90,7 +90,7 @@ func (d *desk) stranger(t *testing.T, p lab.Person, reason protocol.Reason) (pag
 }
 
 // reminded: people hear from the directory's own computation that their password expires, and how to change it.
-func (d *desk) reminded(t *testing.T, soon, later lab.Person) {
+func (d *flowSite) reminded(t *testing.T, soon, later lab.Person) {
 	const day = 24 * time.Hour
 	d.admin(t).ApplyPSO(t, soon, dctest.Policy{MinLength: 7, MaxAge: 45 * day})
 	d.admin(t).ApplyPSO(t, later, dctest.Policy{MinLength: 7, MaxAge: 90 * day})
@@ -110,7 +110,7 @@ func (d *desk) reminded(t *testing.T, soon, later lab.Person) {
 }
 
 // tooFew: one check is passed, and there is no way to pass the second.
-func (d *desk) tooFew(t *testing.T) {
+func (d *flowSite) tooFew(t *testing.T) {
 	w := d.walk(t, d.person(t, lab.KindOrdinary))
 	before := w.held(t)
 	w.begins(t, "forgot")
@@ -121,7 +121,7 @@ func (d *desk) tooFew(t *testing.T) {
 }
 
 // securityInfo: asked for at the next visit, added, changed with word to the old address, removed, and confirmed.
-func (d *desk) securityInfo(t *testing.T) {
+func (d *flowSite) securityInfo(t *testing.T) {
 	w := d.walk(t, d.person(t, lab.KindOrdinary))
 	before := w.held(t)
 	w.signsIn(t, verify.Mail)
@@ -191,7 +191,7 @@ func (d *desk) securityInfo(t *testing.T) {
 }
 
 // everybody: what refuses all people of the tenant alike, one after the other.
-func (d *desk) everybody(t *testing.T) {
+func (d *flowSite) everybody(t *testing.T) {
 	t.Helper()
 	for _, c := range []struct {
 		name       string
@@ -230,7 +230,7 @@ func (d *desk) everybody(t *testing.T) {
 }
 
 // agentAway: whoever stands at the password loses nothing, and goes on when the agent is back.
-func (d *desk) agentAway(t *testing.T) {
+func (d *flowSite) agentAway(t *testing.T) {
 	w, late := d.walk(t, d.person(t, lab.KindOrdinary)), d.walk(t, d.person(t, lab.KindOrdinary))
 	before, fresh := w.held(t), lab.RandomPassword()
 	w.enters(t, "forgot", verify.Mail)

@@ -22,8 +22,8 @@ import (
 )
 
 // refusals are the ways to be refused that are one person's own, each played by somebody new who has a mail address.
-func refusals() map[string]func(t *testing.T, w *walker) {
-	return map[string]func(t *testing.T, w *walker){
+func refusals() map[string]func(t *testing.T, w *guest) {
+	return map[string]func(t *testing.T, w *guest){
 		"rules of the directory":              rulesRefused,
 		"banned words and history":            wordsRefused,
 		"minimum age":                         tooYoung,
@@ -41,22 +41,22 @@ func refusals() map[string]func(t *testing.T, w *walker) {
 		"set up not to change its password":   blocked("change", "reason.cannot_change.title", protocol.ReasonCannotChange, denyChange),
 		"account expired":                     blocked("forgot", "reason.account_expired.title", protocol.ReasonAccountExpired, expireAccount),
 		"rights missing on the account":       blocked("forgot", "status.failed.title", protocol.ReasonRights, cutInheritance),
-		"protected, known from the last sync": func(t *testing.T, w *walker) { sampleProtected(t, w.desk) },
+		"protected, known from the last sync": func(t *testing.T, w *guest) { sampleProtected(t, w.desk) },
 	}
 }
 
-func protect(t *testing.T, w *walker)        { w.desk.admin(t).SetAdminCount(t, w.p) }
-func disable(t *testing.T, w *walker)        { w.desk.admin(t).Disable(t, w.p) }
-func denyChange(t *testing.T, w *walker)     { w.desk.admin(t).DenyChange(t, w.p) }
-func cutInheritance(t *testing.T, w *walker) { w.desk.admin(t).CutInheritance(t, w.p) }
+func protect(t *testing.T, w *guest)        { w.desk.admin(t).SetAdminCount(t, w.p) }
+func disable(t *testing.T, w *guest)        { w.desk.admin(t).Disable(t, w.p) }
+func denyChange(t *testing.T, w *guest)     { w.desk.admin(t).DenyChange(t, w.p) }
+func cutInheritance(t *testing.T, w *guest) { w.desk.admin(t).CutInheritance(t, w.p) }
 
-func expireAccount(t *testing.T, w *walker) {
+func expireAccount(t *testing.T, w *guest) {
 	w.desk.admin(t).Set(t, w.p.DN, "accountExpires", "132539328000000000") // 2021-01-01
 }
 
 // blocked is somebody whose account is what refuses: told once the check is passed, with nothing to type.
-func blocked(problem, title string, reason protocol.Reason, harm func(t *testing.T, w *walker)) func(t *testing.T, w *walker) {
-	return func(t *testing.T, w *walker) {
+func blocked(problem, title string, reason protocol.Reason, harm func(t *testing.T, w *guest)) func(t *testing.T, w *guest) {
+	return func(t *testing.T, w *guest) {
 		harm(t, w)
 		before := w.held(t)
 		w.enters(t, problem, verify.Mail)
@@ -67,7 +67,7 @@ func blocked(problem, title string, reason protocol.Reason, harm func(t *testing
 }
 
 // sampleProtected needs two checks, and couldn't be helped by them either.
-func sampleProtected(t *testing.T, d *desk) {
+func sampleProtected(t *testing.T, d *flowSite) {
 	t.Helper()
 	p, err := d.PersonOf(lab.KindProtected)
 	must(t, err)
@@ -80,7 +80,7 @@ func sampleProtected(t *testing.T, d *desk) {
 }
 
 // advised types a password that the page itself finds fault with, and asserts that nothing was sent.
-func (w *walker) advised(t *testing.T, password, sentence string) {
+func (w *guest) advised(t *testing.T, password, sentence string) {
 	t.Helper()
 	w.fill(t, "#password", password)
 	w.click(t, "#change")
@@ -91,7 +91,7 @@ func (w *walker) advised(t *testing.T, password, sentence string) {
 }
 
 // refused asserts that a password was refused with a sentence and a reason, and is nobody's.
-func (w *walker) refused(t *testing.T, before heldPassword, reason protocol.Reason, id string, args ...any) {
+func (w *guest) refused(t *testing.T, before heldPassword, reason protocol.Reason, id string, args ...any) {
 	t.Helper()
 	w.summary(t, id, args...)
 	w.sees(t, "location.pathname === '/password'")
@@ -100,7 +100,7 @@ func (w *walker) refused(t *testing.T, before heldPassword, reason protocol.Reas
 }
 
 // rulesRefused: what the page advises, the directory's side holds whatever the page says.
-func rulesRefused(t *testing.T, w *walker) {
+func rulesRefused(t *testing.T, w *guest) {
 	before, fresh := w.held(t), lab.RandomPassword()
 	w.enters(t, "forgot", verify.Mail)
 	w.titled(t, "password.title")
@@ -128,7 +128,7 @@ func rulesRefused(t *testing.T, w *walker) {
 }
 
 // wordsRefused: the organisation's own words in the browser and by the agent, and the history that only the directory has.
-func wordsRefused(t *testing.T, w *walker) {
+func wordsRefused(t *testing.T, w *guest) {
 	const banned = "H4rbourH4rbour1"
 	before, fresh := w.held(t), lab.RandomPassword()
 	w.desk.hasWords(t)
@@ -153,7 +153,7 @@ func wordsRefused(t *testing.T, w *walker) {
 }
 
 // history is how many passwords the domain remembers.
-func (d *desk) history(t *testing.T) int {
+func (d *flowSite) history(t *testing.T) int {
 	t.Helper()
 	n, err := strconv.Atoi(strings.Join(d.admin(t).Attr(t, d.DC.BaseDN(), "pwdHistoryLength"), ""))
 	must(t, err)
@@ -161,7 +161,7 @@ func (d *desk) history(t *testing.T) int {
 }
 
 // tooYoung: a form that was open already hears it from the directory, the next visit before anything is typed.
-func tooYoung(t *testing.T, w *walker) {
+func tooYoung(t *testing.T, w *guest) {
 	before := w.held(t)
 	w.enters(t, "forgot", verify.Mail)
 	w.titled(t, "password.title")
@@ -181,7 +181,7 @@ func tooYoung(t *testing.T, w *walker) {
 }
 
 // wrongCurrentRefused: it counts once, and the same visit goes on to the right one.
-func wrongCurrentRefused(t *testing.T, w *walker) {
+func wrongCurrentRefused(t *testing.T, w *guest) {
 	before, fresh := w.held(t), lab.RandomPassword()
 	w.enters(t, "change", verify.Mail)
 	w.chooses(t, "Not-my-password-1", fresh)
@@ -194,7 +194,7 @@ func wrongCurrentRefused(t *testing.T, w *walker) {
 }
 
 // lockedAtChange: a reset is the way on, and it unlocks.
-func lockedAtChange(t *testing.T, w *walker) {
+func lockedAtChange(t *testing.T, w *guest) {
 	before := w.held(t)
 	w.desk.admin(t).Lock(t, w.p)
 	w.enters(t, "change", verify.Mail)
@@ -205,7 +205,7 @@ func lockedAtChange(t *testing.T, w *walker) {
 }
 
 // wrongCodes: after five the right one opens nothing either.
-func wrongCodes(t *testing.T, w *walker) {
+func wrongCodes(t *testing.T, w *guest) {
 	before := w.held(t)
 	w.begins(t, "forgot")
 	w.since = time.Now()
@@ -226,7 +226,7 @@ func wrongCodes(t *testing.T, w *walker) {
 }
 
 // codeExpired: another one is sent, and works.
-func codeExpired(t *testing.T, w *walker) {
+func codeExpired(t *testing.T, w *guest) {
 	before := w.held(t)
 	w.begins(t, "forgot")
 	w.since = time.Now()
@@ -244,7 +244,7 @@ func codeExpired(t *testing.T, w *walker) {
 	w.untouched(t, before)
 }
 
-func timedOutAtCheck(t *testing.T, w *walker) {
+func timedOutAtCheck(t *testing.T, w *guest) {
 	before := w.held(t)
 	w.begins(t, "forgot")
 	w.since = time.Now()
@@ -256,7 +256,7 @@ func timedOutAtCheck(t *testing.T, w *walker) {
 	w.untouched(t, before)
 }
 
-func timedOutAtPassword(t *testing.T, w *walker) {
+func timedOutAtPassword(t *testing.T, w *guest) {
 	before, fresh := w.held(t), lab.RandomPassword()
 	w.enters(t, "forgot", verify.Mail)
 	w.titled(t, "password.title")
@@ -268,7 +268,7 @@ func timedOutAtPassword(t *testing.T, w *walker) {
 }
 
 // notMe: the link of the message stops everything for the account until an operator releases it, and opening it does nothing.
-func notMe(t *testing.T, w *walker) {
+func notMe(t *testing.T, w *guest) {
 	w.since = time.Now()
 	w.forgot(t, verify.Mail)
 	told := w.attempt(t).Support

@@ -21,7 +21,7 @@ import (
 func TestEveryFlow(t *testing.T) {
 	t.Parallel()
 	people := supply{lab.KindOrdinary: 42, lab.KindNoMail: 1, kindMobile: 1}
-	d := newDesk(t, people)
+	d := newFlowSite(t, people)
 	scoped, licensed := d.groups(t, 42)
 	d.set(t, "one", func(s *tenant.Settings) {
 		s.Checks.Methods = []string{"passkey", "app", "text", "mail"}
@@ -93,7 +93,7 @@ type cast struct {
 	soon, later lab.Person // whose passwords are 40 days old, and expire after 45 and after 90
 }
 
-func (d *desk) cast(t *testing.T) cast {
+func (d *flowSite) cast(t *testing.T) cast {
 	t.Helper()
 	c := cast{one: map[verify.Kind]lab.Person{}, two: map[[2]verify.Kind]lab.Person{}}
 	dates := map[string]time.Time{}
@@ -124,7 +124,7 @@ func (d *desk) cast(t *testing.T) cast {
 }
 
 // registersFor adds what the checks need and the directory doesn't hold.
-func (w *walker) registersFor(t *testing.T, kinds ...verify.Kind) {
+func (w *guest) registersFor(t *testing.T, kinds ...verify.Kind) {
 	t.Helper()
 	w.signsIn(t, verify.Mail)
 	for _, k := range kinds {
@@ -142,7 +142,7 @@ func (w *walker) registersFor(t *testing.T, kinds ...verify.Kind) {
 }
 
 // all plays every flow with the same checks.
-func (w *walker) all(t *testing.T, kinds ...verify.Kind) {
+func (w *guest) all(t *testing.T, kinds ...verify.Kind) {
 	t.Helper()
 	w.change(t, "change.expired", kinds...)
 	w.forgot(t, kinds...)
@@ -153,7 +153,7 @@ func (w *walker) all(t *testing.T, kinds ...verify.Kind) {
 }
 
 // enters goes through the checks of a flow.
-func (w *walker) enters(t *testing.T, problem string, kinds ...verify.Kind) {
+func (w *guest) enters(t *testing.T, problem string, kinds ...verify.Kind) {
 	t.Helper()
 	if slices.Contains(kinds, verify.Pass) {
 		w.pass = w.desk.passFor(t, w.p.UPN)
@@ -168,7 +168,7 @@ func (w *walker) enters(t *testing.T, problem string, kinds ...verify.Kind) {
 }
 
 // forgot is a reset, with the page's own advice on the way.
-func (w *walker) forgot(t *testing.T, kinds ...verify.Kind) {
+func (w *guest) forgot(t *testing.T, kinds ...verify.Kind) {
 	t.Helper()
 	before, fresh := w.desk.writes(t, w.p), lab.RandomPassword()
 	w.enters(t, "forgot", kinds...)
@@ -178,7 +178,7 @@ func (w *walker) forgot(t *testing.T, kinds ...verify.Kind) {
 }
 
 // change is one with the current password; says is what the page says of it first.
-func (w *walker) change(t *testing.T, says string, kinds ...verify.Kind) {
+func (w *guest) change(t *testing.T, says string, kinds ...verify.Kind) {
 	t.Helper()
 	before, fresh := w.desk.writes(t, w.p), lab.RandomPassword()
 	w.enters(t, "change", kinds...)
@@ -191,7 +191,7 @@ func (w *walker) change(t *testing.T, says string, kinds ...verify.Kind) {
 }
 
 // done asserts that the page says so, that the directory does, that it is recorded, and that the person is told.
-func (w *walker) done(t *testing.T, before uint32, fresh string, code event.Code) {
+func (w *guest) done(t *testing.T, before uint32, fresh string, code event.Code) {
 	t.Helper()
 	w.titled(t, "status.changed.title")
 	if n := w.desk.writes(t, w.p) - before; n != 1 {
@@ -205,7 +205,7 @@ func (w *walker) done(t *testing.T, before uint32, fresh string, code event.Code
 }
 
 // locked unlocks without a new password.
-func (w *walker) locked(t *testing.T, kinds ...verify.Kind) {
+func (w *guest) locked(t *testing.T, kinds ...verify.Kind) {
 	t.Helper()
 	dc := w.desk.admin(t)
 	dc.Lock(t, w.p)

@@ -25,10 +25,10 @@ import (
 	"homeward/test/dctest"
 )
 
-// walker is somebody in a tab of their own.
-type walker struct {
+// guest is somebody in a tab of their own.
+type guest struct {
 	*browser
-	desk *desk
+	desk *flowSite
 	p    lab.Person
 
 	apps    []*app
@@ -42,9 +42,9 @@ type walker struct {
 }
 
 // walk opens a tab for somebody.
-func (d *desk) walk(t *testing.T, p lab.Person) *walker {
+func (d *flowSite) walk(t *testing.T, p lab.Person) *guest {
 	t.Helper()
-	w := &walker{browser: d.browser.beside(t), desk: d, p: p, number: mobileOf(p), answers: map[string]string{}, erred: map[verify.Kind]bool{}}
+	w := &guest{browser: d.browser.beside(t), desk: d, p: p, number: mobileOf(p), answers: map[string]string{}, erred: map[verify.Kind]bool{}}
 	n := addresses.Add(1)
 	from := net.IPv4(198, 18, byte(n>>8), byte(n)).String() // RFC 2544: nobody's
 	call(t, w.browser, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"X-Forwarded-For": from}})
@@ -56,18 +56,18 @@ func (d *desk) walk(t *testing.T, p lab.Person) *walker {
 }
 
 // says is a sentence of the pages. What is bold there is not here.
-func (w *walker) says(id string, args ...any) string {
+func (w *guest) says(id string, args ...any) string {
 	return strings.ReplaceAll(w.desk.words.T(id, args...), "**", "")
 }
 
 // open loads a page.
-func (w *walker) open(t *testing.T, path string) {
+func (w *guest) open(t *testing.T, path string) {
 	t.Helper()
 	w.run(t, chromedp.Navigate(w.desk.Portal()+path))
 }
 
 // fill types into a field, in place of what is in it.
-func (w *walker) fill(t *testing.T, selector, text string) {
+func (w *guest) fill(t *testing.T, selector, text string) {
 	t.Helper()
 	w.sees(t, fmt.Sprintf("document.querySelector(%q) && (document.querySelector(%[1]q).select(), true)", selector))
 	call(t, w.browser, input.InsertText, input.InsertTextParams{Text: text})
@@ -75,14 +75,14 @@ func (w *walker) fill(t *testing.T, selector, text string) {
 }
 
 // click presses something that stays on the page.
-func (w *walker) click(t *testing.T, selector string) {
+func (w *guest) click(t *testing.T, selector string) {
 	t.Helper()
 	w.sees(t, fmt.Sprintf("document.readyState === 'complete' && document.querySelector(%q)?.disabled === false", selector))
 	w.eval(t, fmt.Sprintf("document.querySelector(%q).click()", selector))
 }
 
 // press presses something that leads to another page, and waits for that.
-func (w *walker) press(t *testing.T, selector string) {
+func (w *guest) press(t *testing.T, selector string) {
 	t.Helper()
 	w.sees(t, fmt.Sprintf("document.readyState === 'complete' && document.querySelector(%q) && !document.querySelector(%[1]q).disabled", selector))
 	w.eval(t, fmt.Sprintf("window.before = true; document.querySelector(%q).click()", selector))
@@ -90,7 +90,7 @@ func (w *walker) press(t *testing.T, selector string) {
 }
 
 // eval runs statements.
-func (w *walker) eval(t *testing.T, statements string) {
+func (w *guest) eval(t *testing.T, statements string) {
 	t.Helper()
 	if _, err := try[bool](w.browser, "{"+statements+"}; true"); err != nil {
 		t.Fatalf("%s: %v", statements, err)
@@ -98,14 +98,14 @@ func (w *walker) eval(t *testing.T, statements string) {
 }
 
 // reads waits until a part of the page says something.
-func (w *walker) reads(t *testing.T, selector, sentence string) {
+func (w *guest) reads(t *testing.T, selector, sentence string) {
 	t.Helper()
 	w.sees(t, fmt.Sprintf("document.querySelector(%q)?.textContent.replace(/\\s+/g, ' ').includes(%q)", selector, strings.Join(strings.Fields(sentence), " ")))
 }
 
 // titled waits for a page by a sentence of the bundle. On a machine so busy that the agent isn't heard in time, the portal
 // says so, and the person tries again.
-func (w *walker) titled(t *testing.T, id string, args ...any) {
+func (w *guest) titled(t *testing.T, id string, args ...any) {
 	t.Helper()
 	want, away := w.says(id, args...), w.says("status.offline.title")
 	w.sees(t, fmt.Sprintf(`(() => {
@@ -117,7 +117,7 @@ func (w *walker) titled(t *testing.T, id string, args ...any) {
 }
 
 // attempt is what the server keeps of the tab's visit.
-func (w *walker) attempt(t *testing.T) attempts.Attempt {
+func (w *guest) attempt(t *testing.T) attempts.Attempt {
 	t.Helper()
 	got, err := chromedp.Call(w.ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{w.desk.Portal() + "/"}})
 	must(t, err)
@@ -134,7 +134,7 @@ func (w *walker) attempt(t *testing.T) attempts.Attempt {
 }
 
 // recorded waits for a record of the visit that has a reason, and an event that says what it means.
-func (w *walker) recorded(t *testing.T, reason protocol.Reason) audit.Record {
+func (w *guest) recorded(t *testing.T, reason protocol.Reason) audit.Record {
 	t.Helper()
 	var found audit.Record
 	a := w.attempt(t)
@@ -162,13 +162,13 @@ type heldPassword struct {
 	lastSet string
 }
 
-func (w *walker) held(t *testing.T) heldPassword {
+func (w *guest) held(t *testing.T) heldPassword {
 	t.Helper()
 	return heldPassword{w.desk.writes(t, w.p), strings.Join(w.desk.admin(t).Attr(t, w.p.DN, "pwdLastSet"), " ")}
 }
 
 // signs asserts which of two passwords opens the directory.
-func (w *walker) signs(t *testing.T, right, wrong string) {
+func (w *guest) signs(t *testing.T, right, wrong string) {
 	t.Helper()
 	eventually(t, func() error { return w.desk.admin(t).Bind(w.p.UPN, right) })
 	if wrong == "" {
@@ -187,7 +187,7 @@ func (w *walker) signs(t *testing.T, right, wrong string) {
 }
 
 // untouched asserts that the directory holds what it held.
-func (w *walker) untouched(t *testing.T, before heldPassword) {
+func (w *guest) untouched(t *testing.T, before heldPassword) {
 	t.Helper()
 	if now := w.held(t); now != before {
 		t.Errorf("%s: the directory holds %+v and held %+v", w.p.UPN, now, before)
@@ -195,12 +195,12 @@ func (w *walker) untouched(t *testing.T, before heldPassword) {
 }
 
 // begins types the name on a first page. problem is forgot, locked, change or info.
-func (w *walker) begins(t *testing.T, problem string) {
+func (w *guest) begins(t *testing.T, problem string) {
 	t.Helper()
 	w.beginsAs(t, w.p.UPN, problem)
 }
 
-func (w *walker) beginsAs(t *testing.T, name, problem string) {
+func (w *guest) beginsAs(t *testing.T, name, problem string) {
 	t.Helper()
 	path, ok := map[string]string{"change": "/change", "info": "/security-info"}[problem]
 	if !ok {
@@ -220,7 +220,7 @@ func (w *walker) beginsAs(t *testing.T, name, problem string) {
 }
 
 // chooses takes a new password, and for a change gives the current one.
-func (w *walker) chooses(t *testing.T, current, fresh string) {
+func (w *guest) chooses(t *testing.T, current, fresh string) {
 	t.Helper()
 	for range 3 {
 		if current != "" {
@@ -236,7 +236,7 @@ func (w *walker) chooses(t *testing.T, current, fresh string) {
 }
 
 // offline reports whether the page says that no agent is heard where one should be, as on a machine that is very busy.
-func (w *walker) offline(t *testing.T) bool {
+func (w *guest) offline(t *testing.T) bool {
 	t.Helper()
 	off, err := try[bool](w.browser, fmt.Sprintf("document.querySelector('h1').textContent === %q", w.says("status.offline.title")))
 	must(t, err)
@@ -247,7 +247,7 @@ func (w *walker) offline(t *testing.T) bool {
 }
 
 // insists sends a password without the page's advice, as an older page or a hostile one would.
-func (w *walker) insists(t *testing.T, fresh string) {
+func (w *guest) insists(t *testing.T, fresh string) {
 	t.Helper()
 	w.sees(t, "document.readyState === 'complete' && document.getElementById('change')?.disabled === false")
 	w.eval(t, fmt.Sprintf(`window.before = true; (async () => {
@@ -262,13 +262,13 @@ func (w *walker) insists(t *testing.T, fresh string) {
 }
 
 // summary waits for the mistake that a page names.
-func (w *walker) summary(t *testing.T, id string, args ...any) {
+func (w *guest) summary(t *testing.T, id string, args ...any) {
 	t.Helper()
 	w.reads(t, ".summary", w.says(id, args...))
 }
 
 // expire makes the visit older than it may become. The real clock can't be moved.
-func (w *walker) expire(t *testing.T) {
+func (w *guest) expire(t *testing.T) {
 	t.Helper()
 	a := w.attempt(t)
 	a.Expires = time.Now().Add(-time.Second)
@@ -277,7 +277,7 @@ func (w *walker) expire(t *testing.T) {
 }
 
 // expireCode does so with the code that was sent.
-func (w *walker) expireCode(t *testing.T) {
+func (w *guest) expireCode(t *testing.T) {
 	t.Helper()
 	a := w.attempt(t)
 	c, err := w.desk.Store.Code(t.Context(), demo.TenantID, a.ID)
@@ -287,7 +287,7 @@ func (w *walker) expireCode(t *testing.T) {
 }
 
 // plain is all that the page says, without what names the person.
-func (w *walker) plain(t *testing.T) string {
+func (w *guest) plain(t *testing.T) string {
 	t.Helper()
 	text, err := try[string](w.browser, "document.title + ' ' + document.querySelector('main').innerText")
 	must(t, err)

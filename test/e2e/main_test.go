@@ -97,7 +97,7 @@ func shared(t *testing.T) *site {
 	if common.site == nil && common.err == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), startTime) // not t.Context: it outlives t
 		defer cancel()
-		common.site, common.err = start(ctx, demo.Options{}, supply{lab.KindOrdinary: 70, lab.KindDisabled: 26, lab.KindNoMail: 26, lab.KindSharedMail: 26})
+		common.site, common.err = start(ctx, demo.Options{}, supply{lab.KindOrdinary: 74, lab.KindDisabled: 26, lab.KindNoMail: 26, lab.KindSharedMail: 26})
 	}
 	if common.err != nil {
 		t.Fatalf("starting the shared stack: %v", common.err)

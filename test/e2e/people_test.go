@@ -202,7 +202,9 @@ func (s *site) holds(t *testing.T, p lab.Person, right, wrong string) {
 // verified brings a visitor to the password page, or past the check of an unlock.
 func verified(t *testing.T, v *demo.Visitor, p lab.Person, problem string) demo.Page {
 	t.Helper()
-	page, err := v.Verify(t.Context(), p.UPN, p.Mail, problem)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience) // a code that nobody sends would be waited for until the end
+	defer cancel()
+	page, err := v.Verify(ctx, p.UPN, p.Mail, problem)
 	must(t, err)
 	return page
 }

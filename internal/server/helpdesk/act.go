@@ -34,6 +34,14 @@ type Done struct {
 	Password []byte
 }
 
+const (
+	// policyWithin is how long an act waits for the policy that a password has to satisfy. It may be longer than a page waits:
+	// whoever resets waits for the write anyway, and a password that is too short is refused.
+	policyWithin = 8 * time.Second
+	// unknownLeast is how long a password is whose policy nobody could say in time: longer than policies ask for.
+	unknownLeast = 29
+)
+
 // Unsure reports that nobody knows yet what became of it; it resolves by itself.
 func (d Done) Unsure() bool {
 	return d.Attempt.State == reset.NotSure || d.Attempt.State == reset.Submitted
@@ -58,11 +66,11 @@ func (s *Service) Reset(ctx context.Context, t tenant.Tenant, a Act) (Done, erro
 	if err != nil {
 		return Done{}, err
 	}
-	standing, err := s.Resets.Judge(t).Live(ctx, p, probeWithin)
+	standing, err := s.Resets.Judge(t).Live(ctx, p, policyWithin)
 	if err != nil {
 		return Done{}, fmt.Errorf("policy of a person: %w", err)
 	}
-	least := 0
+	least := unknownLeast
 	if standing.Live != nil {
 		least = standing.Live.MinLength
 	}

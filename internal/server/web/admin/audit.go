@@ -83,17 +83,25 @@ func orAll(s string) string {
 	return s
 }
 
-// activities lists what is recorded.
+// activities lists what is recorded, all of it: whatever the log holds, it can be filtered by.
 func activities() []string {
 	return []string{
 		"Reset password (self-service)", "Change password (self-service)", "Unlock user account (self-service)",
-		"Reset password (by admin)", "Unlock user account (by admin)", "Look up user account (by admin)",
+		"Reset password (by admin)", "Change password (by admin)", "Unlock user account (by admin)", "Look up user account (by admin)",
 		"Verify caller (by admin)", "Issue helpdesk pass", "Help somebody", "Change administrator scope",
-		"Test write", "Test write (by admin)", "Change setting",
-		"Make enrolment code", "Register agent", "Agent connection", "Serve domain", "Drain agent", "Resume agent", "Revoke agent", "Accept moved agent",
+		"Sign in to security info", "User registered security info", "User updated security info", "User deleted security info", "User reviewed security info",
+		"Admin registered security info", "Import security info",
+		"Remind of password expiry", "Report a change as not one's own", "Stop self-service", "Release self-service",
+		"Test write", "Test write (by admin)", "Schedule test writes", "Change setting", "Self-service password reset policy changes",
+		"Choose who may reset", "Change the list of banned words", "Change sync rules",
+		"Add licence", "Remove licence", "Change licence seats", "Assign licence", "Remove licence from holder",
+		"Make enrolment code", "Approve machine", "Refuse machine", "Register agent", "Agent connection", "Serve domain", "Drain agent", "Resume agent", "Revoke agent", "Accept moved agent",
 		"Replace sealing key", "Replace command key",
-		"Sync now", "Turn sync off", "Turn sync on", "Decide sync conflict", "Forget sync decision", "Allow deletions", "Keep deletions", "Preview sync",
+		"Sync now", "Turn sync off", "Turn sync on", "Decide sync conflict", "Forget sync decision", "Allow deletions", "Keep deletions", "Preview sync", "Join account",
+		"Add user", "Delete user", "Import users", "Check cloud password (by admin)", "Add member to role", "Remove member from role",
+		"Add domain", "Verify domain", "Remove domain",
 		"Sign in (administrator)", "Sign out (administrator)", "Set up administrator", "Invite administrator", "Reset administrator sign-in", "Disable administrator",
+		"Change administrator role",
 		"Export audit log", "Alert",
 	}
 }

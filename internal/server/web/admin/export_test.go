@@ -13,3 +13,6 @@ func (f Frame) RunRow(r provision.Run) RunRow { return f.runRow(r) }
 
 // VerdictRow is f.verdictRow.
 func (f Frame) VerdictRow(p provision.Preview) VerdictRow { return f.verdictRow(p) }
+
+// Activities are what the log can be filtered by.
+func Activities() []string { return activities() }
