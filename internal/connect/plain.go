@@ -32,11 +32,8 @@ type Lines struct {
 // Plain runs the wizard line by line.
 func (l Lines) run(ctx context.Context, world World, s session) error {
 	w := newWizard(s)
-	defer w.s.secrets.wipe()
+	defer w.s.wipe()
 	l.printf("Homeward Connect %s on %s\n", w.s.opts.Build, w.s.opts.Machine)
-	if w.s.answers.Task != SetUp || l.Unattended {
-		w.pages = pagesOf(w.s.answers.Task)
-	}
 	l.finish(ctx, world, w, w.look())
 	for {
 		if err := ctx.Err(); err != nil {
@@ -64,7 +61,7 @@ func (l Lines) run(ctx context.Context, world World, s session) error {
 func (l Lines) page(ctx context.Context, world World, w *wizard) error {
 	for {
 		if !l.Unattended {
-			if err := l.questions(w); err != nil {
+			if another, err := l.questions(ctx, world, w); err != nil || another {
 				return err
 			}
 		} else {
@@ -125,8 +122,8 @@ func (l Lines) finish(ctx context.Context, world World, w *wizard, do work) {
 	}
 }
 
-// questions asks for each item of the page.
-func (l Lines) questions(w *wizard) error {
+// questions asks for each item of the page. It reports whether an answer has made it another page.
+func (l Lines) questions(ctx context.Context, world World, w *wizard) (another bool, err error) {
 	asked := map[*string]bool{}
 	for i := 0; i < len(w.page().items(&w.s)); i++ { // an answer may change what is asked next
 		it := w.page().items(&w.s)[i]
@@ -139,13 +136,13 @@ func (l Lines) questions(w *wizard) error {
 			l.findings([]doctor.Finding{it.finding})
 		case field:
 			if err := l.field(it); err != nil {
-				return err
+				return false, err
 			}
 		case secret:
 			l.printf("%s (not shown): ", it.text)
 			b, err := l.Secret()
 			if err != nil {
-				return fmt.Errorf("read %s: %w", strings.ToLower(it.text), err)
+				return false, fmt.Errorf("read %s: %w", strings.ToLower(it.text), err)
 			}
 			l.printf("\n")
 			if len(b) > 0 {
@@ -159,7 +156,7 @@ func (l Lines) questions(w *wizard) error {
 			}
 			asked[it.value] = true
 			if err := l.oneOf(w.page().items(&w.s), it); err != nil {
-				return err
+				return false, err
 			}
 		case check:
 			if it.off != "" {
@@ -168,17 +165,17 @@ func (l Lines) questions(w *wizard) error {
 			}
 			yes, err := l.yes(it.text+"?", *it.on)
 			if err != nil {
-				return err
+				return false, err
 			}
 			*it.on = yes
 		case row:
-			if err := l.units(w.s.tree); err != nil {
-				return err
+			if err := l.units(w.s.here().tree); err != nil {
+				return false, err
 			}
-			i += len(w.s.tree.visible()) - 1
+			i += len(w.s.here().tree.visible()) - 1
 		case button:
-			if err := l.script(w, it); err != nil {
-				return err
+			if another, err = l.button(ctx, world, w, it); err != nil || another {
+				return another, err
 			}
 		}
 	}
@@ -187,17 +184,26 @@ func (l Lines) questions(w *wizard) error {
 		if err == nil && !yes {
 			err = ErrStopped
 		}
-		return err
+		return false, err
 	}
-	return nil
+	return false, nil
 }
 
-func (l Lines) script(w *wizard, it item) error {
+func (l Lines) button(ctx context.Context, world World, w *wizard, it item) (another bool, err error) {
 	yes, err := l.yes(it.text+"?", false)
-	if err == nil && yes {
-		l.printf("%s", Script(w.s.accountName(), w.s.facts.rights))
+	if err != nil || !yes {
+		return false, err
 	}
-	return err
+	switch it.do {
+	case saveScript:
+		l.printf("%s", w.s.script())
+	case addDirectory:
+		w.s.add()
+	case takeOut:
+		l.finish(ctx, world, w, w.takeOut())
+		return true, nil
+	}
+	return false, nil
 }
 
 func (l Lines) field(it item) error {

@@ -38,7 +38,7 @@ func spoken(t *testing.T, f *fake, o Options, typed string, secrets ...string) (
 // plainKeys answers every question of the set-up.
 const plainKeys = "1\n" + // task
 	"https://password.contoso.com\n\n1\n" + // portal, CA, with a code
-	"corp.contoso.test\ndc01, dc02\n\n1\n1\n\nCORP\\admin\n" + // directory, controllers, CA, LDAPS, new, name, admin
+	"corp.contoso.test\ndc01, dc02\n\n1\n1\n\nCORP\\admin\n\n" + // directory, controllers, CA, LDAPS, new, name, admin, no other
 	"3 4\n\n" + // OUs
 	"\n\n\n\n\n\n\n\n" + // features, pilot group, sign-in name
 	"\n\ny\n" // start, no script, Configure
@@ -152,7 +152,7 @@ func TestAnswersStop(t *testing.T) {
 func TestParseAnswersIsStrict(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"unknown key": "version: 1\npassword: x\n", "version": "version: 2\n", "task": "version: 1\ntask: dance\n", "empty": "", "list": "[1]",
+		"unknown key": "version: 1\npassword: x\n", "version": "version: 3\n", "no directory": "version: 2\ndirectories: []\n", "unknown key of a directory": "version: 2\ndirectories: [{domain: a, password: x}]\n", "task": "version: 1\ntask: dance\n", "empty": "", "list": "[1]",
 		"how": "version: 1\ncloud: {how: telepathy}\n", "account": "version: 1\ndirectory: {account: root}\n",
 	} {
 		if _, err := ParseAnswers([]byte(text), "/etc/homeward/agent.yaml"); err == nil {
@@ -167,7 +167,7 @@ func TestSettingsKeepTheRest(t *testing.T) {
 	before := "# ours\nserver: https://old\nkey_life: 100h # as agreed\ndirectories:\n  - domain: other.test\n    user: a@other.test\n    keytab: k\n    organizational_units: [OU=A]\n" +
 		"  - domain: Corp.Contoso.Test\n    test_account: t@x\n    user: old@x\n    keytab: old\n    sync: {exclude: [OU=No]}\n"
 	a := Defaults("/etc/homeward/agent.yaml")
-	a.Cloud.Portal, a.Directory.Domain, a.Units = "https://new", "corp.contoso.test", []string{"OU=B,DC=x"}
+	a.Cloud.Portal, a.Directories[0].Domain, a.Directories[0].Units = "https://new", "corp.contoso.test", []string{"OU=B,DC=x"}
 	got, err := Settings([]byte(before), a)
 	if err != nil {
 		t.Fatal(err)
@@ -192,8 +192,8 @@ func TestSettingsFindAnEntryByItsControllers(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, _, err := begin(o)
-	if err != nil || s.answers.Directory.Domain != "corp.contoso.test" {
-		t.Fatalf("%+v, %v", s.answers.Directory, err)
+	if err != nil || s.answers.Directories[0].Domain != "corp.contoso.test" {
+		t.Fatalf("%+v, %v", s.answers.Directories[0], err)
 	}
 	got, err := Settings(s.was, s.answers)
 	if err != nil || strings.Count(string(got), "user:") != 1 || !strings.Contains(string(got), "test_account: t@x") {
@@ -218,7 +218,7 @@ func TestExportAndImport(t *testing.T) {
 	o := options(dir)
 	o.Answers, o.Import = "", path
 	s, unattended, err := begin(o)
-	if err != nil || unattended || s.answers.Directory.User != "svc-homeward@corp.contoso.test" || len(s.answers.Units) != 2 || s.answers.Cloud.Portal != "https://password.contoso.com" {
+	if err != nil || unattended || s.answers.Directories[0].User != "svc-homeward@corp.contoso.test" || len(s.answers.Directories[0].Units) != 2 || s.answers.Cloud.Portal != "https://password.contoso.com" {
 		t.Errorf("%+v, %v, %v", s.answers, unattended, err)
 	}
 }
@@ -265,7 +265,9 @@ key_life: 240h
 		t.Fatal(err)
 	}
 	silent := taken
-	silent.Features.Exclude, silent.Features.SourceAnchor, silent.Features.WriteAnchor, silent.Features.Attributes, silent.Features.Suffixes = nil, "", nil, nil, nil
+	silent.Directories = slices.Clone(taken.Directories)
+	f := &silent.Directories[0].Features
+	f.Exclude, f.SourceAnchor, f.WriteAnchor, f.Attributes, f.Suffixes = nil, "", nil, nil, nil
 	for name, made := range map[string]func() ([]byte, error){
 		"anew":   func() ([]byte, error) { return Settings(nil, taken) },
 		"silent": func() ([]byte, error) { return Settings(changed, silent) },
@@ -342,7 +344,7 @@ func FuzzParseAnswers(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := ParseAnswers(out, "/etc/homeward/agent.yaml"); err != nil || again.Task != a.Task || !slices.Equal(again.Units, a.Units) {
+		if again, err := ParseAnswers(out, "/etc/homeward/agent.yaml"); err != nil || again.Task != a.Task || len(again.Directories) != len(a.Directories) {
 			t.Errorf("%v: %s", err, out)
 		}
 	})
@@ -354,7 +356,7 @@ func FuzzSettings(f *testing.F) {
 	f.Add([]byte("a: &x [*x]"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		a := Defaults("/etc/homeward/agent.yaml")
-		a.Cloud.Portal, a.Directory.Domain, a.Units = "https://p", "d.test", []string{"OU=A"}
+		a.Cloud.Portal, a.Directories[0].Domain, a.Directories[0].Units = "https://p", "d.test", []string{"OU=A"}
 		out, err := Settings(b, a)
 		if err == nil && !bytes.Contains(out, []byte("https://p")) {
 			t.Errorf("the answers aren't in it: %s", out)

@@ -37,8 +37,13 @@ func Settings(before []byte, a Answers) ([]byte, error) {
 	put(root, "server", text(a.Cloud.Portal))
 	put(root, "ca_file", text(a.Cloud.CAFile))
 	put(root, "state", text(a.Cloud.State))
-	if a.Directory.Domain != "" {
-		entryOf(root, a.Directory).put(a)
+	for _, d := range a.Directories {
+		switch {
+		case d.Remove:
+			remove(root, d)
+		case d.Domain != "":
+			entryOf(root, d).put(d)
+		}
 	}
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
@@ -52,29 +57,57 @@ func Settings(before []byte, a Answers) ([]byte, error) {
 // entry is one domain's part of the configuration.
 type entry struct{ *yaml.Node }
 
-// entryOf finds a domain's entry, or adds one. An entry that names no domain is known by its controllers.
+// entryOf finds a domain's entry, or adds one.
 func entryOf(root *yaml.Node, d DirectoryAnswers) entry {
-	list := get(root, "directories")
-	if list == nil || list.Kind != yaml.SequenceNode {
-		list = &yaml.Node{Kind: yaml.SequenceNode}
-		put(root, "directories", list)
-	}
-	for _, n := range list.Content {
-		name, urls := get(n, "domain"), get(n, "urls")
-		switch {
-		case name != nil && strings.EqualFold(name.Value, d.Domain):
-			return entry{n}
-		case name == nil && urls != nil && slices.ContainsFunc(urls.Content, func(u *yaml.Node) bool { return slices.Contains(d.urls(), u.Value) }):
-			return entry{n}
-		}
+	list := entries(root)
+	if i := find(list, d); i >= 0 {
+		return entry{list.Content[i]}
 	}
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	list.Content = append(list.Content, n)
 	return entry{n}
 }
 
-func (e entry) put(a Answers) {
-	d := a.Directory
+// entries is the list of domains.
+func entries(root *yaml.Node) *yaml.Node {
+	list := get(root, "directories")
+	if list == nil || list.Kind != yaml.SequenceNode {
+		list = &yaml.Node{Kind: yaml.SequenceNode}
+		put(root, "directories", list)
+	}
+	return list
+}
+
+// find is where a domain's entry stands; -1: nowhere. An entry that names no domain is known by its OUs, or by its
+// controllers.
+func find(list *yaml.Node, d DirectoryAnswers) int {
+	for i, n := range list.Content {
+		name, urls, units := get(n, "domain"), get(n, "urls"), get(n, "organizational_units")
+		switch {
+		case name != nil && name.Value != "":
+			if strings.EqualFold(name.Value, d.Domain) {
+				return i
+			}
+		case units != nil && len(units.Content) > 0:
+			if strings.EqualFold(domainOfDN(units.Content[0].Value), d.Domain) {
+				return i
+			}
+		case urls != nil && slices.ContainsFunc(urls.Content, func(u *yaml.Node) bool { return slices.Contains(d.urls(), u.Value) }):
+			return i
+		}
+	}
+	return -1
+}
+
+// remove takes a domain out.
+func remove(root *yaml.Node, d DirectoryAnswers) {
+	list := entries(root)
+	if i := find(list, d); i >= 0 {
+		list.Content = slices.Delete(list.Content, i, i+1)
+	}
+}
+
+func (e entry) put(d DirectoryAnswers) {
 	put(e.Node, "domain", text(d.Domain))
 	put(e.Node, "urls", texts(d.urls()))
 	put(e.Node, "site", text(d.Site))
@@ -89,19 +122,19 @@ func (e entry) put(a Answers) {
 		put(e.Node, "password_file", text(d.PasswordFile))
 		put(e.Node, "keytab", nil)
 	}
-	put(e.Node, "organizational_units", texts(a.Units))
+	put(e.Node, "organizational_units", texts(d.Units))
 	sync := within(e.Node, "sync")
-	mode := text(a.mode())
+	mode := text(d.mode())
 	mode.Style = yaml.DoubleQuotedStyle // elsewhere than here, on means true
 	put(sync, "mode", mode)
-	put(sync, "pilot_group", text(a.Features.PilotGroup))
-	put(sync, "sign_in_name", text(a.Features.SignInName))
-	a.Features.putUnasked(sync)
+	put(sync, "pilot_group", text(d.Features.PilotGroup))
+	put(sync, "sign_in_name", text(d.Features.SignInName))
+	d.Features.putUnasked(sync)
 	features := within(e.Node, "features")
-	put(features, "writeback", boolean(a.Features.Writeback))
-	put(features, "unlock", boolean(a.Features.Unlock))
-	put(features, "rules", boolean(a.Features.Rules))
-	put(features, "phones", boolean(a.Features.Phones))
+	put(features, "writeback", boolean(d.Features.Writeback))
+	put(features, "unlock", boolean(d.Features.Unlock))
+	put(features, "rules", boolean(d.Features.Rules))
+	put(features, "phones", boolean(d.Features.Phones))
 }
 
 // putUnasked sets what the wizard doesn't ask. What the answers don't say stays as it is.
@@ -120,11 +153,11 @@ func (f FeatureAnswers) putUnasked(sync *yaml.Node) {
 	set("suffixes", pairs(f.Suffixes))
 }
 
-func (a Answers) mode() string {
+func (d DirectoryAnswers) mode() string {
 	switch {
-	case !a.Features.Sync:
+	case !d.Features.Sync:
 		return "off"
-	case a.Features.Staging:
+	case d.Features.Staging:
 		return "staging"
 	}
 	return "on"
@@ -227,23 +260,32 @@ func adopt(a Answers, c config.Agent) Answers {
 	if len(c.Directories) == 0 {
 		return a
 	}
-	d := c.Directories[0]
-	a.Units = d.Units
-	a.Directory.Domain, a.Directory.Site, a.Directory.DNS, a.Directory.CAFile = domainOf(d), d.Site, d.DNS, d.CAFile
+	a.Directories = nil
+	for _, d := range c.Directories {
+		a.Directories = append(a.Directories, answered(d))
+	}
+	return a
+}
+
+// answered is a domain's part of a configuration as answers.
+func answered(d config.Directory) DirectoryAnswers {
+	out := newDirectory()
+	out.Units = d.Units
+	out.Domain, out.Site, out.DNS, out.CAFile = domainOf(d), d.Site, d.DNS, d.CAFile
 	if d.Security != "" {
-		a.Directory.Security = d.Security
+		out.Security = d.Security
 	}
-	a.Directory.Controllers = strings.Join(d.URLs, ", ")
-	a.Directory.Account, a.Directory.User, a.Directory.PasswordFile, a.Directory.Keytab = ExistingAccount, d.User, d.PasswordFile, d.Keytab
+	out.Controllers = strings.Join(d.URLs, ", ")
+	out.Account, out.User, out.PasswordFile, out.Keytab = ExistingAccount, d.User, d.PasswordFile, d.Keytab
 	if d.Keytab != "" {
-		a.Directory.Account = ManagedAccount
+		out.Account = ManagedAccount
 	}
-	a.Features = FeatureAnswers{
+	out.Features = FeatureAnswers{
 		Writeback: d.Features.Writes(), Unlock: d.Features.Unlocks(), Rules: d.Features.ShowsRules(), Phones: d.Features.Phones, Sync: d.Sync.On(), Staging: d.Sync.Mode == "staging",
 		PilotGroup: d.Sync.PilotGroup, SignInName: d.Sync.SignInName, Exclude: d.Sync.Exclude, SourceAnchor: d.Sync.SourceAnchor,
 		WriteAnchor: d.Sync.WriteAnchor, Attributes: d.Sync.Attributes, Suffixes: d.Sync.Suffixes,
 	}
-	return a
+	return out
 }
 
 // domainOf is the domain an entry is about, by its OUs where it doesn't say so.
@@ -251,8 +293,12 @@ func domainOf(d config.Directory) string {
 	if d.Domain != "" || len(d.Units) == 0 {
 		return d.Domain
 	}
+	return domainOfDN(d.Units[0])
+}
+
+func domainOfDN(dn string) string {
 	var labels []string
-	for part := range strings.SplitSeq(d.Units[0], ",") {
+	for part := range strings.SplitSeq(dn, ",") {
 		if name, ok := strings.CutPrefix(strings.ToUpper(strings.TrimSpace(part)), "DC="); ok {
 			labels = append(labels, strings.ToLower(name))
 		}
@@ -260,17 +306,17 @@ func domainOf(d config.Directory) string {
 	return strings.Join(labels, ".")
 }
 
-// directory is the configuration of the domain that the answers are about.
-func (a Answers) directory() config.Directory {
-	d := a.Directory
+// directory is the configuration of the domain.
+func (d DirectoryAnswers) directory() config.Directory {
+	f := d.Features
 	out := config.Directory{
 		Domain: d.Domain, URLs: d.urls(), Site: d.Site, DNS: d.DNS, Security: d.Security, CAFile: d.CAFile, User: d.account(),
-		PasswordFile: d.PasswordFile, Units: a.Units,
+		PasswordFile: d.PasswordFile, Units: d.Units,
 		Sync: config.Sync{
-			Mode: a.mode(), PilotGroup: a.Features.PilotGroup, SignInName: a.Features.SignInName, Exclude: a.Features.Exclude,
-			SourceAnchor: a.Features.SourceAnchor, WriteAnchor: a.Features.WriteAnchor, Attributes: a.Features.Attributes, Suffixes: a.Features.Suffixes,
+			Mode: d.mode(), PilotGroup: f.PilotGroup, SignInName: f.SignInName, Exclude: f.Exclude,
+			SourceAnchor: f.SourceAnchor, WriteAnchor: f.WriteAnchor, Attributes: f.Attributes, Suffixes: f.Suffixes,
 		},
-		Features: config.Features{Writeback: &a.Features.Writeback, Unlock: &a.Features.Unlock},
+		Features: config.Features{Writeback: &f.Writeback, Unlock: &f.Unlock},
 	}
 	if d.Account == ManagedAccount {
 		out.PasswordFile, out.Keytab = "", d.Keytab

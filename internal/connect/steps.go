@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -19,25 +20,36 @@ func ok(name, format string, args ...any) []doctor.Finding {
 	return []doctor.Finding{{Name: name, Status: doctor.OK, Text: fmt.Sprintf(format, args...)}}
 }
 
+// accounting sees to the service account and its password.
+func accounting(s *session) (Step, bool) {
+	switch d := s.dir(); {
+	case d.Account == NewAccount:
+		return creating(s), true
+	case d.Account == ExistingAccount && len(s.here().account) > 0:
+		return keeping(s), true
+	}
+	return Step{}, false
+}
+
 // creating makes the service account. Its password is on the disk before the account has it: whatever happens in
 // between, running it again mends it.
-func creating(s *session) Step {
-	d := s.answers.Directory
-	name := s.accountName()
+func creating(t *session) Step {
+	d := *t.dir()
+	name := t.accountName()
 	return Step{
 		Name: "account", Words: fmt.Sprintf("create %s, an ordinary user, with a random password in %s", name, d.PasswordFile),
-		do: func(ctx context.Context, w World, s *session) ([]doctor.Finding, error) {
+		do: func(ctx context.Context, w World, _ *session) ([]doctor.Finding, error) {
 			password := randomPassword()
 			defer clear(password)
 			if err := replaceSecret(d.PasswordFile, password); err != nil {
 				return nil, err
 			}
-			account, upn, err := w.Administration.Create(ctx, s.admin(), Account{Name: d.Name, Container: d.Container, Description: Description, Password: password})
+			account, upn, err := w.Administration.Create(ctx, t.admin(), Account{Name: d.Name, Container: d.Container, Description: Description, Password: password})
 			if err != nil {
 				return nil, err
 			}
-			if !strings.EqualFold(upn, s.answers.Directory.account()) {
-				return nil, fmt.Errorf("the account's name is %s, not %s: the domain's DNS name is another", upn, s.answers.Directory.account())
+			if !strings.EqualFold(upn, d.account()) {
+				return nil, fmt.Errorf("the account's name is %s, not %s: the domain's DNS name is another", upn, d.account())
 			}
 			return ok("account", "account %s created", account), nil
 		},
@@ -64,12 +76,12 @@ func replaceSecret(path string, secret []byte) error {
 }
 
 // keeping puts an existing account's password where the agent finds it.
-func keeping(s *session) Step {
-	d := s.answers.Directory
+func keeping(t *session) Step {
+	d := *t.dir()
 	return Step{
 		Name: "password", Words: fmt.Sprintf("keep the password of %s in %s, for the agent only", d.User, d.PasswordFile),
-		do: func(_ context.Context, _ World, s *session) ([]doctor.Finding, error) {
-			if err := replaceSecret(d.PasswordFile, s.secrets.account); err != nil {
+		do: func(_ context.Context, _ World, _ *session) ([]doctor.Finding, error) {
+			if err := replaceSecret(d.PasswordFile, t.here().account); err != nil {
 				return nil, err
 			}
 			return ok("password", "password kept in %s", d.PasswordFile), nil
@@ -78,40 +90,70 @@ func keeping(s *session) Step {
 }
 
 func writing(s *session) Step {
+	words := "write " + s.opts.Config + " (the one before is kept as .bak)"
+	if gone := slices.DeleteFunc(s.walked(), func(i int) bool { return !s.answers.Directories[i].Remove }); len(gone) > 0 {
+		words += ", without " + s.domains(gone)
+	}
 	return Step{
-		Name: "configuration", Words: "write " + s.opts.Config + " (the one before is kept as .bak)",
+		Name: "configuration", Words: words,
 		do: func(_ context.Context, w World, s *session) ([]doctor.Finding, error) {
-			next, err := Settings(s.was, s.answers)
+			next, err := Settings(s.was, s.written())
 			if err != nil {
 				return nil, err
 			}
 			if err := replaceFile(s.opts.Config, next); err != nil {
 				return nil, err
 			}
-			if was, known := s.previous(); known && was && !s.answers.Features.Writeback {
-				w.Log.Warn("password writeback is turned off", "event", int(event.WritebackOff), "domain", s.answers.Directory.Domain)
+			for _, i := range s.served() {
+				t := s.on(i)
+				if was, known := t.previous(); known && was && !t.dir().Features.Writeback {
+					w.Log.Warn("password writeback is turned off", "event", int(event.WritebackOff), "domain", t.dir().Domain)
+				}
 			}
 			return ok("configuration", "configuration written to %s", s.opts.Config), nil
 		},
 	}
 }
 
-func granting(s *session) Step {
-	text := fmt.Sprintf("give %s what it lacks of %d rights on %s", s.accountName(), len(s.facts.rights.List), unitsOf(len(s.answers.Units)))
-	if names := distinct(s.facts.rights); names != "" {
+// written are the answers that go into the configuration: what nobody opened stays as it is there.
+func (s *session) written() Answers {
+	a := s.answers
+	a.Directories = nil
+	for _, i := range s.walked() {
+		a.Directories = append(a.Directories, s.answers.Directories[i])
+	}
+	return a
+}
+
+// granting gives the rights, where there is an administrator to do it.
+func granting(t *session) (Step, bool) {
+	if !t.withAdmin() {
+		return Step{}, false
+	}
+	rights, units := t.here().rights, len(t.dir().Units)
+	text := fmt.Sprintf("give %s what it lacks of %d rights on %s", t.accountName(), len(rights.List), unitsOf(units))
+	if names := distinct(rights); names != "" {
 		text += ":\n" + names
 	}
 	return Step{
 		Name: "rights", Words: text,
-		do: func(ctx context.Context, w World, s *session) ([]doctor.Finding, error) {
+		do: func(ctx context.Context, w World, _ *session) ([]doctor.Finding, error) {
 			n := 0
-			err := w.Administration.Grant(ctx, s.admin(), s.accountName(), false, func(Right) { n++ })
+			err := w.Administration.Grant(ctx, t.admin(), t.accountName(), false, func(Right) { n++ })
 			if err != nil {
 				return doneSoFar(n), err
 			}
-			return ok("rights", "%d rights given", n), nil
+			return ok("rights", "%d rights given%s", n, t.where()), nil
 		},
+	}, true
+}
+
+// where names the domain, where there are several.
+func (s *session) where() string {
+	if len(s.places) < 2 {
+		return ""
 	}
+	return " in " + s.dir().Domain
 }
 
 func doneSoFar(n int) []doctor.Finding {
@@ -148,11 +190,8 @@ func enrolling(s *session, anew bool) Step {
 	return Step{
 		Name: "enrolment", Words: text,
 		do: func(ctx context.Context, w World, s *session) ([]doctor.Finding, error) {
-			domain := s.facts.domain.Name
-			if domain == "" {
-				domain = s.answers.Directory.Domain
-			}
-			e, err := w.Cloud.Enrol(ctx, s.answers.agent(), strings.TrimSpace(string(s.secrets.code)), domain, anew)
+			domain := s.first()
+			e, err := w.Cloud.Enrol(ctx, s.answers.agent(), strings.TrimSpace(string(s.code)), domain, anew)
 			if err != nil {
 				return nil, err
 			}
@@ -172,8 +211,18 @@ func enrolling(s *session, anew bool) Step {
 	}
 }
 
-// starting starts the agent, if that is wanted, and ends with everything the doctor checks.
-func starting(s *session) []Step {
+// first is the domain that an agent enrols with; it tells of the others when it has connected.
+func (s *session) first() string {
+	for i, d := range s.answers.Directories {
+		if !d.Remove {
+			return cmp.Or(s.places[i].domain.Name, d.Domain)
+		}
+	}
+	return ""
+}
+
+// starting starts the agent, if that is wanted.
+func starting(s *session) Step {
 	start := Step{
 		Name: "service", Words: "start the agent, and with it the first sync",
 		do: func(ctx context.Context, w World, s *session) ([]doctor.Finding, error) {
@@ -183,10 +232,16 @@ func starting(s *session) []Step {
 			return w.Host.Start(ctx, s.opts.Config)
 		},
 	}
-	if s.facts.people > 0 && s.answers.Features.Sync {
-		start.Words = "start the agent, and with it the first sync of " + peopleOf(s.facts.people)
+	people := 0
+	for _, i := range s.served() {
+		if s.answers.Directories[i].Features.Sync {
+			people += s.places[i].people
+		}
 	}
-	return []Step{start, checking()}
+	if people > 0 {
+		start.Words = "start the agent, and with it the first sync of " + peopleOf(people)
+	}
+	return start
 }
 
 func checking() Step {
@@ -206,60 +261,98 @@ func checking() Step {
 	}
 }
 
-func rereading(s *session) Step {
-	domain := s.answers.Directory.Domain
+func rereading(t *session) (Step, bool) {
+	d := t.dir().directory()
 	return Step{
-		Name: "schema", Words: "read the schema of " + domain + " again: the agent takes it up when it starts",
-		do: func(ctx context.Context, w World, s *session) ([]doctor.Finding, error) {
-			d, err := w.Directory.Connect(ctx, Access{Directory: s.answers.directory()})
+		Name: "schema", Words: "read the schema of " + d.Domain + " again: the agent takes it up when it starts",
+		do: func(ctx context.Context, w World, _ *session) ([]doctor.Finding, error) {
+			found, err := w.Directory.Connect(ctx, Access{Directory: d})
 			if err != nil {
 				return nil, err
 			}
-			return ok("schema", "schema read through %s", d.DC), nil
+			return ok("schema", "schema read through %s", found.DC), nil
+		},
+	}, true
+}
+
+// takingBack undoes in a domain what set-up gave there, in the opposite order. Without an administrator it says what stays.
+func takingBack(t *session) []Step {
+	d := *t.dir()
+	if !t.withAdmin() {
+		return []Step{{
+			Name: "rights", Words: "leave the rights of " + d.User + " as they are, for nobody signed in to take them back",
+			do: func(context.Context, World, *session) ([]doctor.Finding, error) {
+				return []doctor.Finding{{Name: "rights", Status: doctor.Note, Text: "the rights of " + d.User + " are still there, and so is the account"}}, nil
+			},
+		}, forgetting(d)}
+	}
+	return []Step{{
+		Name: "rights", Words: "take back every right of " + d.User + " that the wizard gives",
+		do: func(ctx context.Context, w World, _ *session) ([]doctor.Finding, error) {
+			n := 0
+			if err := w.Administration.Grant(ctx, t.admin(), d.User, true, func(Right) { n++ }); err != nil {
+				return doneSoFar(n), err
+			}
+			return ok("rights", "%d rights taken back%s", n, t.where()), nil
+		},
+	}, {
+		Name: "account", Words: "delete " + d.User + ", if the wizard made it",
+		do: func(ctx context.Context, w World, _ *session) ([]doctor.Finding, error) {
+			err := w.Administration.Delete(ctx, t.admin(), Account{Name: bareName(d.User), Description: Description})
+			if err != nil {
+				return []doctor.Finding{{Name: "account", Status: doctor.Note, Text: "the account stays: " + err.Error()}}, nil //nolint:nilerr // it isn't ours
+			}
+			return ok("account", "account deleted"), nil
+		},
+	}, forgetting(d)}
+}
+
+// forgetting removes the file with the service account's password. A keytab is somebody else's work, and stays.
+func forgetting(d DirectoryAnswers) Step {
+	return Step{
+		Name: "password", Words: "remove the password of " + d.User + " from this machine",
+		do: func(context.Context, World, *session) ([]doctor.Finding, error) {
+			if d.Account == ManagedAccount {
+				return []doctor.Finding{{Name: "password", Status: doctor.Note, Text: "the keytab " + d.Keytab + " stays"}}, nil
+			}
+			if err := removeFile(d.PasswordFile); err != nil {
+				return nil, err
+			}
+			return ok("password", "password removed"), nil
 		},
 	}
 }
 
-// removing takes back what set-up gave, in the opposite order.
+func removeFile(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove %s: %w", path, err)
+	}
+	return nil
+}
+
+// removing takes back what set-up gave, in every domain, and then the agent itself.
 func removing(s *session) []Step {
-	d := s.answers.Directory
-	var out []Step
-	out = append(out, Step{
+	out := []Step{{
 		Name: "service", Words: "stop the agent",
 		do: func(ctx context.Context, w World, s *session) ([]doctor.Finding, error) {
 			return w.Host.Stop(ctx, s.opts.Config)
 		},
-	})
-	if s.withAdmin() {
-		out = append(out, Step{
-			Name: "rights", Words: "take back every right of " + d.User + " that the wizard gives",
-			do: func(ctx context.Context, w World, s *session) ([]doctor.Finding, error) {
-				n := 0
-				if err := w.Administration.Grant(ctx, s.admin(), d.User, true, func(Right) { n++ }); err != nil {
-					return doneSoFar(n), err
-				}
-				return ok("rights", "%d rights taken back", n), nil
-			},
-		}, Step{
-			Name: "account", Words: "delete " + d.User + ", if the wizard made it",
-			do: func(ctx context.Context, w World, s *session) ([]doctor.Finding, error) {
-				err := w.Administration.Delete(ctx, s.admin(), Account{Name: bareName(d.User), Description: Description})
-				if err != nil {
-					return []doctor.Finding{{Name: "account", Status: doctor.Note, Text: "the account stays: " + err.Error()}}, nil //nolint:nilerr // it isn't ours
-				}
-				return ok("account", "account deleted"), nil
-			},
-		})
+	}}
+	for _, i := range s.walked() {
+		out = append(out, takingBack(s.on(i))...)
 	}
 	return append(out, Step{
-		Name: "files", Words: "remove the identity, the service account’s password and " + s.opts.Config + " (kept as .bak)",
+		Name: "files", Words: "remove the identity and " + s.opts.Config + " (kept as .bak)",
 		do: func(_ context.Context, _ World, s *session) ([]doctor.Finding, error) {
 			if err := writeWhole(s.opts.Config+".bak", s.was); err != nil {
 				return nil, err
 			}
-			for _, path := range []string{filepath.Join(s.before.State, "identity.json"), d.PasswordFile, s.opts.Config} {
-				if err := os.Remove(path); path != "" && err != nil && !errors.Is(err, fs.ErrNotExist) {
-					return nil, fmt.Errorf("remove %s: %w", path, err)
+			for _, path := range []string{filepath.Join(s.before.State, "identity.json"), s.opts.Config} {
+				if err := removeFile(path); err != nil {
+					return nil, err
 				}
 			}
 			return append(ok("files", "files removed"), doctor.Finding{Name: "portal", Status: doctor.Note, Text: "Cut the agent off in the admin portal as well: Directory > Agents."}), nil

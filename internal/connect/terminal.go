@@ -36,7 +36,7 @@ func RunScreens(ctx context.Context, o Options, world World, c Screen) (err erro
 		return err
 	}
 	w := newWizard(s)
-	defer w.s.secrets.wipe()
+	defer w.s.wipe()
 	before, err := term.MakeRaw(int(c.In.Fd()))
 	if err != nil {
 		return err

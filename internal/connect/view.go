@@ -127,7 +127,7 @@ func (w *wizard) lines(body []item) (out []string, at int) {
 		if i == w.focus {
 			at = len(out)
 		}
-		out = append(out, it.lines(i == w.focus, labels, w.s.tree)...)
+		out = append(out, it.lines(i == w.focus, labels, w.s.here().tree)...)
 	}
 	return out, at
 }

@@ -9,19 +9,6 @@ import (
 	"homeward/internal/protocol"
 )
 
-// secrets are what was typed and must be forgotten. They are held here and nowhere else.
-type secrets struct {
-	code, admin, account []byte
-}
-
-// wipe forgets them.
-func (s *secrets) wipe() {
-	for _, b := range []*[]byte{&s.code, &s.admin, &s.account} {
-		clear((*b)[:cap(*b)])
-		*b = nil
-	}
-}
-
 // facts are what was learned from outside.
 type facts struct {
 	machine []doctor.Finding
@@ -30,9 +17,6 @@ type facts struct {
 	known   bool // setup is what the portal knows of the code
 	setup   protocol.SetupAnswer
 	by      string // who approved the sign-in
-	domain  Domain
-	people  int
-	rights  Rights
 	plan    []Step
 	results []doctor.Finding
 	report  doctor.Report
@@ -45,9 +29,13 @@ type session struct {
 	answers Answers
 	before  config.Agent // the configuration that is there
 	was     []byte
-	secrets secrets
+	code    []byte // a secret, as are those of the places: they are held there and nowhere else
 	facts   facts
-	tree    *tree
+	places  []place // one for each directory of the answers
+	at      int     // the one that the page is about
+	which   string  // what was chosen where there are several
+	// unattended walks every directory: nobody chooses.
+	unattended bool
 }
 
 // outcome is what a check found, and what is to be remembered of it.
@@ -89,9 +77,11 @@ type page struct {
 	step  string // its name in the list of steps; empty: the title
 	next  string // what the last button says
 	items func(*session) []item
-	enter work // looks at something when the page opens
-	check work // judges the answers
+	enter work           // looks at something when the page opens
+	check work           // judges the answers
+	leave func(*session) // what follows from the answers
 	final bool
+	dir   int // the directory it is about
 }
 
 // wizard is where somebody is, and what they have said. It does no I/O: Key and Done change it, and the work they
@@ -116,7 +106,8 @@ type wizard struct {
 
 func newWizard(s session) *wizard {
 	w := &wizard{s: s}
-	w.pages = pagesOf(s.answers.Task)
+	w.pages = w.s.pages()
+	w.s.at = w.page().dir
 	w.reset()
 	return w
 }
@@ -265,12 +256,12 @@ func (w *wizard) answer(it item, k key) {
 	case row:
 		switch {
 		case space:
-			w.s.tree.toggle(it.node)
+			w.s.here().tree.toggle(it.node)
 			w.changed()
 		case k.name == "right":
-			w.s.tree.fold(it.node, true)
+			w.s.here().tree.fold(it.node, true)
 		case k.name == "left":
-			w.s.tree.fold(it.node, false)
+			w.s.here().tree.fold(it.node, false)
 		}
 	}
 }
@@ -319,6 +310,11 @@ func (w *wizard) enter(it item) work {
 	switch {
 	case it.kind == button && it.do == saveScript:
 		return w.begin("writing the script", writeScript)
+	case it.kind == button && it.do == addDirectory:
+		w.s.add()
+		return w.next()
+	case it.kind == button && it.do == takeOut:
+		return w.takeOut()
 	case it.kind == radio && it.stops():
 		*it.value = it.choice
 		w.changed()
@@ -347,16 +343,35 @@ func (w *wizard) next() work {
 
 // turn goes to another page.
 func (w *wizard) turn(by int) work {
-	if by > 0 && w.page().title == titleTasks {
-		w.pages = pagesOf(w.s.answers.Task)
+	if by > 0 {
+		if w.page().title == titleTasks {
+			w.s.openAll()
+		}
+		if leave := w.page().leave; leave != nil {
+			leave(&w.s)
+		}
+		w.pages = w.s.pages()
 	}
-	if by > 0 && w.s.renews() && !slices.ContainsFunc(w.pages, func(p page) bool { return p.title == titleCloud }) {
-		// Turning writeback on again renews keys and enrolment, which takes a code.
-		w.pages = slices.Insert(w.pages, w.at+1, cloud())
-	}
-	w.at = min(max(w.at+by, 0), len(w.pages)-1)
+	w.open(w.at + by)
+	return w.look()
+}
+
+// open opens a page.
+func (w *wizard) open(at int) {
+	w.at = min(max(at, 0), len(w.pages)-1)
+	w.s.at = w.page().dir
 	w.stuck, w.unread = false, false
 	w.reset()
+}
+
+// takeOut takes this page's directory out. The page that follows takes the place of one that was only just added.
+func (w *wizard) takeOut() work {
+	stays := w.s.takeOut()
+	w.pages = w.s.pages()
+	w.open(w.at)
+	if stays {
+		w.focus = len(w.all()) - 1
+	}
 	return w.look()
 }
 

@@ -64,7 +64,7 @@ func TestHappyPath(t *testing.T) {
 	if files, err := os.ReadDir(d.dir); err != nil || len(files) != 0 {
 		t.Fatalf("files before Configure: %v, %v", files, err)
 	}
-	secrets := d.w.s.secrets
+	code, admin := d.w.s.code, d.w.s.here().admin
 	d.press("<enter>").want("8-complete.txt")
 	want := []string{"create svc-homeward", `grant CORP\svc-homeward remove=false`, "enrol https://password.contoso.com corp.contoso.test anew=false", "start", "doctor"}
 	if !slices.Equal(f.did, want) {
@@ -81,7 +81,7 @@ func TestHappyPath(t *testing.T) {
 		t.Error("the account's password isn't the file's, or is short")
 	}
 	d.noSecrets()
-	for _, b := range [][]byte{secrets.admin, secrets.code} {
+	for _, b := range [][]byte{admin, code} {
 		if strings.Trim(string(b[:cap(b)]), "\x00") != "" {
 			t.Error("a secret is still in memory")
 		}
@@ -202,7 +202,7 @@ func TestBreaksOffAndGoesOn(t *testing.T) {
 	f.enrolErr, f.did = nil, nil
 	again := newDesk(t, f, d.dir)
 	again.press("<enter><enter>")
-	if again.w.s.answers.Cloud.Portal != "https://password.contoso.com" || again.w.s.answers.Directory.Account != ExistingAccount {
+	if again.w.s.answers.Cloud.Portal != "https://password.contoso.com" || again.w.s.answers.Directories[0].Account != ExistingAccount {
 		t.Fatalf("the answers are gone: %+v", again.w.s.answers)
 	}
 	again.press("<tab><tab><tab><tab>" + oneTimeCode + "<enter><enter>") // cloud
