@@ -150,12 +150,17 @@ func OpenDirectory(c config.Directory, log *slog.Logger) (*activedirectory.Direc
 		}
 	}
 	return open(c, log, activedirectory.Config{
-		Keytab: c.Keytab, User: c.User,
+		Keytab: c.Keytab, User: c.User, Reader: c.Reader,
 		Password: func(context.Context) ([]byte, error) {
 			s, err := config.Secret(c.PasswordFile)
 			return []byte(s.Reveal()), err
 		},
 	})
+}
+
+// OpenDirectoryWith is OpenDirectory with a password that isn't in its file yet.
+func OpenDirectoryWith(c config.Directory, password func(context.Context) ([]byte, error), log *slog.Logger) (*activedirectory.Directory, error) {
+	return open(c, log, activedirectory.Config{User: c.User, Reader: c.Reader, Password: password})
 }
 
 // OpenDirectoryAs opens one directory as somebody else.

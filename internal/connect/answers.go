@@ -35,7 +35,8 @@ const (
 
 	NewAccount      = "new"
 	ExistingAccount = "existing"
-	ManagedAccount  = "managed" // a gMSA, by keytab
+	NewManaged      = "new-managed"
+	ManagedAccount  = "managed" // a gMSA
 )
 
 // Answers are everything the wizard asks, but for passwords and one-time codes: those are typed, come on standard
@@ -71,10 +72,11 @@ type DirectoryAnswers struct {
 	Site         string         `yaml:"site,omitempty"`
 	Security     string         `yaml:"security"`
 	CAFile       string         `yaml:"ca_file,omitempty"`
-	Account      string         `yaml:"account"` // new, existing or managed
+	Account      string         `yaml:"account"` // new, existing, new-managed or managed
 	Name         string         `yaml:"name,omitempty"`
 	Container    string         `yaml:"container,omitempty"`
 	User         string         `yaml:"user,omitempty"`
+	Reader       string         `yaml:"password_reader,omitempty"` // who may read a gMSA's password; keytab or password are this one's
 	Keytab       string         `yaml:"keytab,omitempty"`
 	PasswordFile string         `yaml:"password_file,omitempty"` // where the agent finds it
 	Admin        string         `yaml:"admin,omitempty"`
@@ -262,8 +264,8 @@ func (a Answers) check() error {
 		return fmt.Errorf("directories has %d entries: 1 to %d domains are served by one agent", len(a.Directories), maxDirectories)
 	}
 	for i, d := range a.Directories {
-		if !slices.Contains([]string{NewAccount, ExistingAccount, ManagedAccount}, d.Account) {
-			return fmt.Errorf("directories[%d].account is %q: it must be new, existing or managed", i, d.Account)
+		if !slices.Contains([]string{NewAccount, ExistingAccount, NewManaged, ManagedAccount}, d.Account) {
+			return fmt.Errorf("directories[%d].account is %q: it must be new, existing, new-managed or managed", i, d.Account)
 		}
 	}
 	return nil
@@ -316,8 +318,30 @@ func (d DirectoryAnswers) urls() []string {
 
 // account is how the service account signs in.
 func (d DirectoryAnswers) account() string {
-	if d.Account == NewAccount {
+	switch d.Account {
+	case NewAccount:
 		return d.Name + "@" + d.Domain
+	case NewManaged:
+		return d.Name + "$@" + d.Domain
 	}
 	return d.User
+}
+
+// managed reports whether it is a gMSA.
+func (d DirectoryAnswers) managed() bool {
+	return d.Account == NewManaged || d.Account == ManagedAccount
+}
+
+// made reports whether the wizard makes it.
+func (d DirectoryAnswers) made() bool { return d.Account == NewAccount || d.Account == NewManaged }
+
+// typed is whose password is typed and kept on this machine: nobody's where it is made here, or where there is a keytab.
+func (d DirectoryAnswers) typed() string {
+	switch {
+	case d.Account == ExistingAccount:
+		return d.User
+	case d.managed() && d.Keytab == "":
+		return d.Reader
+	}
+	return ""
 }

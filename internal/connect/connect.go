@@ -43,8 +43,8 @@ type Cloud interface {
 	Enrol(ctx context.Context, c config.Agent, code, domain string, anew bool) (Enrolment, error)
 }
 
-// Access is a domain and who asks: the service account as the configuration names it, or, with a password,
-// somebody else.
+// Access is a domain and who asks: the service account as the configuration names it, with a password that isn't in
+// its file yet, or, with a user as well, somebody else.
 type Access struct {
 	Directory config.Directory
 	User      string
@@ -99,6 +99,7 @@ type Account struct {
 	Container   string // DN; empty: the container for users
 	Description string
 	Password    []byte
+	Reader      string // who may read its password: a gMSA, which has none of its own here
 }
 
 // Right is one entry in one access control list.

@@ -31,7 +31,8 @@ func planned(s *session) []Step {
 	case Remove:
 		return removing(s)
 	}
-	out := s.each(s.served(), accounting)
+	out := s.each(s.served(), keeping)
+	out = append(out, s.each(s.served(), creating)...)
 	out = append(out, writing(s))
 	out = append(out, s.each(s.served(), granting)...)
 	switch {
@@ -118,10 +119,14 @@ func ready() page {
 
 // accountName is the service account as DOMAIN\name, or as it was typed.
 func (s *session) accountName() string {
-	if s.dir().Account == NewAccount {
-		return s.here().domain.NetBIOS + `\` + s.dir().Name
+	switch d := s.dir(); d.Account {
+	case NewAccount:
+		return s.here().domain.NetBIOS + `\` + d.Name
+	case NewManaged:
+		return s.here().domain.NetBIOS + `\` + d.Name + "$"
+	default:
+		return d.User
 	}
-	return s.dir().User
 }
 
 func configuring() page {

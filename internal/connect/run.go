@@ -71,7 +71,7 @@ func (l Lines) fill(s *session) error {
 	wants := []want{{cloud && s.answers.Cloud.How == ByCode, &s.code}}
 	for i, d := range s.answers.Directories {
 		p := &s.places[i]
-		wants = append(wants, want{d.Admin != "", &p.admin}, want{d.Account == ExistingAccount && s.answers.Task == SetUp && !there(d.PasswordFile), &p.account})
+		wants = append(wants, want{d.Admin != "", &p.admin}, want{d.typed() != "" && s.answers.Task == SetUp && !there(d.PasswordFile), &p.account})
 	}
 	for _, w := range wants {
 		if !w.needed || len(*w.secret) > 0 {
@@ -129,7 +129,7 @@ func Export(configFile string) ([]byte, error) {
 		return nil, err
 	}
 	for _, d := range before.Directories {
-		b = append(b, fmt.Sprintf("# The other machine needs %s of %s too: the wizard asks for a password, a file is copied.\n", cmp.Or(d.Keytab, "the service account’s password"), domainOf(d))...)
+		b = append(b, fmt.Sprintf("# The other machine needs %s (%s) too: the wizard asks for a password, a file is copied.\n", cmp.Or(d.Keytab, "the password of "+cmp.Or(d.Reader, d.User)), domainOf(d))...)
 	}
 	return b, nil
 }

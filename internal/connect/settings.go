@@ -115,7 +115,11 @@ func (e entry) put(d DirectoryAnswers) {
 	put(e.Node, "security", text(strings.TrimPrefix(d.Security, "ldaps")))
 	put(e.Node, "ca_file", text(d.CAFile))
 	put(e.Node, "user", text(d.account()))
-	if d.Account == ManagedAccount {
+	put(e.Node, "password_reader", nil)
+	if d.managed() {
+		put(e.Node, "password_reader", text(d.Reader))
+	}
+	if d.managed() && d.Keytab != "" {
 		put(e.Node, "keytab", text(d.Keytab))
 		put(e.Node, "password_file", nil)
 	} else {
@@ -276,8 +280,8 @@ func answered(d config.Directory) DirectoryAnswers {
 		out.Security = d.Security
 	}
 	out.Controllers = strings.Join(d.URLs, ", ")
-	out.Account, out.User, out.PasswordFile, out.Keytab = ExistingAccount, d.User, d.PasswordFile, d.Keytab
-	if d.Keytab != "" {
+	out.Account, out.User, out.PasswordFile, out.Keytab, out.Reader = ExistingAccount, d.User, d.PasswordFile, d.Keytab, d.Reader
+	if d.Keytab != "" || d.Reader != "" {
 		out.Account = ManagedAccount
 	}
 	out.Features = FeatureAnswers{
@@ -318,8 +322,11 @@ func (d DirectoryAnswers) directory() config.Directory {
 		},
 		Features: config.Features{Writeback: &f.Writeback, Unlock: &f.Unlock},
 	}
-	if d.Account == ManagedAccount {
-		out.PasswordFile, out.Keytab = "", d.Keytab
+	if d.managed() {
+		out.Reader = d.Reader
+		if d.Keytab != "" {
+			out.PasswordFile, out.Keytab = "", d.Keytab
+		}
 	}
 	return out
 }

@@ -20,31 +20,29 @@ func ok(name, format string, args ...any) []doctor.Finding {
 	return []doctor.Finding{{Name: name, Status: doctor.OK, Text: fmt.Sprintf(format, args...)}}
 }
 
-// accounting sees to the service account and its password.
-func accounting(s *session) (Step, bool) {
-	switch d := s.dir(); {
-	case d.Account == NewAccount:
-		return creating(s), true
-	case d.Account == ExistingAccount && len(s.here().account) > 0:
-		return keeping(s), true
-	}
-	return Step{}, false
-}
-
 // creating makes the service account. Its password is on the disk before the account has it: whatever happens in
-// between, running it again mends it.
-func creating(t *session) Step {
+// between, running it again mends it. A managed account's password is the controllers' own.
+func creating(t *session) (Step, bool) {
 	d := *t.dir()
 	name := t.accountName()
+	words := fmt.Sprintf("create %s, an ordinary user, with a random password in %s", name, d.PasswordFile)
+	if d.Account == NewManaged {
+		words = fmt.Sprintf("create %s, a managed account whose password %s may read", name, d.Reader)
+	}
 	return Step{
-		Name: "account", Words: fmt.Sprintf("create %s, an ordinary user, with a random password in %s", name, d.PasswordFile),
+		Name: "account", Words: words,
 		do: func(ctx context.Context, w World, _ *session) ([]doctor.Finding, error) {
-			password := randomPassword()
-			defer clear(password)
-			if err := replaceSecret(d.PasswordFile, password); err != nil {
-				return nil, err
+			made := Account{Name: d.Name, Container: d.Container, Description: Description}
+			if d.Account == NewManaged {
+				made.Reader = d.Reader
+			} else {
+				made.Password = randomPassword()
+				defer clear(made.Password)
+				if err := replaceSecret(d.PasswordFile, made.Password); err != nil {
+					return nil, err
+				}
 			}
-			account, upn, err := w.Administration.Create(ctx, t.admin(), Account{Name: d.Name, Container: d.Container, Description: Description, Password: password})
+			account, upn, err := w.Administration.Create(ctx, t.admin(), made)
 			if err != nil {
 				return nil, err
 			}
@@ -53,7 +51,7 @@ func creating(t *session) Step {
 			}
 			return ok("account", "account %s created", account), nil
 		},
-	}
+	}, d.made()
 }
 
 // randomPassword is long enough for every policy, and of three kinds of characters.
@@ -75,18 +73,18 @@ func replaceSecret(path string, secret []byte) error {
 	return writeWhole(path, append(slices.Clone(secret), '\n'))
 }
 
-// keeping puts an existing account's password where the agent finds it.
-func keeping(t *session) Step {
+// keeping puts a password that was typed where the agent finds it.
+func keeping(t *session) (Step, bool) {
 	d := *t.dir()
 	return Step{
-		Name: "password", Words: fmt.Sprintf("keep the password of %s in %s, for the agent only", d.User, d.PasswordFile),
+		Name: "password", Words: fmt.Sprintf("keep the password of %s in %s, for the agent only", d.typed(), d.PasswordFile),
 		do: func(_ context.Context, _ World, _ *session) ([]doctor.Finding, error) {
 			if err := replaceSecret(d.PasswordFile, t.here().account); err != nil {
 				return nil, err
 			}
 			return ok("password", "password kept in %s", d.PasswordFile), nil
 		},
-	}
+	}, d.typed() != "" && len(t.here().account) > 0
 }
 
 func writing(s *session) Step {
@@ -310,9 +308,9 @@ func takingBack(t *session) []Step {
 // forgetting removes the file with the service account's password. A keytab is somebody else's work, and stays.
 func forgetting(d DirectoryAnswers) Step {
 	return Step{
-		Name: "password", Words: "remove the password of " + d.User + " from this machine",
+		Name: "password", Words: "remove the password of " + cmp.Or(d.typed(), d.User) + " from this machine",
 		do: func(context.Context, World, *session) ([]doctor.Finding, error) {
-			if d.Account == ManagedAccount {
+			if d.managed() && d.Keytab != "" {
 				return []doctor.Finding{{Name: "password", Status: doctor.Note, Text: "the keytab " + d.Keytab + " stays"}}, nil
 			}
 			if err := removeFile(d.PasswordFile); err != nil {

@@ -103,7 +103,7 @@ func TestOnATerminal(t *testing.T) {
 	c.until(t, "Set up a new agent", "\r")
 	c.until(t, "Portal", "https://password.contoso.com\t\t\t\t"+oneTimeCode+"\r")
 	c.until(t, "code of Contoso", "\r")
-	c.until(t, "The agent will run as", "corp.contoso.test\tdc01"+strings.Repeat("\t", 9)+"CORP\\admin\t"+adminPassword+"\r")
+	c.until(t, "The agent will run as", "corp.contoso.test\tdc01"+strings.Repeat("\t", 10)+"CORP\\admin\t"+adminPassword+"\r")
 	c.until(t, "signed in as", "\r")
 	c.until(t, "2 of 6 OUs"[1:], "\x1b[B")
 	c.until(t, "Archive", "\x1b")

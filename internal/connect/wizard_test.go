@@ -18,7 +18,7 @@ const (
 	toCloud     = "<enter><enter>"
 	portalKeys  = "https://password.contoso.com<tab><tab><tab><tab>"
 	cloudKeys   = portalKeys + oneTimeCode
-	domainKeys  = "corp.contoso.test<tab>dc01, dc02<tab><tab><tab><tab><tab><tab><tab><tab>"
+	domainKeys  = "corp.contoso.test<tab>dc01, dc02<tab><tab><tab><tab><tab><tab><tab><tab><tab>"
 	adminKeys   = `<tab>CORP\admin<tab>` + adminPassword
 	chooseUnits = "<tab><tab> <tab> " // Design and Sales
 )
@@ -166,7 +166,7 @@ func TestUnverifiedSuffixIsPassedKnowingly(t *testing.T) {
 // rights are known, and somebody else may give them.
 func TestExistingAccount(t *testing.T) {
 	t.Parallel()
-	existing := "corp.contoso.test<tab>dc01<tab><tab><tab><tab><tab><tab> <tab><tab>" + `CORP\svc-homeward<tab>` + accountPassword
+	existing := "corp.contoso.test<tab>dc01<tab><tab><tab><tab><tab><tab> <tab><tab><tab>" + `CORP\svc-homeward<tab>` + accountPassword
 	f := newFake()
 	f.privileged = []string{"Domain Admins", "Enterprise Admins"}
 	d := to(t, f, "Connect directories").press(existing + "<enter>").want("stop-privileged.txt")
@@ -206,7 +206,7 @@ func TestBreaksOffAndGoesOn(t *testing.T) {
 		t.Fatalf("the answers are gone: %+v", again.w.s.answers)
 	}
 	again.press("<tab><tab><tab><tab>" + oneTimeCode + "<enter><enter>") // cloud
-	again.press(strings.Repeat("<tab>", 10) + adminKeys + "<enter><enter>")
+	again.press(strings.Repeat("<tab>", 11) + adminKeys + "<enter><enter>")
 	again.press("<enter><enter>").configure()
 	want := []string{`grant svc-homeward@corp.contoso.test remove=false`, "enrol https://password.contoso.com corp.contoso.test anew=false", "start", "doctor"}
 	if !slices.Equal(f.did, want) {
@@ -262,7 +262,7 @@ func TestWritebackOffAndOn(t *testing.T) {
 	first := to(t, f, titleReady).configure()
 	customize := func() *desk {
 		f.did = nil
-		return newDesk(t, f, first.dir).press("<enter><tab><tab><enter>" + strings.Repeat("<tab>", 10) + adminKeys + "<enter><enter><enter>")
+		return newDesk(t, f, first.dir).press("<enter><tab><tab><enter>" + strings.Repeat("<tab>", 11) + adminKeys + "<enter><enter><enter>")
 	}
 	d := customize()
 	if d.w.page().title != "Optional features" {

@@ -20,6 +20,7 @@ type identity struct {
 	password []byte
 	keytab   *kerberos.Keytab // instead of a password
 	person   bool             // not the service account
+	managed  bool             // a gMSA, whose password only Kerberos takes
 	sum      [sha256.Size]byte
 }
 
@@ -43,7 +44,15 @@ func (d *Directory) serviceAccount(ctx context.Context) (identity, error) {
 		clear(password)
 		return identity{}, &Error{Reason: protocol.ReasonServiceAccount, doing: "read the service account's password", err: err}
 	}
-	return identity{user: d.config.User, password: password, sum: sha256.Sum256(password)}, nil
+	return identity{user: d.signsIn(), password: password, sum: sha256.Sum256(password)}, nil
+}
+
+// signsIn is whose secret is on this machine: the service account's, or the one who may read its password.
+func (d *Directory) signsIn() string {
+	if d.config.Reader != "" {
+		return d.config.Reader
+	}
+	return d.config.User
 }
 
 // maxKeytab bounds the keytab file; an account's has less than a kilobyte.
@@ -59,7 +68,7 @@ func (d *Directory) keytab() (identity, error) {
 	if err != nil {
 		return identity{}, &Error{Reason: protocol.ReasonServiceAccount, doing: "read the keytab " + d.config.Keytab, err: err}
 	}
-	return identity{user: d.config.User, keytab: keytab, sum: sha256.Sum256(data)}, nil
+	return identity{user: d.signsIn(), keytab: keytab, sum: sha256.Sum256(data)}, nil
 }
 
 func readLimited(path string) ([]byte, error) {
@@ -97,7 +106,7 @@ func (d *Directory) refused(who identity) error {
 }
 
 // remember keeps a refusal of the service account. Errors that say nothing about it, such as a controller that
-// is away, change nothing.
+// is away, change nothing, and neither does the success of another secret.
 func (d *Directory) remember(who identity, err error) {
 	var e *Error
 	var next bindRefusal
@@ -114,7 +123,9 @@ func (d *Directory) remember(who identity, err error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.refusal = next
+	if err != nil || d.refusal.password == who.sum {
+		d.refusal = next
+	}
 }
 
 // bindTurn is how long a sign-in waits for the one before it.

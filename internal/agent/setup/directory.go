@@ -36,9 +36,12 @@ func with(a connect.Access, do func(*activedirectory.Directory) error) error {
 	log := slog.New(slog.DiscardHandler)
 	var d *activedirectory.Directory
 	var err error
-	if a.Password != nil {
+	switch {
+	case a.Password != nil && a.User == "":
+		d, err = agent.OpenDirectoryWith(a.Directory, func(context.Context) ([]byte, error) { return bytes.Clone(a.Password), nil }, log)
+	case a.Password != nil:
 		d, err = agent.OpenDirectoryAs(a.Directory, a.User, func(context.Context) ([]byte, error) { return bytes.Clone(a.Password), nil }, log)
-	} else {
+	default:
 		d, err = agent.OpenDirectory(a.Directory, log)
 	}
 	if err != nil {
@@ -102,6 +105,11 @@ func (Directory) GroupExists(ctx context.Context, a connect.Access, group string
 // Create implements connect.Administration.
 func (Directory) Create(ctx context.Context, admin connect.Access, a connect.Account) (account, upn string, err error) {
 	err = with(admin, func(d *activedirectory.Directory) error {
+		if a.Reader != "" {
+			made, err := d.CreateManaged(ctx, activedirectory.NewManaged{Name: a.Name, Container: a.Container, Description: a.Description, Reader: a.Reader})
+			account, upn = made.Account, made.UPN
+			return err
+		}
 		made, err := d.CreateAccount(ctx, activedirectory.NewAccount{Name: a.Name, Container: a.Container, Description: a.Description, Password: a.Password})
 		account, upn = made.Account, made.UPN
 		return err
