@@ -265,7 +265,7 @@ func filtering() page {
 		items: func(s *session) []item {
 			whose := ""
 			if len(s.places) > 1 {
-				whose = " of " + s.dir().Domain
+				whose = " in " + s.dir().Domain
 			}
 			out := []item{say("Who" + whose + " should be able to reset their password?"), blank()}
 			if s.here().tree == nil {
@@ -378,7 +378,7 @@ func checkFeatures(ctx context.Context, w World, s session, _ func(progress)) ou
 	}
 	if rights.Missing > 0 && !s.withAdmin() {
 		out.findings = []doctor.Finding{{
-			Name: "rights", Status: doctor.Fail, Text: fmt.Sprintf("%d of %d rights are missing, and no domain admin was named: %s", rights.Missing, len(rights.List), missingWords(rights)),
+			Name: "rights", Status: doctor.Fail, Text: fmt.Sprintf("%d of %s missing, and no domain admin was named: %s", rights.Missing, are(len(rights.List), "right"), missingWords(rights)),
 			Remedies: append([]doctor.Remedy{{What: "Go back and name a domain admin, or have somebody run:"}}, rights.Script...),
 		}}
 	}

@@ -174,7 +174,8 @@ func (l Lines) questions(ctx context.Context, world World, w *wizard) (another b
 			}
 			i += len(w.s.here().tree.visible()) - 1
 		case button:
-			if another, err = l.button(ctx, world, w, it); err != nil || another {
+			before := len(w.s.places)
+			if another, err = l.button(ctx, world, w, it); err != nil || another || len(w.s.places) != before {
 				return another, err
 			}
 		}

@@ -129,7 +129,7 @@ func granting(t *session) (Step, bool) {
 		return Step{}, false
 	}
 	rights, units := t.here().rights, len(t.dir().Units)
-	text := fmt.Sprintf("give %s what it lacks of %d rights on %s", t.accountName(), len(rights.List), unitsOf(units))
+	text := fmt.Sprintf("give %s what it lacks of %s on %s", t.accountName(), many(len(rights.List), "right"), many(units, "OU"))
 	if names := distinct(rights); names != "" {
 		text += ":\n" + names
 	}
@@ -141,7 +141,7 @@ func granting(t *session) (Step, bool) {
 			if err != nil {
 				return doneSoFar(n), err
 			}
-			return ok("rights", "%d rights given%s", n, t.where()), nil
+			return ok("rights", "%s given%s", many(n, "right"), t.where()), nil
 		},
 	}, true
 }
@@ -158,14 +158,22 @@ func doneSoFar(n int) []doctor.Finding {
 	if n == 0 {
 		return nil
 	}
-	return ok("rights", "%d rights given before it broke off", n)
+	return ok("rights", "%s given before it broke off", many(n, "right"))
 }
 
-func unitsOf(n int) string {
+// many counts things.
+func many(n int, thing string) string {
 	if n == 1 {
-		return "1 OU"
+		return "1 " + thing
 	}
-	return fmt.Sprintf("%d OUs", n)
+	return thousands(n) + " " + thing + "s"
+}
+
+func are(n int, thing string) string {
+	if n == 1 {
+		return many(n, thing) + " is"
+	}
+	return many(n, thing) + " are"
 }
 
 // distinct names the missing rights, each once.
@@ -236,7 +244,9 @@ func starting(s *session) Step {
 			people += s.places[i].people
 		}
 	}
-	if people > 0 {
+	if s.was != nil {
+		start.Words = "start the agent anew"
+	} else if people > 0 {
 		start.Words = "start the agent, and with it the first sync of " + peopleOf(people)
 	}
 	return start
@@ -252,9 +262,9 @@ func checking() Step {
 			}
 			s.facts.report = report
 			if report.Problems == 0 {
-				return ok("doctor", "everything checked, %d warnings", report.Warnings), nil
+				return ok("doctor", "everything checked, %s", many(report.Warnings, "warning")), nil
 			}
-			return []doctor.Finding{{Name: "doctor", Status: doctor.Warn, Text: fmt.Sprintf("%d problems, %d warnings", report.Problems, report.Warnings)}}, nil
+			return []doctor.Finding{{Name: "doctor", Status: doctor.Warn, Text: many(report.Problems, "problem") + ", " + many(report.Warnings, "warning")}}, nil
 		},
 	}
 }
@@ -291,7 +301,7 @@ func takingBack(t *session) []Step {
 			if err := w.Administration.Grant(ctx, t.admin(), d.User, true, func(Right) { n++ }); err != nil {
 				return doneSoFar(n), err
 			}
-			return ok("rights", "%d rights taken back%s", n, t.where()), nil
+			return ok("rights", "%s taken back%s", many(n, "right"), t.where()), nil
 		},
 	}, {
 		Name: "account", Words: "delete " + d.User + ", if the wizard made it",
