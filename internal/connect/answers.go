@@ -247,6 +247,9 @@ func former(b []byte, a Answers) (Answers, error) {
 	}
 	one := DirectoryAnswers(old.Directory)
 	one.Units, one.Features = old.Units, old.Features
+	if one.Account == ManagedAccount && !strings.HasSuffix(bareName(one.User), "$") { // it meant any account with a keytab
+		one.Account = ExistingAccount
+	}
 	a.Task, a.Cloud, a.Start, a.Accepted, a.Configuration = old.Task, old.Cloud, old.Start, old.Accepted, old.Configuration
 	a.Directories = []DirectoryAnswers{one}
 	return a, nil
@@ -335,12 +338,17 @@ func (d DirectoryAnswers) managed() bool {
 // made reports whether the wizard makes it.
 func (d DirectoryAnswers) made() bool { return d.Account == NewAccount || d.Account == NewManaged }
 
+// keyed reports whether a keytab signs in.
+func (d DirectoryAnswers) keyed() bool { return d.Account != NewAccount && d.Keytab != "" }
+
 // typed is whose password is typed and kept on this machine: nobody's where it is made here, or where there is a keytab.
 func (d DirectoryAnswers) typed() string {
 	switch {
+	case d.keyed():
+		return ""
 	case d.Account == ExistingAccount:
 		return d.User
-	case d.managed() && d.Keytab == "":
+	case d.managed():
 		return d.Reader
 	}
 	return ""

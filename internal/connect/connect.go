@@ -156,4 +156,5 @@ type Options struct {
 	Build   string
 	Machine string
 	Color   bool
+	ASCII   bool // the terminal shows no UTF-8
 }

@@ -52,7 +52,7 @@ func accountItems(d *DirectoryAnswers, p *place) []item {
 	}
 	switch {
 	case d.Account == ExistingAccount:
-		out = append(out, hidden("Its password", &p.account))
+		out = append(out, hidden("Its password", &p.account), ask("or keytab", &d.Keytab))
 	case d.managed():
 		out = append(out, say("Its password is read by another account, such as this machine’s, HOST$@domain:"), ask("Read by", &d.Reader), ask("Keytab", &d.Keytab))
 		if d.Keytab == "" {
@@ -182,7 +182,7 @@ func accountFinding(s session, d DirectoryAnswers) *doctor.Finding {
 		return missing("a managed account’s name ends with $, such as gmsa-homeward$@"+d.Domain, "")
 	case d.Reader != "" && d.managed() && !strings.ContainsAny(d.Reader, `@\`):
 		return missing("who reads the password is written HOST$@domain or DOMAIN\\name", "")
-	case d.managed() && d.Keytab != "" && !there(d.Keytab):
+	case d.keyed() && !there(d.Keytab):
 		return missing("there is no keytab at "+d.Keytab, "Export one: ktpass on a Windows controller, samba-tool domain exportkeytab, or ktutil.")
 	case d.typed() != "" && len(s.here().account) == 0 && !there(d.PasswordFile):
 		return missing("the password of "+d.typed()+" is missing", "Type it once: it is kept in "+d.PasswordFile+", for the agent only.")

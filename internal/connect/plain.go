@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -25,6 +26,7 @@ type Lines struct {
 	Out io.Writer
 	// Secret reads a line that isn't shown.
 	Secret func() ([]byte, error)
+	ASCII  bool // the terminal shows no UTF-8
 	// Unattended asks nothing: a file of answers has spoken. What is missing ends the run.
 	Unattended bool
 }
@@ -140,9 +142,9 @@ func (l Lines) questions(ctx context.Context, world World, w *wizard) (another b
 			}
 		case secret:
 			l.printf("%s (not shown): ", it.text)
-			b, err := l.Secret()
+			b, err := l.secret(it.text)
 			if err != nil {
-				return false, fmt.Errorf("read %s: %w", strings.ToLower(it.text), err)
+				return false, err
 			}
 			l.printf("\n")
 			if len(b) > 0 {
@@ -300,26 +302,66 @@ func (l Lines) yes(question string, preset bool) (bool, error) {
 	}
 }
 
-// line reads one answer. Input that ends is somebody who has left.
+// line reads one answer, again where it can't be one. Input that ends is somebody who has left.
 func (l Lines) line() (string, error) {
+	for {
+		b, err := l.raw()
+		if err != nil {
+			return "", err
+		}
+		why := ""
+		if b = bytes.TrimSpace(b); len(b) > 0 {
+			why = unusable(b)
+		}
+		if why == "" {
+			return clean(string(b)), nil
+		}
+		l.printf("%s\n", why)
+		if l.Unattended {
+			return "", errors.New(why)
+		}
+		l.printf("Once more: ")
+	}
+}
+
+// raw reads to the end of the line, and keeps no more of it than shows that it is too long.
+func (l Lines) raw() ([]byte, error) {
 	var b []byte
 	var one [1]byte
 	for {
 		n, err := l.In.Read(one[:])
 		switch {
 		case n == 1 && one[0] == '\n':
-			return clean(strings.TrimSpace(string(b))), nil
-		case n == 1 && len(b) == maxField:
-			return "", errors.New("the answer is too long")
-		case n == 1:
+			return b, nil
+		case n == 1 && len(b) <= maxField:
 			b = append(b, one[0])
+		case n == 1:
 		case errors.Is(err, io.EOF) && len(b) == 0:
-			return "", fmt.Errorf("the input ended: %w", ErrStopped)
+			return nil, fmt.Errorf("the input ended: %w", ErrStopped)
 		case errors.Is(err, io.EOF):
-			return clean(strings.TrimSpace(string(b))), nil
+			return b, nil
 		case err != nil:
-			return "", fmt.Errorf("read an answer: %w", err)
+			return nil, fmt.Errorf("read an answer: %w", err)
 		}
+	}
+}
+
+// secret reads a secret, again where it can't be one. Nothing of it is shown.
+func (l Lines) secret(label string) ([]byte, error) {
+	for {
+		b, err := l.Secret()
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", strings.ToLower(label), err)
+		}
+		why := unusable(b)
+		if why == "" {
+			return b, nil
+		}
+		clear(b)
+		if l.Unattended {
+			return nil, errors.New(strings.ToLower(label) + ": " + why)
+		}
+		l.printf("\n%s\n%s (not shown): ", why, label)
 	}
 }
 
@@ -361,4 +403,10 @@ func clean2(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-func (l Lines) printf(format string, args ...any) { _, _ = fmt.Fprintf(l.Out, format, args...) }
+func (l Lines) printf(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if l.ASCII {
+		text = ascii(text)
+	}
+	_, _ = io.WriteString(l.Out, text)
+}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -330,6 +331,69 @@ func FuzzKeysOf(f *testing.F) {
 			}
 		}
 	})
+}
+
+// In whatever pieces a terminal sends it, a paste is one key and nothing in it is pressed.
+func FuzzKeyboard(f *testing.F) {
+	f.Add([]byte("a"+pasteBegin+"b\rc\n"+pasteFini+"d\r"), 3)
+	f.Add([]byte(pasteBegin+"x\x1b[201"+pasteFini), 1)
+	f.Add([]byte(pasteBegin), 2)
+	f.Add([]byte("\x1b[20"), 1)
+	f.Fuzz(func(t *testing.T, b []byte, size int) {
+		size = max(size%len(append(b, 0)), 1)
+		var board keyboard
+		var pieces []key
+		for at := 0; at < len(b); at += size {
+			pieces = append(pieces, board.keys(b[at:min(at+size, len(b))], false)...)
+			if len(board.rest) > len(b) || len(board.paste) > 5*maxField {
+				t.Fatalf("%d bytes are kept", len(board.rest)+len(board.paste))
+			}
+		}
+		pieces = append(pieces, board.keys(nil, true)...)
+		var one keyboard
+		whole := append(one.keys(b, false), one.keys(nil, true)...)
+		if board.pasting == one.pasting && !slices.Equal(pieces, whole) {
+			t.Errorf("%q in pieces of %d: %v, whole: %v", b, size, pieces, whole)
+		}
+		for _, k := range whole {
+			if k.name == "paste" && (clean(k.text) != k.text || len(k.text) > maxField) {
+				t.Errorf("pasted %q", k.text)
+			}
+		}
+	})
+}
+
+func TestPlainRefuses(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	out, err := spoken(t, f, options(t.TempDir()), "1\nhttps://\xe9\n"+strings.Repeat("x", 600)+"\nhttps://password.contoso.com\n\n1\nn\n", "\xe9\xe9", "WRONG")
+	if !errors.Is(err, ErrStopped) || strings.Count(out, "Not UTF-8") != 2 || !strings.Contains(out, "longer than 512") || !strings.Contains(out, "doesn’t take this code") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestASCII(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]bool{"": false, "C.UTF-8": false, "de_DE.utf8": false, "C": true, "POSIX": true, "de_DE.ISO-8859-1": true} {
+		if got := ASCIIOnly(func(name string) string { return map[string]string{"LANG": value}[name] }); got != want {
+			t.Errorf("LANG=%s: %v", value, got)
+		}
+		if !ASCIIOnly(func(name string) string { return map[string]string{"LC_ALL": "C", "LANG": value}[name] }) {
+			t.Errorf("LC_ALL=C LANG=%s: UTF-8", value)
+		}
+	}
+	d := to(t, newFake(), titleReady)
+	for _, row := range d.w.view() {
+		if plain := ascii(row); len(plain) != utf8.RuneCountInString(row) || strings.Contains(strings.TrimPrefix(plain, "?"), "?") {
+			t.Errorf("%q became %q", row, plain)
+		}
+	}
+	f := newFake()
+	o := options(t.TempDir())
+	o.ASCII = true
+	if out, err := spoken(t, f, o, plainKeys, oneTimeCode, adminPassword); err != nil || strings.ContainsFunc(out, func(r rune) bool { return r >= 0x80 }) {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 func FuzzParseAnswers(f *testing.F) {

@@ -77,9 +77,9 @@ func (l Lines) fill(s *session) error {
 		if !w.needed || len(*w.secret) > 0 {
 			continue
 		}
-		b, err := l.Secret()
+		b, err := l.secret("a secret from standard input")
 		if err != nil {
-			return fmt.Errorf("read a secret from standard input: %w", err)
+			return err
 		}
 		editSecret(w.secret, key{text: string(b)})
 		clear(b)
@@ -99,7 +99,7 @@ func RunLines(ctx context.Context, o Options, world World, l Lines) error {
 		return err
 	}
 	defer s.wipe()
-	l.Unattended = unattended
+	l.Unattended, l.ASCII = unattended, o.ASCII
 	if unattended {
 		if err := l.fill(&s); err != nil {
 			return err

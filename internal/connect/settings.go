@@ -119,7 +119,7 @@ func (e entry) put(d DirectoryAnswers) {
 	if d.managed() {
 		put(e.Node, "password_reader", text(d.Reader))
 	}
-	if d.managed() && d.Keytab != "" {
+	if d.keyed() {
 		put(e.Node, "keytab", text(d.Keytab))
 		put(e.Node, "password_file", nil)
 	} else {
@@ -281,7 +281,7 @@ func answered(d config.Directory) DirectoryAnswers {
 	}
 	out.Controllers = strings.Join(d.URLs, ", ")
 	out.Account, out.User, out.PasswordFile, out.Keytab, out.Reader = ExistingAccount, d.User, d.PasswordFile, d.Keytab, d.Reader
-	if d.Keytab != "" || d.Reader != "" {
+	if strings.HasSuffix(bareName(d.User), "$") {
 		out.Account = ManagedAccount
 	}
 	out.Features = FeatureAnswers{
@@ -324,9 +324,9 @@ func (d DirectoryAnswers) directory() config.Directory {
 	}
 	if d.managed() {
 		out.Reader = d.Reader
-		if d.Keytab != "" {
-			out.PasswordFile, out.Keytab = "", d.Keytab
-		}
+	}
+	if d.keyed() {
+		out.PasswordFile, out.Keytab = "", d.Keytab
 	}
 	return out
 }

@@ -159,7 +159,7 @@ func TestSeveralPlain(t *testing.T) {
 	dir := t.TempDir()
 	out, err := spoken(t, f, options(dir), "1\nhttps://password.contoso.com\n\n1\n"+
 		"corp.contoso.test\ndc01, dc02\n\n1\n1\n\nCORP\\admin\ny\n"+ // and another
-		"eu.fabrikam.test\ndc1\n\n1\n2\nFABRIKAM\\svc-there\n\nn\nn\n"+ // an account that is there, no admin, no other, keep it
+		"eu.fabrikam.test\ndc1\n\n1\n2\nFABRIKAM\\svc-there\n\n\nn\nn\n"+ // an account that is there, no admin, no other, keep it
 		"3 4\n\n2\n\n"+ // OUs of each
 		strings.Repeat("\n", 16)+ // features of each
 		"\ny\n", oneTimeCode, adminPassword, accountPassword, "")

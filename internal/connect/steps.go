@@ -320,7 +320,7 @@ func forgetting(d DirectoryAnswers) Step {
 	return Step{
 		Name: "password", Words: "remove the password of " + cmp.Or(d.typed(), d.User) + " from this machine",
 		do: func(context.Context, World, *session) ([]doctor.Finding, error) {
-			if d.managed() && d.Keytab != "" {
+			if d.keyed() {
 				return []doctor.Finding{{Name: "password", Status: doctor.Note, Text: "the keytab " + d.Keytab + " stays"}}, nil
 			}
 			if err := removeFile(d.PasswordFile); err != nil {

@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"slices"
+	"unicode/utf8"
 
 	"homeward/internal/config"
 	"homeward/internal/doctor"
@@ -99,9 +100,9 @@ type wizard struct {
 	unread   bool // the page is longer than the screen, and nobody has moved down yet
 	stuck    bool // what the page looks at first didn't work
 	help     bool
-	over     bool // Finish, or Ctrl+C
-	quit     bool // Ctrl+C
-	notice   string
+	over     bool   // Finish, or Ctrl+C
+	quit     bool   // Ctrl+C
+	notice   string // why what was typed wasn't taken
 }
 
 func newWizard(s session) *wizard {
@@ -117,9 +118,6 @@ func (w *wizard) page() page { return w.pages[w.at] }
 // items of this page, its last button and what a check found.
 func (w *wizard) items() (body []item, last item) {
 	body = w.page().items(&w.s)
-	if w.notice != "" {
-		body = append(body, blank(), say(w.notice))
-	}
 	for _, f := range w.findings {
 		body = append(body, item{kind: finding, finding: f})
 	}
@@ -175,9 +173,9 @@ func (w *wizard) move(by int) {
 
 // changed forgets what a check found: the answers are others now.
 func (w *wizard) changed() {
-	if w.checked || w.findings != nil || w.notice != "" {
+	if w.checked || w.findings != nil {
 		it := w.all()[w.focus]
-		w.findings, w.checked, w.notice = nil, false, ""
+		w.findings, w.checked = nil, false
 		if it.kind == button {
 			w.focus = len(w.all()) - 1
 		}
@@ -186,8 +184,9 @@ func (w *wizard) changed() {
 
 // key is a key somebody pressed.
 type key struct {
-	name string // tab, backtab, space, enter, esc, f1, f2, up, down, left, right, backspace, ctrl+c, ctrl+u; or empty
-	text string // what was typed
+	// tab, backtab, space, enter, esc, f1, f2, up, down, left, right, backspace, ctrl+c, ctrl+u, paste, refused; or empty
+	name string
+	text string // what was typed, or why it can't be taken
 }
 
 // press changes the wizard, and returns what is to be done.
@@ -204,6 +203,13 @@ func (w *wizard) press(k key) work {
 		return nil
 	}
 	it := w.all()[min(w.focus, len(w.all())-1)]
+	if k.name == "refused" {
+		w.refuse(it, k.text)
+		return nil
+	}
+	if k.text == "" {
+		w.notice = ""
+	}
 	if w.unread && k.name != "f1" && k.name != "esc" {
 		// The plan is longer than the screen: the first key shows the rest of it.
 		w.unread, w.focus = false, len(w.all())-1
@@ -230,9 +236,22 @@ func (w *wizard) press(k key) work {
 	return nil
 }
 
+// refuse says why something wasn't taken. A secret that lacks a character would be a wrong one: it is typed anew.
+func (w *wizard) refuse(it item, why string) {
+	if it.kind == secret && why == garbled {
+		editSecret(it.secret, key{name: "ctrl+u"})
+		why = "Emptied. " + why
+	}
+	w.notice = why
+}
+
 // answer changes what the focused item holds.
 func (w *wizard) answer(it item, k key) {
-	space := k.text == " "
+	space := k.text == " " && k.name == ""
+	if len(k.text) > 0 && !w.takes(it, k) {
+		w.refuse(it, tooLong)
+		return
+	}
 	switch it.kind {
 	case field:
 		if next := edited([]rune(*it.value), k); next != *it.value {
@@ -264,6 +283,17 @@ func (w *wizard) answer(it item, k key) {
 			w.s.here().tree.fold(it.node, false)
 		}
 	}
+}
+
+// takes reports whether there is room for what was typed.
+func (*wizard) takes(it item, k key) bool {
+	switch it.kind {
+	case field:
+		return utf8.RuneCountInString(*it.value)+utf8.RuneCountInString(k.text) <= maxField
+	case secret:
+		return len(*it.secret)+len(k.text) <= maxField
+	}
+	return true
 }
 
 func edited(text []rune, k key) string {

@@ -206,7 +206,7 @@ func TestBreaksOffAndGoesOn(t *testing.T) {
 		t.Fatalf("the answers are gone: %+v", again.w.s.answers)
 	}
 	again.press("<tab><tab><tab><tab>" + oneTimeCode + "<enter><enter>") // cloud
-	again.press(strings.Repeat("<tab>", 11) + adminKeys + "<enter><enter>")
+	again.press(strings.Repeat("<tab>", 12) + adminKeys + "<enter><enter>")
 	again.press("<enter><enter>").configure()
 	want := []string{`grant svc-homeward@corp.contoso.test remove=false`, "enrol https://password.contoso.com corp.contoso.test anew=false", "start", "doctor"}
 	if !slices.Equal(f.did, want) {
@@ -262,7 +262,7 @@ func TestWritebackOffAndOn(t *testing.T) {
 	first := to(t, f, titleReady).configure()
 	customize := func() *desk {
 		f.did = nil
-		return newDesk(t, f, first.dir).press("<enter><tab><tab><enter>" + strings.Repeat("<tab>", 11) + adminKeys + "<enter><enter><enter>")
+		return newDesk(t, f, first.dir).press("<enter><tab><tab><enter>" + strings.Repeat("<tab>", 12) + adminKeys + "<enter><enter><enter>")
 	}
 	d := customize()
 	if d.w.page().title != "Optional features" {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -58,9 +59,15 @@ func (v *Wizard) Run(ctx context.Context, s Streams) error {
 		Host: setup.Host{Build: build.Version(), Machine: machine}, Now: time.Now, Log: slog.New(slog.NewJSONHandler(log, nil)),
 	}
 	o := connect.Options{Config: v.Config, Answers: v.Answers, Import: v.Import, Build: build.Version(), Machine: machine, Color: coloured(s.Out)}
-	if screen := screenOf(s); !v.Plain && !o.HasAnswers() && screen.Fits() {
+	o.ASCII = runtime.GOOS != "windows" && connect.ASCIIOnly(os.Getenv) // a Windows console gets UTF-16
+	screen := screenOf(s)
+	fits, why := screen.Fits()
+	if asks := !v.Plain && !o.HasAnswers(); asks && fits {
 		err = connect.RunScreens(ctx, o, world, screen)
 	} else {
+		if asks && why != "" {
+			_, _ = fmt.Fprintln(s.Out, why+": one question is asked a line.")
+		}
 		err = connect.RunLines(ctx, o, world, connect.Lines{In: s.In, Out: s.Out, Secret: func() ([]byte, error) { return readSecret(s.In) }})
 	}
 	if errors.Is(err, connect.ErrUnfinished) {
