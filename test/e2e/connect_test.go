@@ -147,7 +147,7 @@ func (d *connectDesk) managedAccount(t *testing.T) {
 	m := *d
 	m.dir = t.TempDir()
 	m.answers = m.path("answers.yaml")
-	as := d.dc.Administrator()
+	as, keytab := d.dc.Administrator(), m.keytab(t, d.dc, "HOST1$")
 	answers := func(account string) {
 		must(t, os.WriteFile(m.answers, fmt.Appendf(nil, `version: 2
 task: set-up
@@ -161,7 +161,7 @@ directories:
     keytab: %q
     admin: %q
     organizational_units: [%q]
-`, m.portal, m.ca, m.path("state"), d.dc.Domain(), d.dc.DNS(), account, d.dc.Domain(), m.keytab(t, d.dc, "HOST1$"), as.UPN, m.unit), 0o600))
+`, m.portal, m.ca, m.path("state"), d.dc.Domain(), d.dc.DNS(), account, d.dc.Domain(), keytab, as.UPN, m.unit), 0o600))
 	}
 	answers(fmt.Sprintf("account: managed\n    user: gmsa-none$@%s", d.dc.Domain()))
 	if out, err := m.connect(t, m.code(t), as.Password); err == nil || !strings.Contains(out, "there is no managed account gmsa-none$") {
