@@ -13,6 +13,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"homeward/internal/demo"
+	"homeward/internal/lab"
 	"homeward/test/dctest"
 )
 
@@ -144,6 +145,7 @@ func (d *connectDesk) managedAccount(t *testing.T) {
 	if out, err := d.dc.Tool(t.Context(), "computer", "create", "HOST1"); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	d.dc.SetPassword(t, lab.Person{DN: "CN=HOST1,CN=Computers," + d.dc.BaseDN()}, lab.RandomPassword())
 	m := *d
 	m.dir = t.TempDir()
 	m.answers = m.path("answers.yaml")
