@@ -168,6 +168,15 @@ func OpenDirectoryAs(c config.Directory, user string, password func(context.Cont
 	return open(c, log, activedirectory.Config{User: user, Password: password, Conns: 1})
 }
 
+// OpenDirectoryTickets opens one directory as whoever has the tickets in a file, and nobody else.
+func OpenDirectoryTickets(c config.Directory, tickets string, log *slog.Logger) (*activedirectory.Directory, error) {
+	holder, err := activedirectory.TicketHolder(tickets)
+	if err != nil {
+		return nil, err
+	}
+	return open(c, log, activedirectory.Config{User: holder, Tickets: tickets, Conns: 1})
+}
+
 // open opens the directory that c describes as whoever d names.
 func open(c config.Directory, log *slog.Logger, d activedirectory.Config) (*activedirectory.Directory, error) {
 	d.Domain, d.URLs, d.Site, d.Resolver, d.BaseDN = c.Domain, c.URLs, c.Site, c.DNS, c.BaseDN

@@ -81,6 +81,7 @@ type DirectoryAnswers struct {
 	PasswordFile string         `yaml:"password_file,omitempty"` // where the agent finds it
 	Admin        string         `yaml:"admin,omitempty"`
 	AdminFile    string         `yaml:"admin_password_file,omitempty"`
+	AdminTickets string         `yaml:"admin_tickets,omitempty"` // kinit's file, instead of name and password
 	Units        []string       `yaml:"organizational_units,omitempty"`
 	Features     FeatureAnswers `yaml:"features"`
 	// Remove takes the domain out of this agent; the others stay.
@@ -291,7 +292,7 @@ func (a *Answers) absolute() {
 	paths := []*string{&a.Cloud.CAFile, &a.Cloud.State}
 	for i := range a.Directories {
 		d := &a.Directories[i]
-		paths = append(paths, &d.CAFile, &d.Keytab, &d.PasswordFile)
+		paths = append(paths, &d.CAFile, &d.Keytab, &d.PasswordFile) // not the tickets: they may begin with FILE:
 	}
 	for _, path := range paths {
 		if full, err := filepath.Abs(*path); *path != "" && err == nil {

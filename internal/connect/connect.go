@@ -49,6 +49,7 @@ type Access struct {
 	Directory config.Directory
 	User      string
 	Password  []byte
+	Tickets   string // a file of Kerberos tickets, instead of user and password
 }
 
 // Controller is one domain controller as it answered.

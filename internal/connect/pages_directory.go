@@ -18,7 +18,7 @@ func directories() page {
 func directoryItems(s *session) []item {
 	d, p := s.dir(), s.here()
 	out := s.several()
-	admin := []item{say("Domain admin, used now and never stored:"), ask("User", &d.Admin), hidden("Password", &p.admin)}
+	admin := []item{say("Domain admin, used now and never stored:"), ask("User", &d.Admin), hidden("Password", &p.admin), ask("or tickets", &d.AdminTickets)}
 	if d.Remove {
 		out = append(out, blank(), say(d.Domain+" will be taken out of this agent. With a domain admin, the rights of "+d.User+
 			" are taken back there as well, and the account goes if the wizard made it."), blank())
@@ -67,6 +67,9 @@ func accountItems(d *DirectoryAnswers, p *place) []item {
 
 // admin is the administrator's access.
 func (s *session) admin() Access {
+	if s.dir().AdminTickets != "" {
+		return Access{Directory: s.dir().directory(), Tickets: s.dir().AdminTickets}
+	}
 	return Access{Directory: s.dir().directory(), User: s.dir().Admin, Password: s.here().admin}
 }
 
@@ -103,7 +106,7 @@ func (s *session) reader() Access {
 
 // withAdmin reports whether there is an administrator to do things.
 func (s *session) withAdmin() bool {
-	return s.dir().Admin != "" && len(s.here().admin) > 0
+	return s.dir().AdminTickets != "" || s.dir().Admin != "" && len(s.here().admin) > 0
 }
 
 // clockKerberos is what Kerberos forgives ([MS-KILE] 3.1.1.2).
@@ -124,7 +127,7 @@ func checkDirectory(ctx context.Context, w World, s session, tell func(progress)
 	case s.another(func(o DirectoryAnswers) bool { return o.PasswordFile == d.PasswordFile }):
 		return fail("directory", "another directory keeps its service account’s password in "+d.PasswordFile+" too", "Name another password_file in the answers.")
 	case !d.Remove && d.made() && !s.withAdmin():
-		return fail("admin", "a domain admin and the password are needed to make the account", "If somebody else makes it: choose “an existing account”.")
+		return fail("admin", "a domain admin and the password are needed to make the account", "Or the file of kinit’s tickets. If somebody else makes it: choose “an existing account”.")
 	case d.made() && d.Name == "":
 		return fail("account", "the new account’s name is missing, such as svc-homeward", "")
 	case !d.made() && !strings.ContainsAny(d.User, `@\`):
@@ -246,6 +249,7 @@ func remedyFor(text, who string) string {
 		{"keytab", "Export the keytab of that very account again, with AES256 keys."},
 		{"clock is", "Set this machine’s clock by the domain’s (w32tm /resync, chronyc makestep)."},
 		{"strong enough", "Set its password anew and allow AES in msDS-SupportedEncryptionTypes."},
+		{"tickets", "Run kinit for that domain again, with its file named by -c FILE:PATH, or type a name and a password."},
 		{"full DNS name", "Name the controllers by their full DNS names."},
 		{"may not read the password", "Let a domain admin add the reader to the managed account, then try again."},
 		{"managed account", "Check the managed account’s name in Active Directory Users and Computers."},

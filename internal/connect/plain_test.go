@@ -39,7 +39,7 @@ func spoken(t *testing.T, f *fake, o Options, typed string, secrets ...string) (
 // plainKeys answers every question of the set-up.
 const plainKeys = "1\n" + // task
 	"https://password.contoso.com\n\n1\n" + // portal, CA, with a code
-	"corp.contoso.test\ndc01, dc02\n\n1\n1\n\nCORP\\admin\n\n" + // directory, controllers, CA, LDAPS, new, name, admin, no other
+	"corp.contoso.test\ndc01, dc02\n\n1\n1\n\nCORP\\admin\n\n\n" + // directory, controllers, CA, LDAPS, new, name, admin, no tickets, no other
 	"3 4\n\n" + // OUs
 	"\n\n\n\n\n\n\n\n" + // features, pilot group, sign-in name
 	"\n\ny\n" // start, no script, Configure

@@ -71,7 +71,7 @@ func (l Lines) fill(s *session) error {
 	wants := []want{{cloud && s.answers.Cloud.How == ByCode, &s.code}}
 	for i, d := range s.answers.Directories {
 		p := &s.places[i]
-		wants = append(wants, want{d.Admin != "", &p.admin}, want{d.typed() != "" && s.answers.Task == SetUp && !there(d.PasswordFile), &p.account})
+		wants = append(wants, want{d.Admin != "" && d.AdminTickets == "", &p.admin}, want{d.typed() != "" && s.answers.Task == SetUp && !there(d.PasswordFile), &p.account})
 	}
 	for _, w := range wants {
 		if !w.needed || len(*w.secret) > 0 {

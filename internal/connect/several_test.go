@@ -14,7 +14,7 @@ import (
 const (
 	toAccount    = "<tab><tab><tab><tab><tab>" // from Controllers to the first kind of account
 	fabrikamKeys = "eu.fabrikam.test<tab>dc1" + toAccount + "<tab> <tab><tab><tab>" + `FABRIKAM\svc-there<tab>` + accountPassword
-	another      = "<tab><enter>" // the button below the last field
+	another      = "<tab><tab><enter>" // the button below the last field
 )
 
 // two is the wizard behind two directories: one whose account is made, and one whose account is there.
@@ -158,8 +158,8 @@ func TestSeveralPlain(t *testing.T) {
 	f.needed.Missing = 0
 	dir := t.TempDir()
 	out, err := spoken(t, f, options(dir), "1\nhttps://password.contoso.com\n\n1\n"+
-		"corp.contoso.test\ndc01, dc02\n\n1\n1\n\nCORP\\admin\ny\n"+ // and another
-		"eu.fabrikam.test\ndc1\n\n1\n2\nFABRIKAM\\svc-there\n\n\nn\nn\n"+ // an account that is there, no admin, no other, keep it
+		"corp.contoso.test\ndc01, dc02\n\n1\n1\n\nCORP\\admin\n\ny\n"+ // and another
+		"eu.fabrikam.test\ndc1\n\n1\n2\nFABRIKAM\\svc-there\n\n\n\nn\nn\n"+ // an account that is there, no admin, no other, keep it
 		"3 4\n\n2\n\n"+ // OUs of each
 		strings.Repeat("\n", 16)+ // features of each
 		"\ny\n", oneTimeCode, adminPassword, accountPassword, "")
@@ -185,7 +185,7 @@ func TestManagedAccounts(t *testing.T) {
 	if view := strings.Join(d.w.view(), "\n"); !strings.Contains(view, "needed") {
 		t.Errorf("made without an administrator:\n%s", view)
 	}
-	d.press("<backtab><backtab><backtab>" + `CORP\admin<tab>` + adminPassword + "<enter>")
+	d.press("<backtab><backtab><backtab><backtab>" + `CORP\admin<tab>` + adminPassword + "<enter>")
 	if view := strings.Join(d.w.view(), "\n"); !strings.Contains(view, "there is no keytab at") {
 		t.Errorf("a keytab that isn't there:\n%s", view)
 	}

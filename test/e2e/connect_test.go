@@ -150,7 +150,7 @@ func (d *connectDesk) managedAccount(t *testing.T) {
 	m.dir = t.TempDir()
 	m.answers = m.path("answers.yaml")
 	as, keytab := d.dc.Administrator(), m.keytab(t, d.dc, "HOST1$")
-	answers := func(account string) {
+	answers := func(account, admin string) {
 		must(t, os.WriteFile(m.answers, fmt.Appendf(nil, `version: 2
 task: set-up
 cloud: {portal: %q, ca_file: %q, state: %q}
@@ -161,15 +161,16 @@ directories:
     %s
     password_reader: HOST1$@%s
     keytab: %q
-    admin: %q
+    %s
     organizational_units: [%q]
-`, m.portal, m.ca, m.path("state"), d.dc.Domain(), d.dc.DNS(), account, d.dc.Domain(), keytab, as.UPN, m.unit), 0o600))
+`, m.portal, m.ca, m.path("state"), d.dc.Domain(), d.dc.DNS(), account, d.dc.Domain(), keytab, admin, m.unit), 0o600))
 	}
-	answers(fmt.Sprintf("account: managed\n    user: gmsa-none$@%s", d.dc.Domain()))
+	byPassword := fmt.Sprintf("admin: %q", as.UPN)
+	answers(fmt.Sprintf("account: managed\n    user: gmsa-none$@%s", d.dc.Domain()), byPassword)
 	if out, err := m.connect(t, m.code(t), as.Password); err == nil || !strings.Contains(out, "there is no managed account gmsa-none$") {
 		t.Errorf("no such managed account: %v\n%s", err, out)
 	}
-	answers("account: new-managed\n    name: gmsa-connect")
+	answers("account: new-managed\n    name: gmsa-connect", byPassword)
 	out, err := m.connect(t, m.code(t), as.Password)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -180,8 +181,18 @@ directories:
 		}
 	}
 	m.serves(t)
-	if again, err := m.connect(t, "", as.Password); err != nil || !strings.Contains(again, "0 rights given") {
+	// Again, as an administrator who types no password: tickets say who it is.
+	tickets, err := d.dc.Tickets(as)
+	must(t, err)
+	must(t, os.WriteFile(m.path("tickets"), tickets, 0o600))
+	answers("account: new-managed\n    name: gmsa-connect", fmt.Sprintf("admin_tickets: %q", "FILE:"+m.path("tickets")))
+	again, err := m.connect(t, "")
+	if err != nil || !strings.Contains(again, "0 rights given") || !strings.Contains(again, `signed in as CONTOSO\Administrator`) {
 		t.Errorf("the second run: %v\n%s", err, again)
+	}
+	must(t, os.WriteFile(m.path("tickets"), tickets[:len(tickets)-9], 0o600))
+	if again, err = m.connect(t, ""); err == nil || !strings.Contains(again, "Run kinit for that domain again") {
+		t.Errorf("damaged tickets: %v\n%s", err, again)
 	}
 }
 

@@ -40,6 +40,8 @@ type Config struct {
 	Security Security
 	// Keytab is a file with the service account's Kerberos keys, instead of Password.
 	Keytab string
+	// Tickets is a file of Kerberos tickets, as kinit writes it, instead of both.
+	Tickets string
 	// BaseDN is the domain's DN. Empty: what the controller says (defaultNamingContext).
 	BaseDN string
 	// User names the service account: user@domain, DOMAIN\user, or a DN.

@@ -284,5 +284,5 @@ func (i identity) kerberos() (kerberos.Identity, error) {
 	if i.managed { // it has no user principal name
 		name = samOf(i.user)
 	}
-	return kerberos.Identity{Name: name, Password: i.password, Keytab: i.keytab}, err
+	return kerberos.Identity{Name: name, Password: i.password, Keytab: i.keytab, Cache: i.cache}, err
 }

@@ -96,6 +96,9 @@ func (d *Directory) kerberosError(host string, who identity, err error) error {
 		case errors.Is(err, kerberos.ErrNoAES):
 			e.Bind = bindUnknown
 			return e.signIn(host, who, "it has no key that is strong enough")
+		case errors.Is(err, kerberos.ErrNoTicket):
+			e.Bind = bindUnknown
+			return e.signIn(host, who, "its tickets don't do")
 		case errors.Is(err, kerberos.ErrNoKey):
 			e.Bind = bindUnknown
 			return e.signIn(host, who, "its keytab doesn't fit")

@@ -37,6 +37,8 @@ func with(a connect.Access, do func(*activedirectory.Directory) error) error {
 	var d *activedirectory.Directory
 	var err error
 	switch {
+	case a.Tickets != "":
+		d, err = agent.OpenDirectoryTickets(a.Directory, a.Tickets, log)
 	case a.Password != nil && a.User == "":
 		d, err = agent.OpenDirectoryWith(a.Directory, func(context.Context) ([]byte, error) { return bytes.Clone(a.Password), nil }, log)
 	case a.Password != nil:
@@ -129,7 +131,7 @@ func (Directory) Needed(ctx context.Context, a connect.Access, account string) (
 	var out connect.Rights
 	err := with(a, func(d *activedirectory.Directory) error {
 		plan, err := d.PlanFor(ctx, account, a.Directory.Units)
-		if activedirectory.ReasonOf(err) == protocol.ReasonNotFound && a.Password != nil {
+		if activedirectory.ReasonOf(err) == protocol.ReasonNotFound && (a.Password != nil || a.Tickets != "") {
 			plan, err = d.PlanAhead(ctx, account, a.Directory.Units)
 		}
 		if err != nil {
@@ -137,7 +139,7 @@ func (Directory) Needed(ctx context.Context, a connect.Access, account string) (
 		}
 		for _, s := range plan.Steps {
 			out.List = append(out.List, connect.Right{DN: s.DN, Words: s.Words(), Present: s.Settled})
-			if !s.Settled && (!s.Unknown || a.Password != nil) {
+			if !s.Settled && (!s.Unknown || a.Password != nil || a.Tickets != "") {
 				out.Missing++
 			}
 		}
