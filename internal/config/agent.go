@@ -64,7 +64,7 @@ func (f Features) ShowsRules() bool { return f.Rules == nil || *f.Rules }
 func (f Features) Unlocks() bool { return f.Unlock == nil || *f.Unlock }
 
 func (a *Agent) defaults() {
-	a.State, a.KeyLife = "/var/lib/homeward-agent", 180*24*time.Hour
+	a.State, a.KeyLife = AgentState(), 180*24*time.Hour
 	a.Log.Level, a.Log.Format = "info", "text"
 }
 

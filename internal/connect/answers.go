@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"homeward/internal/config"
 )
 
 // Task is what somebody wants to do on this server.
@@ -120,7 +122,7 @@ const Description = "Service account of the Homeward agent. Made by Homeward Con
 func Defaults(configFile string) Answers {
 	a := Answers{
 		Version: answersVersion, Task: SetUp,
-		Cloud: CloudAnswers{How: ByCode, State: "/var/lib/homeward-agent"}, Directories: []DirectoryAnswers{newDirectory()},
+		Cloud: CloudAnswers{How: ByCode, State: config.AgentState()}, Directories: []DirectoryAnswers{newDirectory()},
 		Start: true,
 	}
 	a.nameFiles(configFile)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,13 +37,11 @@ type Wizard struct {
 func (v *Wizard) Run(ctx context.Context, s Streams) error {
 	switch {
 	case v.PrintUnit:
-		program, err := os.Executable()
+		path, verbs, err := setup.Program()
 		if err != nil {
-			return fmt.Errorf("this program's own path: %w", err)
+			return err
 		}
-		if filepath.Base(program) == "homeward" {
-			program += " agent"
-		}
+		program := strings.TrimSpace(path + " " + verbs)
 		_, err = fmt.Fprint(s.Out, setup.UnitText(program, v.Config))
 		return err
 	case v.Export != "":
