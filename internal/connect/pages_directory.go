@@ -154,7 +154,11 @@ func checkDirectory(ctx context.Context, w World, s session, tell func(progress)
 	}
 	if !d.made() && !d.Remove && (s.answers.Task == SetUp || s.answers.Task == Customize || !s.withAdmin()) {
 		domain, err := w.Directory.Connect(ctx, s.service())
-		own := directoryFindings(domain, err, "the service account")
+		who := "the service account"
+		if d.managed() && d.Reader != "" { // or the one who reads its password
+			who = "that account"
+		}
+		own := directoryFindings(domain, err, who)
 		if err != nil {
 			return own
 		}

@@ -339,7 +339,7 @@ func (a Answers) agent() config.Agent {
 // replaceFile writes a file that only its owner can read, as a whole. What was there is kept beside it as .bak.
 func replaceFile(path string, b []byte) error {
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if err := makeFolder(dir); err != nil {
 		return fmt.Errorf("folder of %s: %w", path, err)
 	}
 	old, err := os.ReadFile(path)
@@ -356,12 +356,26 @@ func replaceFile(path string, b []byte) error {
 	return writeWhole(path, b)
 }
 
+// makeFolder makes a folder that others can't look into, and leaves one that is there as it is.
+func makeFolder(dir string) error {
+	if st, err := os.Stat(dir); err == nil && st.IsDir() {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	return private(dir, true)
+}
+
 func writeWhole(path string, b []byte) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".connect-*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	defer func() { _ = os.Remove(tmp.Name()) }()
+	if err := private(tmp.Name(), false); err != nil {
+		return errors.Join(err, tmp.Close())
+	}
 	if _, err := tmp.Write(b); err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", path, err), tmp.Close())
 	}

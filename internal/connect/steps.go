@@ -67,7 +67,7 @@ func randomPassword() []byte {
 
 // replaceSecret writes a secret's file. None is kept of the one before.
 func replaceSecret(path string, secret []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("folder of %s: %w", path, err)
 	}
 	return writeWhole(path, append(slices.Clone(secret), '\n'))

@@ -145,7 +145,9 @@ func (d *connectDesk) managedAccount(t *testing.T) {
 	if out, err := d.dc.Tool(t.Context(), "computer", "create", "HOST1"); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	d.dc.SetPassword(t, lab.Person{DN: "CN=HOST1,CN=Computers," + d.dc.BaseDN()}, lab.RandomPassword())
+	host := "CN=HOST1,CN=Computers," + d.dc.BaseDN()
+	d.dc.SetPassword(t, lab.Person{DN: host}, lab.RandomPassword())
+	d.dc.Set(t, host, "userAccountControl", "4096") // as it is when a machine has joined
 	m := *d
 	m.dir = t.TempDir()
 	m.answers = m.path("answers.yaml")
