@@ -212,6 +212,20 @@ func TestManagedAccounts(t *testing.T) {
 	d.noSecrets()
 }
 
+// An administrator with tickets types no name and no password.
+func TestAdministratorByTickets(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	d := to(t, f, titleDirectories).press(domainKeys + "<tab><tab><tab>FILE:/tmp/krb5cc_0<enter>").want("4-directories-tickets.txt")
+	d.press("<enter>" + chooseUnits + "<enter><enter>").configure()
+	if len(f.did) == 0 || f.did[0] != "create svc-homeward" || len(f.tickets) == 0 || f.tickets[0] != "FILE:/tmp/krb5cc_0" {
+		t.Errorf("%q by %q on %s", f.did, f.tickets, d.w.page().title)
+	}
+	if !strings.Contains(d.file("answers.yaml"), "admin_tickets: FILE:/tmp/krb5cc_0") {
+		t.Errorf("the answers don't say it:\n%s", d.file("answers.yaml"))
+	}
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

@@ -53,7 +53,7 @@ type fake struct {
 	did         []string // what was changed
 	log         bytes.Buffer
 	createdWith []byte
-	asked       []Access // about the second domain
+	tickets     []string // that somebody came with
 }
 
 func newFake() *fake {
@@ -122,7 +122,6 @@ func (f *fake) Connect(_ context.Context, a Access) (Domain, error) {
 			Name: "eu.fabrikam.test", NetBIOS: "FABRIKAM", BaseDN: "DC=eu,DC=fabrikam,DC=test", DC: "dc1.eu.fabrikam.test",
 			Controllers: []Controller{{Host: "dc1.eu.fabrikam.test", OK: true, Latency: 9 * time.Millisecond}},
 		}
-		f.asked = append(f.asked, a)
 	}
 	if f.connectErr != nil {
 		return Domain{Controllers: d.Controllers}, f.connectErr
@@ -133,6 +132,11 @@ func (f *fake) Connect(_ context.Context, a Access) (Domain, error) {
 			return Domain{}, errors.New("sign in to dc01 as CORP\\admin: the password is wrong")
 		}
 		d.Account = a.User
+		return d, nil
+	}
+	if a.Tickets != "" {
+		f.tickets = append(f.tickets, a.Tickets)
+		d.Account = d.NetBIOS + `\Administrator`
 		return d, nil
 	}
 	if a.Directory.Reader == "" && strings.Contains(a.Directory.User, "HOST$") {
