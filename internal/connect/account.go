@@ -92,4 +92,3 @@ func remedyFor(text, who string) string {
 	}
 	return "Check the names of the controllers, DNS, and TCP 636 (LDAPS) or 389 from this machine."
 }
-
