@@ -162,6 +162,27 @@ func TestParseAnswersIsStrict(t *testing.T) {
 	}
 }
 
+// What a directory's answers don't say keeps its default, and what version 1 said of its one domain is understood.
+func TestParseAnswersFillsIn(t *testing.T) {
+	t.Parallel()
+	a, err := ParseAnswers([]byte("version: 2\ndirectories:\n  - {domain: a.test, features: {unlock: false}}\n  - {domain: B.test}\n"), "/etc/homeward/agent.yaml")
+	if err != nil || len(a.Directories) != 2 || !a.Start || a.Task != SetUp {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	one, two := a.Directories[0], a.Directories[1]
+	if one.Features.Unlock || !one.Features.Writeback || !two.Features.Unlock || one.Account != NewAccount || two.Security != "ldaps" ||
+		one.PasswordFile != "/etc/homeward/service-account.password" || two.PasswordFile != "/etc/homeward/service-account-b.test.password" {
+		t.Errorf("%+v", a.Directories)
+	}
+	old, err := ParseAnswers([]byte("version: 1\ndirectory: {domain: a.test, account: managed, user: svc@a.test, keytab: k}\norganizational_units: [OU=A]\nfeatures: {sync: false}\n"), "/etc/homeward/agent.yaml")
+	if err != nil || len(old.Directories) != 1 {
+		t.Fatalf("%+v, %v", old, err)
+	}
+	if d := old.Directories[0]; d.Account != ExistingAccount || !d.keyed() || d.Units[0] != "OU=A" || d.Features.Sync || !d.Features.Unlock {
+		t.Errorf("%+v", d)
+	}
+}
+
 // What else stands in the configuration stays: another domain, comments, keys the wizard doesn't ask.
 func TestSettingsKeepTheRest(t *testing.T) {
 	t.Parallel()

@@ -339,7 +339,7 @@ func (a Answers) agent() config.Agent {
 // replaceFile writes a file that only its owner can read, as a whole. What was there is kept beside it as .bak.
 func replaceFile(path string, b []byte) error {
 	dir := filepath.Dir(path)
-	if err := makeFolder(dir); err != nil {
+	if err := makeFolder(dir, 0o750); err != nil {
 		return fmt.Errorf("folder of %s: %w", path, err)
 	}
 	old, err := os.ReadFile(path)
@@ -357,11 +357,11 @@ func replaceFile(path string, b []byte) error {
 }
 
 // makeFolder makes a folder that others can't look into, and leaves one that is there as it is.
-func makeFolder(dir string) error {
+func makeFolder(dir string, mode os.FileMode) error {
 	if st, err := os.Stat(dir); err == nil && st.IsDir() {
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if err := os.MkdirAll(dir, mode); err != nil {
 		return err
 	}
 	return private(dir, true)

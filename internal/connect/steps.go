@@ -67,7 +67,7 @@ func randomPassword() []byte {
 
 // replaceSecret writes a secret's file. None is kept of the one before.
 func replaceSecret(path string, secret []byte) error {
-	if err := makeFolder(filepath.Dir(path)); err != nil {
+	if err := makeFolder(filepath.Dir(path), 0o750); err != nil {
 		return fmt.Errorf("folder of %s: %w", path, err)
 	}
 	return writeWhole(path, append(slices.Clone(secret), '\n'))
@@ -197,6 +197,9 @@ func enrolling(s *session, anew bool) Step {
 		Name: "enrolment", Words: text,
 		do: func(ctx context.Context, w World, s *session) ([]doctor.Finding, error) {
 			domain := s.first()
+			if err := makeFolder(s.answers.Cloud.State, 0o700); err != nil {
+				return nil, fmt.Errorf("folder for the keys: %w", err)
+			}
 			e, err := w.Cloud.Enrol(ctx, s.answers.agent(), strings.TrimSpace(string(s.code)), domain, anew)
 			if err != nil {
 				return nil, err
