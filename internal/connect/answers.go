@@ -213,7 +213,19 @@ func ParseAnswers(b []byte, configFile string) (Answers, error) {
 func strictly(b []byte, into any) error {
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
-	return d.Decode(into)
+	err := d.Decode(into)
+	wrong, ok := errors.AsType[*yaml.TypeError](err)
+	if !ok {
+		return err
+	}
+	var words []string
+	for _, text := range wrong.Errors {
+		if name, _, found := strings.Cut(text, " not found in type "); found {
+			text = strings.Replace(name, ": field ", ": unknown key ", 1)
+		}
+		words = append(words, text)
+	}
+	return errors.New(strings.Join(words, "; "))
 }
 
 // UnmarshalYAML gives what isn't said its default, and is as strict as the rest of the file.
@@ -225,7 +237,11 @@ func (d *DirectoryAnswers) UnmarshalYAML(n *yaml.Node) error {
 	type bare DirectoryAnswers // without this method
 	one := bare(newDirectory())
 	if err := strictly(b, &one); err != nil {
-		return fmt.Errorf("the directory at line %d: %w", n.Line, err)
+		_, what, counted := strings.Cut(err.Error(), ": ") // its lines are counted from here
+		if !counted {
+			what = err.Error()
+		}
+		return fmt.Errorf("the directory at line %d: %s", n.Line, what)
 	}
 	*d = DirectoryAnswers(one)
 	return nil
