@@ -150,7 +150,7 @@ func OpenDirectory(c config.Directory, log *slog.Logger) (*activedirectory.Direc
 		}
 	}
 	return open(c, log, activedirectory.Config{
-		Keytab: c.Keytab, User: c.User,
+		Keytab: c.Keytab, User: c.User, Reader: c.Reader,
 		Password: func(context.Context) ([]byte, error) {
 			s, err := config.Secret(c.PasswordFile)
 			return []byte(s.Reveal()), err
@@ -158,9 +158,23 @@ func OpenDirectory(c config.Directory, log *slog.Logger) (*activedirectory.Direc
 	})
 }
 
+// OpenDirectoryWith is OpenDirectory with a password that isn't in its file yet.
+func OpenDirectoryWith(c config.Directory, password func(context.Context) ([]byte, error), log *slog.Logger) (*activedirectory.Directory, error) {
+	return open(c, log, activedirectory.Config{User: c.User, Reader: c.Reader, Password: password})
+}
+
 // OpenDirectoryAs opens one directory as somebody else.
 func OpenDirectoryAs(c config.Directory, user string, password func(context.Context) ([]byte, error), log *slog.Logger) (*activedirectory.Directory, error) {
 	return open(c, log, activedirectory.Config{User: user, Password: password, Conns: 1})
+}
+
+// OpenDirectoryTickets opens one directory as whoever has the tickets in a file, and nobody else.
+func OpenDirectoryTickets(c config.Directory, tickets string, log *slog.Logger) (*activedirectory.Directory, error) {
+	holder, err := activedirectory.TicketHolder(tickets)
+	if err != nil {
+		return nil, err
+	}
+	return open(c, log, activedirectory.Config{User: holder, Tickets: tickets, Conns: 1})
 }
 
 // open opens the directory that c describes as whoever d names.

@@ -9,6 +9,7 @@ import (
 
 	"homeward/internal/agent/command"
 	"homeward/internal/cli/completion"
+	"homeward/internal/config"
 
 	"github.com/alecthomas/kong"
 )
@@ -45,7 +46,7 @@ func Main(ctx context.Context, name, about string, verbs any, args []string, s c
 	}()
 	parser, err := kong.New(verbs, kong.Name(name), kong.Description(about), kong.Writers(s.Out, s.Err),
 		kong.Exit(func(code int) { panic(exit(code)) }), //nolint:forbidigo // kong knows no other way out; Main recovers it
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s), kong.Bind(version), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s), kong.Bind(version), kong.Vars{"agent_config": config.AgentFile()}, kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		return report(s.Err, name, err, Usage)
 	}

@@ -37,6 +37,7 @@ type Directory struct {
 	CAFile       string   `koanf:"ca_file" about:"PEM; empty: the machine's"`
 	BaseDN       string   `koanf:"base_dn" about:"empty: the DC's default naming context"`
 	User         string   `koanf:"user" about:"svc@domain or DOMAIN\\svc"`
+	Reader       string   `koanf:"password_reader" about:"only where user is a managed account (gMSA): who may read its password; password_file or keytab are then this one's"`
 	PasswordFile string   `koanf:"password_file" about:"file with the service account's password, one line, chmod 600"`
 	Keytab       string   `koanf:"keytab" about:"Kerberos keytab of the service account, instead of password_file"`
 	Units        []string `koanf:"organizational_units" about:"DNs whose people may use the portal"`
@@ -63,7 +64,7 @@ func (f Features) ShowsRules() bool { return f.Rules == nil || *f.Rules }
 func (f Features) Unlocks() bool { return f.Unlock == nil || *f.Unlock }
 
 func (a *Agent) defaults() {
-	a.State, a.KeyLife = "/var/lib/homeward-agent", 180*24*time.Hour
+	a.State, a.KeyLife = AgentState(), 180*24*time.Hour
 	a.Log.Level, a.Log.Format = "info", "text"
 }
 
@@ -136,6 +137,12 @@ func (d *Directory) check(at string) []string {
 		p = append(p, at+"password_file is missing: the file with the service account's password (or keytab, for Kerberos)")
 	case d.PasswordFile != "" && d.Keytab != "":
 		p = append(p, at+"password_file and keytab exclude each other: name one")
+	case d.Reader != "" && !strings.HasSuffix(bareName(d.User), "$"):
+		p = append(p, at+"password_reader is only for a managed account, whose name ends with $: DOMAIN\\name$")
+	case d.Reader != "" && !strings.ContainsAny(d.Reader, "@\\"):
+		p = append(p, at+"password_reader must be name@domain or DOMAIN\\name, such as this machine's account HOST$@domain")
+	case d.Reader != "" && d.Domain == "":
+		p = append(p, at+"password_reader needs domain: the name of the Kerberos realm comes from it")
 	case d.Keytab != "" && d.Domain == "":
 		p = append(p, at+"keytab needs domain: the name of the Kerberos realm comes from it")
 	}
@@ -152,6 +159,15 @@ func (d *Directory) check(at string) []string {
 		}
 	}
 	return p
+}
+
+// bareName is an account's name without its domain.
+func bareName(user string) string {
+	if _, name, ok := strings.Cut(user, `\`); ok {
+		return name
+	}
+	name, _, _ := strings.Cut(user, "@")
+	return name
 }
 
 // loopback reports whether host:port names this machine.

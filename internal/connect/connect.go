@@ -43,12 +43,13 @@ type Cloud interface {
 	Enrol(ctx context.Context, c config.Agent, code, domain string, anew bool) (Enrolment, error)
 }
 
-// Access is a domain and who asks: the service account as the configuration names it, or, with a password,
-// somebody else.
+// Access is a domain and who asks: the service account as the configuration names it, with a password that isn't in
+// its file yet, or, with a user as well, somebody else.
 type Access struct {
 	Directory config.Directory
 	User      string
 	Password  []byte
+	Tickets   string // a file of Kerberos tickets, instead of user and password
 }
 
 // Controller is one domain controller as it answered.
@@ -99,6 +100,7 @@ type Account struct {
 	Container   string // DN; empty: the container for users
 	Description string
 	Password    []byte
+	Reader      string // who may read its password: a gMSA, which has none of its own here
 }
 
 // Right is one entry in one access control list.
@@ -155,4 +157,5 @@ type Options struct {
 	Build   string
 	Machine string
 	Color   bool
+	ASCII   bool // the terminal shows no UTF-8
 }

@@ -43,6 +43,8 @@ type action int
 const (
 	goOn action = iota
 	saveScript
+	addDirectory
+	takeOut
 )
 
 func say(text string) item { return item{kind: words, text: text} }

@@ -32,7 +32,10 @@ func keysOf(b []byte, final bool) (keys []key, rest []byte) {
 				return keys, b
 			}
 			r, n := utf8.DecodeRune(b)
-			if r != utf8.RuneError {
+			switch {
+			case r == utf8.RuneError && n == 1: // not left out in silence: it would be missing in a password
+				keys = append(keys, key{name: "refused", text: garbled})
+			case r != utf8.RuneError:
 				keys = append(keys, key{text: string(r)})
 			}
 			b = b[n:]

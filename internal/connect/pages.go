@@ -19,28 +19,52 @@ const (
 	titleCloud    = "Connect to cloud"
 	titleReady    = "Ready to configure"
 	stepConfigure = "Configure"
+
+	titleDirectories = "Connect directories"
 )
 
-// pagesOf are the pages of a task.
-func pagesOf(t Task) []page {
-	first := []page{welcome(), tasks()}
-	last := []page{ready(), configuring(), complete()}
-	join := func(middle ...page) []page { return slices.Concat(first, middle, last) }
-	switch t {
-	case View:
-		return append(first, current())
-	case Customize:
-		return join(directories(), filtering(), features())
-	case Staging:
-		return join(stagingMode())
-	case Schema:
-		return join()
-	case Rotate:
-		return join(cloud())
-	case Repair, Remove:
-		return join(directories())
+// pages are those of the task, and of each directory that is walked.
+func (s *session) pages() []page {
+	out := []page{welcome(), tasks()}
+	each := func(which []int, make func() page) {
+		for _, i := range which {
+			p := make()
+			p.dir = i
+			out = append(out, p)
+		}
 	}
-	return join(cloud(), directories(), filtering(), features())
+	which := func() {
+		if len(s.answers.Directories) > 1 && !s.unattended {
+			out = append(out, choose())
+		}
+	}
+	switch s.answers.Task {
+	case View:
+		return append(out, current())
+	case Schema:
+	case Staging:
+		out = append(out, stagingMode())
+	case Rotate:
+		out = append(out, cloud())
+	case Repair:
+		which()
+		each(s.walked(), directories)
+	case Remove:
+		each(s.walked(), directories)
+	default:
+		if s.answers.Task == Customize {
+			which()
+		} else {
+			out = append(out, cloud())
+		}
+		each(s.walked(), directories)
+		each(s.served(), filtering)
+		each(s.served(), features)
+		if s.renews() { // turning writeback on again renews keys and enrolment, which takes a code
+			out = append(out, cloud())
+		}
+	}
+	return append(out, ready(), configuring(), complete())
 }
 
 func welcome() page {
@@ -79,7 +103,7 @@ func tasks() page {
 			}
 			t := (*string)(&s.answers.Task)
 			staging := "Turn staging mode on"
-			if s.answers.Features.Staging {
+			if slices.ContainsFunc(s.answers.Directories, func(d DirectoryAnswers) bool { return d.Features.Staging }) {
 				staging = "Turn staging mode off"
 			}
 			out := []item{say("What would you like to do on this server?"), blank()}
@@ -155,7 +179,7 @@ func cloud() page {
 				out = append(out, oneOf("with a one-time code", &a.How, ByCode, ""), oneOf("by approval on the server", &a.How, ByDevice, ""))
 			}
 			if a.How == ByCode && !enrolled {
-				out = append(out, hidden("One-time code", &s.secrets.code))
+				out = append(out, hidden("One-time code", &s.code))
 			}
 			if d := f.device; d != nil && a.How == ByDevice && f.by == "" {
 				out = append(out, blank(), say("To approve this machine, run on the server:"), blank(), say("      homeward agent approve "+d.UserCode), blank(),
@@ -235,7 +259,7 @@ func checkCloud(ctx context.Context, w World, s session, tell func(progress)) ou
 		out.findings = append(out.findings, doctor.Finding{Name: "enrolment", Status: doctor.Note, Text: "enrolled already: no code is needed"})
 		return out
 	}
-	code, by := string(s.secrets.code), ""
+	code, by := string(s.code), ""
 	if a.How == ByDevice {
 		tell(progress{line: "waiting for somebody to approve the sign-in"})
 		result, err := w.Cloud.Device(ctx, s.answers.agent(), func(d protocol.DeviceAnswer) { tell(progress{device: &d}) })
@@ -261,8 +285,8 @@ func checkCloud(ctx context.Context, w World, s session, tell func(progress)) ou
 		learn(s)
 		s.facts.setup, s.facts.known, s.facts.by = answer, true, by
 		if by != "" {
-			editSecret(&s.secrets.code, key{name: "ctrl+u"})
-			editSecret(&s.secrets.code, key{text: code})
+			editSecret(&s.code, key{name: "ctrl+u"})
+			editSecret(&s.code, key{text: code})
 		}
 	}
 	return out
@@ -308,10 +332,20 @@ func stagingMode() page {
 	return page{
 		title: "Staging mode", next: "Next",
 		items: func(s *session) []item {
-			return []item{
+			out := []item{
 				say("An agent in staging mode reads the directory and shows what it would do. It writes nothing: no person, no group, no password, no source anchor."),
-				blank(), tick("Staging mode", &s.answers.Features.Staging, "Only for the people of "+cmp.Or(s.answers.Directory.Domain, "this directory"), ""),
+				blank(),
 			}
+			for i := range s.answers.Directories {
+				d := &s.answers.Directories[i]
+				note := "Only for the people of " + cmp.Or(d.Domain, "this directory")
+				if len(s.answers.Directories) > 1 {
+					out = append(out, tick("Staging mode for "+d.Domain, &d.Features.Staging, "", ""))
+				} else {
+					out = append(out, tick("Staging mode", &d.Features.Staging, note, ""))
+				}
+			}
+			return out
 		},
 	}
 }

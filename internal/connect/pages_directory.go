@@ -12,48 +12,56 @@ import (
 )
 
 func directories() page {
-	return page{
-		title: "Connect directories", next: "Next",
-		items: func(s *session) []item {
-			d := &s.answers.Directory
-			out := []item{ask("Directory", &d.Domain), ask("Controllers", &d.Controllers), ask("CA file", &d.CAFile)}
-			out = append(out, oneOf("LDAPS, port 636", &d.Security, "ldaps", ""), oneOf("StartTLS, port 389", &d.Security, "starttls", ""),
-				oneOf("Kerberos, sign and seal, port 389", &d.Security, "kerberos", ""))
-			if s.answers.Task != Remove && s.answers.Task != Repair {
-				out = append(out, say("The agent will run as"), oneOf("a new account", &d.Account, NewAccount, ""), oneOf("an existing account", &d.Account, ExistingAccount, ""),
-					oneOf("a managed account (gMSA), by its keytab", &d.Account, ManagedAccount, ""))
-				switch d.Account {
-				case NewAccount:
-					out = append(out, ask("Name", &d.Name))
-				case ExistingAccount:
-					out = append(out, ask("Account", &d.User), hidden("Its password", &s.secrets.account))
-				case ManagedAccount:
-					out = append(out, ask("Account", &d.User), ask("Keytab", &d.Keytab))
-				}
-			}
-			return append(out, say("Domain admin, used now and never stored:"), ask("User", &d.Admin), hidden("Password", &s.secrets.admin))
-		},
-		check: checkDirectory,
+	return page{title: titleDirectories, next: "Next", items: directoryItems, check: checkDirectory}
+}
+
+func directoryItems(s *session) []item {
+	d, p := s.dir(), s.here()
+	out := s.several()
+	admin := []item{say("Domain admin, used now and never stored:"), ask("User", &d.Admin), hidden("Password", &p.admin), ask("or tickets", &d.AdminTickets)}
+	if d.Remove {
+		out = append(out, blank(), say(d.Domain+" will be taken out of this agent. With a domain admin, the rights of "+d.User+
+			" are taken back there as well, and the account goes if the wizard made it."), blank())
+		return append(append(out, admin...), blank(), item{kind: button, text: "Keep this directory", do: takeOut})
 	}
+	out = append(out, ask("Directory", &d.Domain), ask("Controllers", &d.Controllers), ask("CA file", &d.CAFile))
+	out = append(out, oneOf("LDAPS, port 636", &d.Security, "ldaps", ""), oneOf("StartTLS, port 389", &d.Security, "starttls", ""),
+		oneOf("Kerberos, sign and seal, port 389", &d.Security, "kerberos", ""))
+	if s.answers.Task == Remove || s.answers.Task == Repair {
+		return append(out, admin...)
+	}
+	out = append(append(out, accountItems(d, p)...), admin...)
+	out = append(out, item{kind: button, text: "Add another directory", do: addDirectory})
+	if s.another(func(o DirectoryAnswers) bool { return o.Domain != "" }) {
+		out = append(out, item{kind: button, text: "Remove this directory", do: takeOut})
+	}
+	return out
 }
 
 // admin is the administrator's access.
 func (s *session) admin() Access {
-	return Access{Directory: s.answers.directory(), User: s.answers.Directory.Admin, Password: s.secrets.admin}
+	if s.dir().AdminTickets != "" {
+		return Access{Directory: s.dir().directory(), Tickets: s.dir().AdminTickets}
+	}
+	return Access{Directory: s.dir().directory(), User: s.dir().Admin, Password: s.here().admin}
 }
 
 // service is the service account's access: by the password that was typed, or by what is kept.
 func (s *session) service() Access {
-	a := Access{Directory: s.answers.directory()}
-	if s.answers.Directory.Account == ExistingAccount && len(s.secrets.account) > 0 {
-		a.User, a.Password = s.answers.Directory.User, s.secrets.account
+	a := Access{Directory: s.dir().directory()}
+	if len(s.here().account) == 0 || s.dir().typed() == "" {
+		return a
+	}
+	a.Password = s.here().account
+	if s.dir().Account == ExistingAccount {
+		a.User = s.dir().User
 	}
 	return a
 }
 
 // reader is who reads the directory before Configure.
 func (s *session) reader() Access {
-	if s.answers.Directory.Admin != "" && len(s.secrets.admin) > 0 {
+	if s.withAdmin() {
 		return s.admin()
 	}
 	return s.service()
@@ -61,23 +69,35 @@ func (s *session) reader() Access {
 
 // withAdmin reports whether there is an administrator to do things.
 func (s *session) withAdmin() bool {
-	return s.answers.Directory.Admin != "" && len(s.secrets.admin) > 0
+	return s.dir().AdminTickets != "" || s.dir().Admin != "" && len(s.here().admin) > 0
 }
 
 // clockKerberos is what Kerberos forgives ([MS-KILE] 3.1.1.2).
 const clockKerberos = 5 * time.Minute
 
 func checkDirectory(ctx context.Context, w World, s session, tell func(progress)) outcome {
-	d := s.answers.Directory
+	s.answers.Directories = slices.Clone(s.answers.Directories)
+	s.answers.nameFiles(s.opts.Config)
+	d := *s.dir()
+	if d.Remove && !s.withAdmin() {
+		return outcome{}
+	}
 	switch {
 	case d.Domain == "":
 		return fail("directory", "the domain’s DNS name is missing, such as corp.example.com", "")
-	case d.Account == NewAccount && !s.withAdmin():
-		return fail("admin", "a domain admin and the password are needed to make the account", "If somebody else makes it: choose “an existing account”.")
-	case d.Account == ManagedAccount && (d.Keytab == "" || d.User == ""):
-		return fail("keytab", "a managed account needs its name and a keytab file", "Make one: ktutil, or samba-tool domain exportkeytab --principal=NAME$ FILE")
-	case d.Account != NewAccount && !strings.ContainsAny(d.User, `@\`):
+	case s.another(func(o DirectoryAnswers) bool { return strings.EqualFold(o.Domain, d.Domain) }):
+		return fail("directory", d.Domain+" is in the list already", "Each domain is one directory. Change the name, or remove one of the two.")
+	case s.another(func(o DirectoryAnswers) bool { return o.PasswordFile == d.PasswordFile }):
+		return fail("directory", "another directory keeps its service account’s password in "+d.PasswordFile+" too", "Name another password_file in the answers.")
+	case !d.Remove && d.made() && !s.withAdmin():
+		return fail("admin", "a domain admin and the password are needed to make the account", "Or the file of kinit’s tickets. If somebody else makes it: choose “an existing account”.")
+	case d.made() && d.Name == "":
+		return fail("account", "the new account’s name is missing, such as svc-homeward", "")
+	case !d.made() && !strings.ContainsAny(d.User, `@\`):
 		return fail("account", "the account’s name is written svc@domain or DOMAIN\\svc", "")
+	}
+	if f := accountFinding(s, d); f != nil {
+		return outcome{findings: []doctor.Finding{*f}}
 	}
 	var out outcome
 	tell(progress{line: "looking for domain controllers"})
@@ -88,9 +108,20 @@ func checkDirectory(ctx context.Context, w World, s session, tell func(progress)
 			return out
 		}
 	}
-	if d.Account != NewAccount && (s.answers.Task == SetUp || s.answers.Task == Customize || !s.withAdmin()) {
+	if d.Account == NewManaged && !d.Remove {
+		reader, err := w.Directory.Connect(ctx, s.passwordReader())
+		if err != nil {
+			return directoryFindings(reader, err, "the account that reads the password")
+		}
+		out.findings = append(out.findings, doctor.Finding{Name: "reader", Status: doctor.OK, Text: "password read by " + reader.Account})
+	}
+	if !d.made() && !d.Remove && (s.answers.Task == SetUp || s.answers.Task == Customize || !s.withAdmin()) {
 		domain, err := w.Directory.Connect(ctx, s.service())
-		own := directoryFindings(domain, err, "the service account")
+		who := "the service account"
+		if d.managed() && d.Reader != "" { // or the one who reads its password
+			who = "that account"
+		}
+		own := directoryFindings(domain, err, who)
 		if err != nil {
 			return own
 		}
@@ -132,56 +163,63 @@ func directoryFindings(d Domain, err error, who string) outcome {
 	}
 	out.findings = append(out.findings, doctor.Finding{Name: "sign-in", Status: doctor.OK, Text: "signed in as " + d.Account})
 	out.learned = func(s *session) {
+		s.answers.nameFiles(s.opts.Config)
 		s.answers.absolute()
-		s.facts.domain = d
+		s.here().domain = d
 	}
 	return out
 }
 
-// remedyFor says what to do about a directory that can't be used.
-func remedyFor(text, who string) string {
-	switch {
-	case strings.Contains(text, "password is wrong"), strings.Contains(text, "52e"):
-		return "Type the name and the password of " + who + " again. Each wrong try counts towards the lockout."
-	case strings.Contains(text, "certificate"):
-		return "Name the root certificate of the controllers (PEM) as CA file."
+// another looks among the other directories.
+func (s *session) another(same func(DirectoryAnswers) bool) bool {
+	for i, o := range s.answers.Directories {
+		if i != s.at && !o.Remove && same(o) {
+			return true
+		}
 	}
-	return "Check the names of the controllers, DNS, and TCP 636 (LDAPS) or 389 from this machine."
+	return false
 }
 
 func filtering() page {
 	return page{
 		title: "Domain/OU filtering", next: "Next",
 		items: func(s *session) []item {
-			out := []item{say("Who should be able to reset their password?"), blank()}
-			if s.tree == nil {
+			whose := ""
+			if len(s.places) > 1 {
+				whose = " in " + s.dir().Domain
+			}
+			out := []item{say("Who" + whose + " should be able to reset their password?"), blank()}
+			if s.here().tree == nil {
 				return append(out, say("The tree of OUs is being read."))
 			}
-			for _, i := range s.tree.visible() {
+			for _, i := range s.here().tree.visible() {
 				it := item{kind: row, node: i}
 				out = append(out, it)
 			}
-			units, people := s.tree.units()
-			return append(out, blank(), say(fmt.Sprintf("%d of %d OUs, %s. Users and groups are read from them; passwords are not.", len(units), max(len(s.tree.nodes)-1, 0), peopleOf(people))))
+			units, people := s.here().tree.units()
+			return append(out, blank(), say(fmt.Sprintf("%d of %d OUs, %s. Users and groups are read from them; passwords are not.", len(units), max(len(s.here().tree.nodes)-1, 0), peopleOf(people))))
 		},
 		enter: func(ctx context.Context, w World, s session, tell func(progress)) outcome {
 			census, err := w.Directory.Census(ctx, s.reader(), func(n int) { tell(progress{line: "counting people, " + thousands(n) + " so far"}) })
 			if err != nil {
 				return fail("directory", err.Error(), remedyFor(err.Error(), "the account"))
 			}
-			chosen := s.answers.Units
-			if len(chosen) == 0 && s.tree != nil {
-				chosen, _ = s.tree.units()
+			chosen := s.dir().Units
+			if len(chosen) == 0 && s.here().tree != nil {
+				chosen, _ = s.here().tree.units()
 			}
-			return outcome{learned: func(s *session) { s.tree = newTree(census.Units, chosen); s.tree.forest = census.Forest }}
+			return outcome{learned: func(s *session) {
+				s.here().tree = newTree(census.Units, chosen)
+				s.here().tree.forest = census.Forest
+			}}
 		},
 		check: func(ctx context.Context, w World, s session, _ func(progress)) outcome {
-			if s.tree == nil {
+			if s.here().tree == nil {
 				return fail("directory", "the tree of OUs couldn’t be read", "Go back with Esc, and forth again.")
 			}
-			units, people := s.tree.units()
-			learned := func(s *session) { s.answers.Units, s.facts.people = units, people }
-			missing := absent(s.answers.Units, s.tree)
+			units, people := s.here().tree.units()
+			learned := func(s *session) { s.dir().Units, s.here().people = units, people }
+			missing := absent(s.dir().Units, s.here().tree)
 			switch {
 			case len(units) == 0 && len(missing) > 0:
 				return fail("units", "there is no "+strings.Join(missing, " and no "), "")
@@ -192,7 +230,7 @@ func filtering() page {
 			for _, dn := range missing {
 				out.findings = append(out.findings, doctor.Finding{Name: "unit " + dn, Status: doctor.Warn, Text: "there is no " + dn + " any more: it is left out"})
 			}
-			out.findings = append(out.findings, unverified(s.tree.suffixes(), s.tree.forest, s.facts.setup.Domains)...)
+			out.findings = append(out.findings, unverified(s.here().tree.suffixes(), s.here().tree.forest, s.facts.setup.Domains)...)
 			return out
 		},
 	}
@@ -213,9 +251,9 @@ func features() page {
 	return page{
 		title: "Optional features", next: "Next",
 		items: func(s *session) []item {
-			f := &s.answers.Features
+			f := &s.dir().Features
 			never := false
-			return []item{
+			return append(s.several(),
 				tick("Password writeback", &f.Writeback, "Resets and changes go to Active Directory.", ""),
 				tick("Unlock without a reset", &f.Unlock, "Needs the right to write lockoutTime.", ""),
 				tick("Password hash sync", &never, "", "coming"),
@@ -226,14 +264,14 @@ func features() page {
 				blank(),
 				ask("Pilot group", &f.PilotGroup), say("  empty: everybody in the OUs"),
 				ask("Sign-in name", &f.SignInName), say("  userPrincipalName, or mail"),
-			}
+			)
 		},
 		check: checkFeatures,
 	}
 }
 
 func checkFeatures(ctx context.Context, w World, s session, _ func(progress)) outcome {
-	f := s.answers.Features
+	f := s.dir().Features
 	if !f.Writeback && !f.Unlock && !f.Sync {
 		return fail("features", "nothing is chosen: the agent would have nothing to do", "")
 	}
@@ -248,25 +286,25 @@ func checkFeatures(ctx context.Context, w World, s session, _ func(progress)) ou
 		}
 		group = dn
 	}
-	out := outcome{learned: func(s *session) { s.answers.Features.PilotGroup = group }}
-	if s.answers.Directory.Account == NewAccount {
+	out := outcome{learned: func(s *session) { s.dir().Features.PilotGroup = group }}
+	if s.dir().made() {
 		return out
 	}
-	rights, err := w.Administration.Needed(ctx, s.reader(), s.facts.domain.Account)
+	rights, err := w.Administration.Needed(ctx, s.reader(), s.here().domain.Account)
 	if s.withAdmin() {
-		rights, err = w.Administration.Needed(ctx, s.admin(), s.answers.Directory.User)
+		rights, err = w.Administration.Needed(ctx, s.admin(), s.dir().User)
 	}
 	if err != nil {
 		return fail("rights", err.Error(), "")
 	}
 	if rights.Missing > 0 && !s.withAdmin() {
 		out.findings = []doctor.Finding{{
-			Name: "rights", Status: doctor.Fail, Text: fmt.Sprintf("%d of %d rights are missing, and no domain admin was named: %s", rights.Missing, len(rights.List), missingWords(rights)),
+			Name: "rights", Status: doctor.Fail, Text: fmt.Sprintf("%d of %s missing, and no domain admin was named: %s", rights.Missing, are(len(rights.List), "right"), missingWords(rights)),
 			Remedies: append([]doctor.Remedy{{What: "Go back and name a domain admin, or have somebody run:"}}, rights.Script...),
 		}}
 	}
 	learn := out.learned
-	out.learned = func(s *session) { learn(s); s.facts.rights = rights }
+	out.learned = func(s *session) { learn(s); s.here().rights = rights }
 	return out
 }
 

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -25,6 +26,7 @@ type Lines struct {
 	Out io.Writer
 	// Secret reads a line that isn't shown.
 	Secret func() ([]byte, error)
+	ASCII  bool // the terminal shows no UTF-8
 	// Unattended asks nothing: a file of answers has spoken. What is missing ends the run.
 	Unattended bool
 }
@@ -32,11 +34,8 @@ type Lines struct {
 // Plain runs the wizard line by line.
 func (l Lines) run(ctx context.Context, world World, s session) error {
 	w := newWizard(s)
-	defer w.s.secrets.wipe()
+	defer w.s.wipe()
 	l.printf("Homeward Connect %s on %s\n", w.s.opts.Build, w.s.opts.Machine)
-	if w.s.answers.Task != SetUp || l.Unattended {
-		w.pages = pagesOf(w.s.answers.Task)
-	}
 	l.finish(ctx, world, w, w.look())
 	for {
 		if err := ctx.Err(); err != nil {
@@ -64,7 +63,7 @@ func (l Lines) run(ctx context.Context, world World, s session) error {
 func (l Lines) page(ctx context.Context, world World, w *wizard) error {
 	for {
 		if !l.Unattended {
-			if err := l.questions(w); err != nil {
+			if another, err := l.questions(ctx, world, w); err != nil || another {
 				return err
 			}
 		} else {
@@ -125,8 +124,8 @@ func (l Lines) finish(ctx context.Context, world World, w *wizard, do work) {
 	}
 }
 
-// questions asks for each item of the page.
-func (l Lines) questions(w *wizard) error {
+// questions asks for each item of the page. It reports whether an answer has made it another page.
+func (l Lines) questions(ctx context.Context, world World, w *wizard) (another bool, err error) {
 	asked := map[*string]bool{}
 	for i := 0; i < len(w.page().items(&w.s)); i++ { // an answer may change what is asked next
 		it := w.page().items(&w.s)[i]
@@ -139,13 +138,13 @@ func (l Lines) questions(w *wizard) error {
 			l.findings([]doctor.Finding{it.finding})
 		case field:
 			if err := l.field(it); err != nil {
-				return err
+				return false, err
 			}
 		case secret:
 			l.printf("%s (not shown): ", it.text)
-			b, err := l.Secret()
+			b, err := l.secret(it.text)
 			if err != nil {
-				return fmt.Errorf("read %s: %w", strings.ToLower(it.text), err)
+				return false, err
 			}
 			l.printf("\n")
 			if len(b) > 0 {
@@ -159,7 +158,7 @@ func (l Lines) questions(w *wizard) error {
 			}
 			asked[it.value] = true
 			if err := l.oneOf(w.page().items(&w.s), it); err != nil {
-				return err
+				return false, err
 			}
 		case check:
 			if it.off != "" {
@@ -168,17 +167,18 @@ func (l Lines) questions(w *wizard) error {
 			}
 			yes, err := l.yes(it.text+"?", *it.on)
 			if err != nil {
-				return err
+				return false, err
 			}
 			*it.on = yes
 		case row:
-			if err := l.units(w.s.tree); err != nil {
-				return err
+			if err := l.units(w.s.here().tree); err != nil {
+				return false, err
 			}
-			i += len(w.s.tree.visible()) - 1
+			i += len(w.s.here().tree.visible()) - 1
 		case button:
-			if err := l.script(w, it); err != nil {
-				return err
+			before := len(w.s.places)
+			if another, err = l.button(ctx, world, w, it); err != nil || another || len(w.s.places) != before {
+				return another, err
 			}
 		}
 	}
@@ -187,17 +187,26 @@ func (l Lines) questions(w *wizard) error {
 		if err == nil && !yes {
 			err = ErrStopped
 		}
-		return err
+		return false, err
 	}
-	return nil
+	return false, nil
 }
 
-func (l Lines) script(w *wizard, it item) error {
+func (l Lines) button(ctx context.Context, world World, w *wizard, it item) (another bool, err error) {
 	yes, err := l.yes(it.text+"?", false)
-	if err == nil && yes {
-		l.printf("%s", Script(w.s.accountName(), w.s.facts.rights))
+	if err != nil || !yes {
+		return false, err
 	}
-	return err
+	switch it.do {
+	case saveScript:
+		l.printf("%s", w.s.script())
+	case addDirectory:
+		w.s.add()
+	case takeOut:
+		l.finish(ctx, world, w, w.takeOut())
+		return true, nil
+	}
+	return false, nil
 }
 
 func (l Lines) field(it item) error {
@@ -293,26 +302,66 @@ func (l Lines) yes(question string, preset bool) (bool, error) {
 	}
 }
 
-// line reads one answer. Input that ends is somebody who has left.
+// line reads one answer, again where it can't be one. Input that ends is somebody who has left.
 func (l Lines) line() (string, error) {
+	for {
+		b, err := l.raw()
+		if err != nil {
+			return "", err
+		}
+		why := ""
+		if b = bytes.TrimSpace(b); len(b) > 0 {
+			why = unusable(b)
+		}
+		if why == "" {
+			return clean(string(b)), nil
+		}
+		l.printf("%s\n", why)
+		if l.Unattended {
+			return "", errors.New(why)
+		}
+		l.printf("Once more: ")
+	}
+}
+
+// raw reads to the end of the line, and keeps no more of it than shows that it is too long.
+func (l Lines) raw() ([]byte, error) {
 	var b []byte
 	var one [1]byte
 	for {
 		n, err := l.In.Read(one[:])
 		switch {
 		case n == 1 && one[0] == '\n':
-			return clean(strings.TrimSpace(string(b))), nil
-		case n == 1 && len(b) == maxField:
-			return "", errors.New("the answer is too long")
-		case n == 1:
+			return b, nil
+		case n == 1 && len(b) <= maxField:
 			b = append(b, one[0])
+		case n == 1:
 		case errors.Is(err, io.EOF) && len(b) == 0:
-			return "", fmt.Errorf("the input ended: %w", ErrStopped)
+			return nil, fmt.Errorf("the input ended: %w", ErrStopped)
 		case errors.Is(err, io.EOF):
-			return clean(strings.TrimSpace(string(b))), nil
+			return b, nil
 		case err != nil:
-			return "", fmt.Errorf("read an answer: %w", err)
+			return nil, fmt.Errorf("read an answer: %w", err)
 		}
+	}
+}
+
+// secret reads a secret, again where it can't be one. Nothing of it is shown.
+func (l Lines) secret(label string) ([]byte, error) {
+	for {
+		b, err := l.Secret()
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", strings.ToLower(label), err)
+		}
+		why := unusable(b)
+		if why == "" {
+			return b, nil
+		}
+		clear(b)
+		if l.Unattended {
+			return nil, errors.New(strings.ToLower(label) + ": " + why)
+		}
+		l.printf("\n%s\n%s (not shown): ", why, label)
 	}
 }
 
@@ -354,4 +403,10 @@ func clean2(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-func (l Lines) printf(format string, args ...any) { _, _ = fmt.Fprintf(l.Out, format, args...) }
+func (l Lines) printf(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if l.ASCII {
+		text = ascii(text)
+	}
+	_, _ = io.WriteString(l.Out, text)
+}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -38,7 +39,7 @@ func spoken(t *testing.T, f *fake, o Options, typed string, secrets ...string) (
 // plainKeys answers every question of the set-up.
 const plainKeys = "1\n" + // task
 	"https://password.contoso.com\n\n1\n" + // portal, CA, with a code
-	"corp.contoso.test\ndc01, dc02\n\n1\n1\n\nCORP\\admin\n" + // directory, controllers, CA, LDAPS, new, name, admin
+	"corp.contoso.test\ndc01, dc02\n\n1\n1\n\nCORP\\admin\n\n\n" + // directory, controllers, CA, LDAPS, new, name, admin, no tickets, no other
 	"3 4\n\n" + // OUs
 	"\n\n\n\n\n\n\n\n" + // features, pilot group, sign-in name
 	"\n\ny\n" // start, no script, Configure
@@ -152,12 +153,33 @@ func TestAnswersStop(t *testing.T) {
 func TestParseAnswersIsStrict(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"unknown key": "version: 1\npassword: x\n", "version": "version: 2\n", "task": "version: 1\ntask: dance\n", "empty": "", "list": "[1]",
+		"unknown key": "version: 1\npassword: x\n", "version": "version: 3\n", "no directory": "version: 2\ndirectories: []\n", "unknown key of a directory": "version: 2\ndirectories: [{domain: a, password: x}]\n", "task": "version: 1\ntask: dance\n", "empty": "", "list": "[1]",
 		"how": "version: 1\ncloud: {how: telepathy}\n", "account": "version: 1\ndirectory: {account: root}\n",
 	} {
 		if _, err := ParseAnswers([]byte(text), "/etc/homeward/agent.yaml"); err == nil {
 			t.Errorf("%s: taken", name)
 		}
+	}
+}
+
+// What a directory's answers don't say keeps its default, and what version 1 said of its one domain is understood.
+func TestParseAnswersFillsIn(t *testing.T) {
+	t.Parallel()
+	a, err := ParseAnswers([]byte("version: 2\ndirectories:\n  - {domain: a.test, features: {unlock: false}}\n  - {domain: B.test}\n"), "/etc/homeward/agent.yaml")
+	if err != nil || len(a.Directories) != 2 || !a.Start || a.Task != SetUp {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	one, two := a.Directories[0], a.Directories[1]
+	if one.Features.Unlock || !one.Features.Writeback || !two.Features.Unlock || one.Account != NewAccount || two.Security != "ldaps" ||
+		one.PasswordFile != "/etc/homeward/service-account.password" || two.PasswordFile != "/etc/homeward/service-account-b.test.password" {
+		t.Errorf("%+v", a.Directories)
+	}
+	old, err := ParseAnswers([]byte("version: 1\ndirectory: {domain: a.test, account: managed, user: svc@a.test, keytab: k}\norganizational_units: [OU=A]\nfeatures: {sync: false}\n"), "/etc/homeward/agent.yaml")
+	if err != nil || len(old.Directories) != 1 {
+		t.Fatalf("%+v, %v", old, err)
+	}
+	if d := old.Directories[0]; d.Account != ExistingAccount || !d.keyed() || d.Units[0] != "OU=A" || d.Features.Sync || !d.Features.Unlock {
+		t.Errorf("%+v", d)
 	}
 }
 
@@ -167,7 +189,7 @@ func TestSettingsKeepTheRest(t *testing.T) {
 	before := "# ours\nserver: https://old\nkey_life: 100h # as agreed\ndirectories:\n  - domain: other.test\n    user: a@other.test\n    keytab: k\n    organizational_units: [OU=A]\n" +
 		"  - domain: Corp.Contoso.Test\n    test_account: t@x\n    user: old@x\n    keytab: old\n    sync: {exclude: [OU=No]}\n"
 	a := Defaults("/etc/homeward/agent.yaml")
-	a.Cloud.Portal, a.Directory.Domain, a.Units = "https://new", "corp.contoso.test", []string{"OU=B,DC=x"}
+	a.Cloud.Portal, a.Directories[0].Domain, a.Directories[0].Units = "https://new", "corp.contoso.test", []string{"OU=B,DC=x"}
 	got, err := Settings([]byte(before), a)
 	if err != nil {
 		t.Fatal(err)
@@ -192,8 +214,8 @@ func TestSettingsFindAnEntryByItsControllers(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, _, err := begin(o)
-	if err != nil || s.answers.Directory.Domain != "corp.contoso.test" {
-		t.Fatalf("%+v, %v", s.answers.Directory, err)
+	if err != nil || s.answers.Directories[0].Domain != "corp.contoso.test" {
+		t.Fatalf("%+v, %v", s.answers.Directories[0], err)
 	}
 	got, err := Settings(s.was, s.answers)
 	if err != nil || strings.Count(string(got), "user:") != 1 || !strings.Contains(string(got), "test_account: t@x") {
@@ -218,7 +240,7 @@ func TestExportAndImport(t *testing.T) {
 	o := options(dir)
 	o.Answers, o.Import = "", path
 	s, unattended, err := begin(o)
-	if err != nil || unattended || s.answers.Directory.User != "svc-homeward@corp.contoso.test" || len(s.answers.Units) != 2 || s.answers.Cloud.Portal != "https://password.contoso.com" {
+	if err != nil || unattended || s.answers.Directories[0].User != "svc-homeward@corp.contoso.test" || len(s.answers.Directories[0].Units) != 2 || s.answers.Cloud.Portal != "https://password.contoso.com" {
 		t.Errorf("%+v, %v, %v", s.answers, unattended, err)
 	}
 }
@@ -265,7 +287,9 @@ key_life: 240h
 		t.Fatal(err)
 	}
 	silent := taken
-	silent.Features.Exclude, silent.Features.SourceAnchor, silent.Features.WriteAnchor, silent.Features.Attributes, silent.Features.Suffixes = nil, "", nil, nil, nil
+	silent.Directories = slices.Clone(taken.Directories)
+	f := &silent.Directories[0].Features
+	f.Exclude, f.SourceAnchor, f.WriteAnchor, f.Attributes, f.Suffixes = nil, "", nil, nil, nil
 	for name, made := range map[string]func() ([]byte, error){
 		"anew":   func() ([]byte, error) { return Settings(nil, taken) },
 		"silent": func() ([]byte, error) { return Settings(changed, silent) },
@@ -330,6 +354,69 @@ func FuzzKeysOf(f *testing.F) {
 	})
 }
 
+// In whatever pieces a terminal sends it, a paste is one key and nothing in it is pressed.
+func FuzzKeyboard(f *testing.F) {
+	f.Add([]byte("a"+pasteBegin+"b\rc\n"+pasteFini+"d\r"), 3)
+	f.Add([]byte(pasteBegin+"x\x1b[201"+pasteFini), 1)
+	f.Add([]byte(pasteBegin), 2)
+	f.Add([]byte("\x1b[20"), 1)
+	f.Fuzz(func(t *testing.T, b []byte, size int) {
+		size = max(size%len(append(b, 0)), 1)
+		var board keyboard
+		var pieces []key
+		for at := 0; at < len(b); at += size {
+			pieces = append(pieces, board.keys(b[at:min(at+size, len(b))], false)...)
+			if len(board.rest) > len(b) || len(board.paste) > 5*maxField {
+				t.Fatalf("%d bytes are kept", len(board.rest)+len(board.paste))
+			}
+		}
+		pieces = append(pieces, board.keys(nil, true)...)
+		var one keyboard
+		whole := append(one.keys(b, false), one.keys(nil, true)...)
+		if board.pasting == one.pasting && !slices.Equal(pieces, whole) {
+			t.Errorf("%q in pieces of %d: %v, whole: %v", b, size, pieces, whole)
+		}
+		for _, k := range whole {
+			if k.name == "paste" && (clean(k.text) != k.text || len(k.text) > maxField) {
+				t.Errorf("pasted %q", k.text)
+			}
+		}
+	})
+}
+
+func TestPlainRefuses(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	out, err := spoken(t, f, options(t.TempDir()), "1\nhttps://\xe9\n"+strings.Repeat("x", 600)+"\nhttps://password.contoso.com\n\n1\nn\n", "\xe9\xe9", "WRONG")
+	if !errors.Is(err, ErrStopped) || strings.Count(out, "Not UTF-8") != 2 || !strings.Contains(out, "longer than 512") || !strings.Contains(out, "doesn’t take this code") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestASCII(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]bool{"": false, "C.UTF-8": false, "de_DE.utf8": false, "C": true, "POSIX": true, "de_DE.ISO-8859-1": true} {
+		if got := ASCIIOnly(func(name string) string { return map[string]string{"LANG": value}[name] }); got != want {
+			t.Errorf("LANG=%s: %v", value, got)
+		}
+		if !ASCIIOnly(func(name string) string { return map[string]string{"LC_ALL": "C", "LANG": value}[name] }) {
+			t.Errorf("LC_ALL=C LANG=%s: UTF-8", value)
+		}
+	}
+	d := to(t, newFake(), titleReady)
+	for _, row := range d.w.view() {
+		if plain := ascii(row); len(plain) != utf8.RuneCountInString(row) || strings.Contains(strings.TrimPrefix(plain, "?"), "?") {
+			t.Errorf("%q became %q", row, plain)
+		}
+	}
+	f := newFake()
+	o := options(t.TempDir())
+	o.ASCII = true
+	if out, err := spoken(t, f, o, plainKeys, oneTimeCode, adminPassword); err != nil || strings.ContainsFunc(out, func(r rune) bool { return r >= 0x80 }) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 func FuzzParseAnswers(f *testing.F) {
 	f.Add([]byte("version: 1\ntask: set-up\n"))
 	f.Add([]byte("version: 1\norganizational_units: [a, b]\nfeatures: {sync: false}\n"))
@@ -342,7 +429,7 @@ func FuzzParseAnswers(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := ParseAnswers(out, "/etc/homeward/agent.yaml"); err != nil || again.Task != a.Task || !slices.Equal(again.Units, a.Units) {
+		if again, err := ParseAnswers(out, "/etc/homeward/agent.yaml"); err != nil || again.Task != a.Task || len(again.Directories) != len(a.Directories) {
 			t.Errorf("%v: %s", err, out)
 		}
 	})
@@ -354,7 +441,7 @@ func FuzzSettings(f *testing.F) {
 	f.Add([]byte("a: &x [*x]"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		a := Defaults("/etc/homeward/agent.yaml")
-		a.Cloud.Portal, a.Directory.Domain, a.Units = "https://p", "d.test", []string{"OU=A"}
+		a.Cloud.Portal, a.Directories[0].Domain, a.Directories[0].Units = "https://p", "d.test", []string{"OU=A"}
 		out, err := Settings(b, a)
 		if err == nil && !bytes.Contains(out, []byte("https://p")) {
 			t.Errorf("the answers aren't in it: %s", out)

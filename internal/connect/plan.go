@@ -21,47 +21,57 @@ type Step struct {
 func planned(s *session) []Step {
 	switch s.answers.Task {
 	case Schema:
-		return append([]Step{rereading(s)}, starting(s)...)
+		return slices.Concat(s.each(s.walked(), rereading), []Step{starting(s), checking()})
 	case Staging:
-		return append([]Step{writing(s)}, starting(s)...)
+		return []Step{writing(s), starting(s), checking()}
 	case Rotate:
-		return append([]Step{enrolling(s, true)}, starting(s)...)
+		return []Step{enrolling(s, true), starting(s), checking()}
 	case Repair:
-		return []Step{granting(s), checking()}
+		return append(s.each(s.walked(), granting), checking())
 	case Remove:
 		return removing(s)
 	}
-	var out []Step
-	d := s.answers.Directory
-	switch {
-	case d.Account == NewAccount:
-		out = append(out, creating(s))
-	case d.Account == ExistingAccount && len(s.secrets.account) > 0:
-		out = append(out, keeping(s))
-	}
+	out := s.each(s.served(), keeping)
+	out = append(out, s.each(s.served(), creating)...)
 	out = append(out, writing(s))
-	if s.withAdmin() {
-		out = append(out, granting(s))
-	}
+	out = append(out, s.each(s.served(), granting)...)
 	switch {
 	case s.renews():
 		out = append(out, enrolling(s, true))
 	case s.answers.Task == SetUp && !s.facts.portal.Enrolled:
 		out = append(out, enrolling(s, false))
 	}
-	return append(out, starting(s)...)
+	out = append(out, starting(s))
+	for _, i := range s.walked() {
+		if s.answers.Directories[i].Remove {
+			out = append(out, takingBack(s.on(i))...)
+		}
+	}
+	return append(out, checking())
+}
+
+// each is a step for each of some directories, where there is something to do.
+func (s *session) each(which []int, step func(*session) (Step, bool)) (out []Step) {
+	for _, i := range which {
+		if one, needed := step(s.on(i)); needed {
+			out = append(out, one)
+		}
+	}
+	return out
 }
 
 // renews reports whether writeback is turned on again: with new keys, as administrators know it.
 func (s *session) renews() bool {
-	was, ok := s.previous()
-	return s.answers.Task == Customize && ok && !was && s.answers.Features.Writeback
+	return s.answers.Task == Customize && slices.ContainsFunc(s.served(), func(i int) bool {
+		was, ok := s.on(i).previous()
+		return ok && !was && s.answers.Directories[i].Features.Writeback
+	})
 }
 
 // previous is whether writeback is on in the configuration that is there.
 func (s *session) previous() (on, known bool) {
 	for _, d := range s.before.Directories {
-		if strings.EqualFold(domainOf(d), s.answers.Directory.Domain) {
+		if strings.EqualFold(domainOf(d), s.dir().Domain) {
 			return d.Features.Writes(), true
 		}
 	}
@@ -79,22 +89,27 @@ func ready() page {
 			if t := s.answers.Task; t != Remove && t != Repair {
 				out = append(out, blank(), tick("Start the agent and the first sync afterwards", &s.answers.Start, "", ""))
 			}
-			if s.facts.rights.Missing > 0 {
+			if slices.ContainsFunc(s.walked(), func(i int) bool { return s.places[i].rights.Missing > 0 }) {
 				out = append(out, blank(), say("Someone else manages rights?"), item{kind: button, text: "Save as script", do: saveScript})
 			}
 			return out
 		},
 		enter: func(ctx context.Context, w World, s session, _ func(progress)) outcome {
-			var rights Rights
-			if t := s.answers.Task; s.withAdmin() && t != Remove {
-				var err error
-				if rights, err = w.Administration.Needed(ctx, s.admin(), s.accountName()); err != nil {
+			rights := map[int]Rights{}
+			for _, i := range s.walked() {
+				t := s.on(i)
+				if !t.withAdmin() || t.dir().Remove || s.answers.Task == Remove {
+					continue
+				}
+				r, err := w.Administration.Needed(ctx, t.admin(), t.accountName())
+				if err != nil {
 					return fail("rights", err.Error(), "")
 				}
+				rights[i] = r
 			}
 			return outcome{learned: func(s *session) {
-				if s.withAdmin() {
-					s.facts.rights = rights
+				for i, r := range rights {
+					s.places[i].rights = r
 				}
 				s.facts.plan = planned(s)
 			}}
@@ -104,10 +119,14 @@ func ready() page {
 
 // accountName is the service account as DOMAIN\name, or as it was typed.
 func (s *session) accountName() string {
-	if s.answers.Directory.Account == NewAccount {
-		return s.facts.domain.NetBIOS + `\` + s.answers.Directory.Name
+	switch d := s.dir(); d.Account {
+	case NewAccount:
+		return s.here().domain.NetBIOS + `\` + d.Name
+	case NewManaged:
+		return s.here().domain.NetBIOS + `\` + d.Name + "$"
+	default:
+		return d.User
 	}
-	return s.answers.Directory.User
 }
 
 func configuring() page {
@@ -160,7 +179,7 @@ func configure(ctx context.Context, w World, s session, tell func(progress)) out
 	report := s.facts.report
 	return outcome{learned: func(s *session) {
 		s.facts.results, s.facts.report, s.facts.failed = results, report, failed
-		s.secrets.wipe()
+		s.wipe()
 	}}
 }
 
@@ -237,9 +256,20 @@ func Script(account string, r Rights) string {
 	return b.String()
 }
 
+// script is what is missing in every directory that is walked.
+func (s *session) script() string {
+	var parts []string
+	for _, i := range s.walked() {
+		if t := s.on(i); t.here().rights.Missing > 0 {
+			parts = append(parts, Script(t.accountName(), t.here().rights))
+		}
+	}
+	return strings.Join(parts, "\n")
+}
+
 func writeScript(_ context.Context, _ World, s session, _ func(progress)) outcome {
 	path := filepath.Join(filepath.Dir(s.opts.Config), "homeward-rights.txt")
-	if err := replaceFile(path, []byte(Script(s.accountName(), s.facts.rights))); err != nil {
+	if err := replaceFile(path, []byte(s.script())); err != nil {
 		return fail("script", err.Error(), "")
 	}
 	return outcome{findings: []doctor.Finding{{Name: "script", Status: doctor.OK, Text: "written to " + path}}, stay: true}

@@ -20,9 +20,11 @@ func begin(o Options) (s session, unattended bool, err error) {
 	if s.was != nil {
 		s.answers = adopt(s.answers, s.before)
 	}
+	s.settle()
 	if o.Import != "" {
 		s.answers, err = ReadAnswers(o.Import, o.Config)
 		s.answers.Task = SetUp
+		s.settle()
 		return s, false, err
 	}
 	if o.Answers == "" {
@@ -35,41 +37,51 @@ func begin(o Options) (s session, unattended bool, err error) {
 	if err != nil {
 		return s, false, err
 	}
-	s.answers = a
-	for file, secret := range map[string]*[]byte{a.Cloud.CodeFile: &s.secrets.code, a.Directory.AdminFile: &s.secrets.admin} {
-		if file == "" {
+	s.answers, s.unattended = a, true
+	s.settle()
+	type named struct {
+		file   string
+		secret *[]byte
+	}
+	files := []named{{a.Cloud.CodeFile, &s.code}}
+	for i, d := range a.Directories {
+		files = append(files, named{d.AdminFile, &s.places[i].admin})
+	}
+	for _, f := range files {
+		if f.file == "" {
 			continue
 		}
-		text, err := config.Secret(file)
+		text, err := config.Secret(f.file)
 		if err != nil {
 			return s, true, err
 		}
-		editSecret(secret, key{text: text.Reveal()})
+		editSecret(f.secret, key{text: text.Reveal()})
 	}
 	return s, true, nil
 }
 
 // fill takes the secrets of a run that asks nothing. Those that the answers name no file for are taken from
-// lines, which may be nil: the one-time code first, then the administrator's password, then the service account's.
+// lines: the one-time code first, then for each directory the administrator's password and the service account's.
 func (l Lines) fill(s *session) error {
-	d := s.answers.Directory
-	cloud := s.answers.Task == SetUp || s.answers.Task == Rotate
-	for _, want := range []struct {
+	type want struct {
 		needed bool
 		secret *[]byte
-	}{
-		{cloud && s.answers.Cloud.How == ByCode, &s.secrets.code},
-		{d.Admin != "", &s.secrets.admin},
-		{d.Account == ExistingAccount && s.answers.Task == SetUp && !there(d.PasswordFile), &s.secrets.account},
-	} {
-		if !want.needed || len(*want.secret) > 0 {
+	}
+	cloud := s.answers.Task == SetUp || s.answers.Task == Rotate
+	wants := []want{{cloud && s.answers.Cloud.How == ByCode, &s.code}}
+	for i, d := range s.answers.Directories {
+		p := &s.places[i]
+		wants = append(wants, want{d.Admin != "" && d.AdminTickets == "", &p.admin}, want{d.typed() != "" && s.answers.Task == SetUp && !there(d.PasswordFile), &p.account})
+	}
+	for _, w := range wants {
+		if !w.needed || len(*w.secret) > 0 {
 			continue
 		}
-		b, err := l.Secret()
+		b, err := l.secret("a secret from standard input")
 		if err != nil {
-			return fmt.Errorf("read a secret from standard input: %w", err)
+			return err
 		}
-		editSecret(want.secret, key{text: string(b)})
+		editSecret(w.secret, key{text: string(b)})
 		clear(b)
 	}
 	return nil
@@ -86,8 +98,8 @@ func RunLines(ctx context.Context, o Options, world World, l Lines) error {
 	if err != nil {
 		return err
 	}
-	defer s.secrets.wipe()
-	l.Unattended = unattended
+	defer s.wipe()
+	l.Unattended, l.ASCII = unattended, o.ASCII
 	if unattended {
 		if err := l.fill(&s); err != nil {
 			return err
@@ -116,8 +128,8 @@ func Export(configFile string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range before.Directories[min(1, len(before.Directories)):] {
-		b = append(b, fmt.Sprintf("# %s goes along. The other machine needs %s too.\n", domainOf(d), cmp.Or(d.PasswordFile, d.Keytab))...)
+	for _, d := range before.Directories {
+		b = append(b, fmt.Sprintf("# The other machine needs %s (%s) too: the wizard asks for a password, a file is copied.\n", cmp.Or(d.Keytab, "the password of "+cmp.Or(d.Reader, d.User)), domainOf(d))...)
 	}
 	return b, nil
 }

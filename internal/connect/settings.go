@@ -37,8 +37,13 @@ func Settings(before []byte, a Answers) ([]byte, error) {
 	put(root, "server", text(a.Cloud.Portal))
 	put(root, "ca_file", text(a.Cloud.CAFile))
 	put(root, "state", text(a.Cloud.State))
-	if a.Directory.Domain != "" {
-		entryOf(root, a.Directory).put(a)
+	for _, d := range a.Directories {
+		switch {
+		case d.Remove:
+			remove(root, d)
+		case d.Domain != "":
+			entryOf(root, d).put(d)
+		}
 	}
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
@@ -52,29 +57,57 @@ func Settings(before []byte, a Answers) ([]byte, error) {
 // entry is one domain's part of the configuration.
 type entry struct{ *yaml.Node }
 
-// entryOf finds a domain's entry, or adds one. An entry that names no domain is known by its controllers.
+// entryOf finds a domain's entry, or adds one.
 func entryOf(root *yaml.Node, d DirectoryAnswers) entry {
-	list := get(root, "directories")
-	if list == nil || list.Kind != yaml.SequenceNode {
-		list = &yaml.Node{Kind: yaml.SequenceNode}
-		put(root, "directories", list)
-	}
-	for _, n := range list.Content {
-		name, urls := get(n, "domain"), get(n, "urls")
-		switch {
-		case name != nil && strings.EqualFold(name.Value, d.Domain):
-			return entry{n}
-		case name == nil && urls != nil && slices.ContainsFunc(urls.Content, func(u *yaml.Node) bool { return slices.Contains(d.urls(), u.Value) }):
-			return entry{n}
-		}
+	list := entries(root)
+	if i := find(list, d); i >= 0 {
+		return entry{list.Content[i]}
 	}
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	list.Content = append(list.Content, n)
 	return entry{n}
 }
 
-func (e entry) put(a Answers) {
-	d := a.Directory
+// entries is the list of domains.
+func entries(root *yaml.Node) *yaml.Node {
+	list := get(root, "directories")
+	if list == nil || list.Kind != yaml.SequenceNode {
+		list = &yaml.Node{Kind: yaml.SequenceNode}
+		put(root, "directories", list)
+	}
+	return list
+}
+
+// find is where a domain's entry stands; -1: nowhere. An entry that names no domain is known by its OUs, or by its
+// controllers.
+func find(list *yaml.Node, d DirectoryAnswers) int {
+	for i, n := range list.Content {
+		name, urls, units := get(n, "domain"), get(n, "urls"), get(n, "organizational_units")
+		switch {
+		case name != nil && name.Value != "":
+			if strings.EqualFold(name.Value, d.Domain) {
+				return i
+			}
+		case units != nil && len(units.Content) > 0:
+			if strings.EqualFold(domainOfDN(units.Content[0].Value), d.Domain) {
+				return i
+			}
+		case urls != nil && slices.ContainsFunc(urls.Content, func(u *yaml.Node) bool { return slices.Contains(d.urls(), u.Value) }):
+			return i
+		}
+	}
+	return -1
+}
+
+// remove takes a domain out.
+func remove(root *yaml.Node, d DirectoryAnswers) {
+	list := entries(root)
+	if i := find(list, d); i >= 0 {
+		list.Content = slices.Delete(list.Content, i, i+1)
+	}
+}
+
+func (e entry) put(d DirectoryAnswers) {
 	put(e.Node, "domain", text(d.Domain))
 	put(e.Node, "urls", texts(d.urls()))
 	put(e.Node, "site", text(d.Site))
@@ -82,26 +115,30 @@ func (e entry) put(a Answers) {
 	put(e.Node, "security", text(strings.TrimPrefix(d.Security, "ldaps")))
 	put(e.Node, "ca_file", text(d.CAFile))
 	put(e.Node, "user", text(d.account()))
-	if d.Account == ManagedAccount {
+	put(e.Node, "password_reader", nil)
+	if d.managed() {
+		put(e.Node, "password_reader", text(d.Reader))
+	}
+	if d.keyed() {
 		put(e.Node, "keytab", text(d.Keytab))
 		put(e.Node, "password_file", nil)
 	} else {
 		put(e.Node, "password_file", text(d.PasswordFile))
 		put(e.Node, "keytab", nil)
 	}
-	put(e.Node, "organizational_units", texts(a.Units))
+	put(e.Node, "organizational_units", texts(d.Units))
 	sync := within(e.Node, "sync")
-	mode := text(a.mode())
+	mode := text(d.mode())
 	mode.Style = yaml.DoubleQuotedStyle // elsewhere than here, on means true
 	put(sync, "mode", mode)
-	put(sync, "pilot_group", text(a.Features.PilotGroup))
-	put(sync, "sign_in_name", text(a.Features.SignInName))
-	a.Features.putUnasked(sync)
+	put(sync, "pilot_group", text(d.Features.PilotGroup))
+	put(sync, "sign_in_name", text(d.Features.SignInName))
+	d.Features.putUnasked(sync)
 	features := within(e.Node, "features")
-	put(features, "writeback", boolean(a.Features.Writeback))
-	put(features, "unlock", boolean(a.Features.Unlock))
-	put(features, "rules", boolean(a.Features.Rules))
-	put(features, "phones", boolean(a.Features.Phones))
+	put(features, "writeback", boolean(d.Features.Writeback))
+	put(features, "unlock", boolean(d.Features.Unlock))
+	put(features, "rules", boolean(d.Features.Rules))
+	put(features, "phones", boolean(d.Features.Phones))
 }
 
 // putUnasked sets what the wizard doesn't ask. What the answers don't say stays as it is.
@@ -120,11 +157,11 @@ func (f FeatureAnswers) putUnasked(sync *yaml.Node) {
 	set("suffixes", pairs(f.Suffixes))
 }
 
-func (a Answers) mode() string {
+func (d DirectoryAnswers) mode() string {
 	switch {
-	case !a.Features.Sync:
+	case !d.Features.Sync:
 		return "off"
-	case a.Features.Staging:
+	case d.Features.Staging:
 		return "staging"
 	}
 	return "on"
@@ -227,23 +264,32 @@ func adopt(a Answers, c config.Agent) Answers {
 	if len(c.Directories) == 0 {
 		return a
 	}
-	d := c.Directories[0]
-	a.Units = d.Units
-	a.Directory.Domain, a.Directory.Site, a.Directory.DNS, a.Directory.CAFile = domainOf(d), d.Site, d.DNS, d.CAFile
+	a.Directories = nil
+	for _, d := range c.Directories {
+		a.Directories = append(a.Directories, answered(d))
+	}
+	return a
+}
+
+// answered is a domain's part of a configuration as answers.
+func answered(d config.Directory) DirectoryAnswers {
+	out := newDirectory()
+	out.Units = d.Units
+	out.Domain, out.Site, out.DNS, out.CAFile = domainOf(d), d.Site, d.DNS, d.CAFile
 	if d.Security != "" {
-		a.Directory.Security = d.Security
+		out.Security = d.Security
 	}
-	a.Directory.Controllers = strings.Join(d.URLs, ", ")
-	a.Directory.Account, a.Directory.User, a.Directory.PasswordFile, a.Directory.Keytab = ExistingAccount, d.User, d.PasswordFile, d.Keytab
-	if d.Keytab != "" {
-		a.Directory.Account = ManagedAccount
+	out.Controllers = strings.Join(d.URLs, ", ")
+	out.Account, out.User, out.PasswordFile, out.Keytab, out.Reader = ExistingAccount, d.User, d.PasswordFile, d.Keytab, d.Reader
+	if strings.HasSuffix(bareName(d.User), "$") {
+		out.Account = ManagedAccount
 	}
-	a.Features = FeatureAnswers{
+	out.Features = FeatureAnswers{
 		Writeback: d.Features.Writes(), Unlock: d.Features.Unlocks(), Rules: d.Features.ShowsRules(), Phones: d.Features.Phones, Sync: d.Sync.On(), Staging: d.Sync.Mode == "staging",
 		PilotGroup: d.Sync.PilotGroup, SignInName: d.Sync.SignInName, Exclude: d.Sync.Exclude, SourceAnchor: d.Sync.SourceAnchor,
 		WriteAnchor: d.Sync.WriteAnchor, Attributes: d.Sync.Attributes, Suffixes: d.Sync.Suffixes,
 	}
-	return a
+	return out
 }
 
 // domainOf is the domain an entry is about, by its OUs where it doesn't say so.
@@ -251,8 +297,12 @@ func domainOf(d config.Directory) string {
 	if d.Domain != "" || len(d.Units) == 0 {
 		return d.Domain
 	}
+	return domainOfDN(d.Units[0])
+}
+
+func domainOfDN(dn string) string {
 	var labels []string
-	for part := range strings.SplitSeq(d.Units[0], ",") {
+	for part := range strings.SplitSeq(dn, ",") {
 		if name, ok := strings.CutPrefix(strings.ToUpper(strings.TrimSpace(part)), "DC="); ok {
 			labels = append(labels, strings.ToLower(name))
 		}
@@ -260,19 +310,22 @@ func domainOf(d config.Directory) string {
 	return strings.Join(labels, ".")
 }
 
-// directory is the configuration of the domain that the answers are about.
-func (a Answers) directory() config.Directory {
-	d := a.Directory
+// directory is the configuration of the domain.
+func (d DirectoryAnswers) directory() config.Directory {
+	f := d.Features
 	out := config.Directory{
 		Domain: d.Domain, URLs: d.urls(), Site: d.Site, DNS: d.DNS, Security: d.Security, CAFile: d.CAFile, User: d.account(),
-		PasswordFile: d.PasswordFile, Units: a.Units,
+		PasswordFile: d.PasswordFile, Units: d.Units,
 		Sync: config.Sync{
-			Mode: a.mode(), PilotGroup: a.Features.PilotGroup, SignInName: a.Features.SignInName, Exclude: a.Features.Exclude,
-			SourceAnchor: a.Features.SourceAnchor, WriteAnchor: a.Features.WriteAnchor, Attributes: a.Features.Attributes, Suffixes: a.Features.Suffixes,
+			Mode: d.mode(), PilotGroup: f.PilotGroup, SignInName: f.SignInName, Exclude: f.Exclude,
+			SourceAnchor: f.SourceAnchor, WriteAnchor: f.WriteAnchor, Attributes: f.Attributes, Suffixes: f.Suffixes,
 		},
-		Features: config.Features{Writeback: &a.Features.Writeback, Unlock: &a.Features.Unlock},
+		Features: config.Features{Writeback: &f.Writeback, Unlock: &f.Unlock},
 	}
-	if d.Account == ManagedAccount {
+	if d.managed() {
+		out.Reader = d.Reader
+	}
+	if d.keyed() {
 		out.PasswordFile, out.Keytab = "", d.Keytab
 	}
 	return out
@@ -286,7 +339,7 @@ func (a Answers) agent() config.Agent {
 // replaceFile writes a file that only its owner can read, as a whole. What was there is kept beside it as .bak.
 func replaceFile(path string, b []byte) error {
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if err := makeFolder(dir, 0o750); err != nil {
 		return fmt.Errorf("folder of %s: %w", path, err)
 	}
 	old, err := os.ReadFile(path)
@@ -303,12 +356,26 @@ func replaceFile(path string, b []byte) error {
 	return writeWhole(path, b)
 }
 
+// makeFolder makes a folder that others can't look into, and leaves one that is there as it is.
+func makeFolder(dir string, mode os.FileMode) error {
+	if st, err := os.Stat(dir); err == nil && st.IsDir() {
+		return nil
+	}
+	if err := os.MkdirAll(dir, mode); err != nil {
+		return err
+	}
+	return private(dir, true)
+}
+
 func writeWhole(path string, b []byte) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".connect-*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	defer func() { _ = os.Remove(tmp.Name()) }()
+	if err := private(tmp.Name(), false); err != nil {
+		return errors.Join(err, tmp.Close())
+	}
 	if _, err := tmp.Write(b); err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", path, err), tmp.Close())
 	}

@@ -5,4 +5,4 @@ package connect
 import "os"
 
 // prepare has nothing to do: terminals elsewhere understand escape sequences.
-func prepare(*os.File) (restore func()) { return func() {} }
+func prepare(*os.File) (restore func(), err error) { return func() {}, nil }

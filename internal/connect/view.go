@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -37,6 +38,8 @@ func (w *wizard) foot() string {
 	switch {
 	case w.busy != "":
 		return clip("Please wait: "+w.busy+" …   Ctrl+C Quit", width-2)
+	case w.notice != "":
+		return clip(w.notice, width-2)
 	case w.help:
 		return "Any key: back to the page"
 	case w.page().final:
@@ -127,9 +130,16 @@ func (w *wizard) lines(body []item) (out []string, at int) {
 		if i == w.focus {
 			at = len(out)
 		}
-		out = append(out, it.lines(i == w.focus, labels, w.s.tree)...)
+		out = append(out, it.lines(i == w.focus, labels, w.s.here().tree)...)
 	}
 	return out, at
+}
+
+// small is what is shown instead while the window is too small, in the rows and columns it has.
+func small(columns, rows int) []string {
+	text := fmt.Sprintf("Homeward Connect\n\nThis window has %d columns and %d rows. Make it at least %d by %d to go on: nothing is lost.\n\nCtrl+C Quit", columns, rows, width, height)
+	out := wrap(text, max(columns-1, 1))
+	return out[:min(len(out), max(rows, 1))]
 }
 
 // painted repeats in colour what the words say.

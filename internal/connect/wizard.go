@@ -3,24 +3,12 @@ package connect
 import (
 	"context"
 	"slices"
+	"unicode/utf8"
 
 	"homeward/internal/config"
 	"homeward/internal/doctor"
 	"homeward/internal/protocol"
 )
-
-// secrets are what was typed and must be forgotten. They are held here and nowhere else.
-type secrets struct {
-	code, admin, account []byte
-}
-
-// wipe forgets them.
-func (s *secrets) wipe() {
-	for _, b := range []*[]byte{&s.code, &s.admin, &s.account} {
-		clear((*b)[:cap(*b)])
-		*b = nil
-	}
-}
 
 // facts are what was learned from outside.
 type facts struct {
@@ -30,9 +18,6 @@ type facts struct {
 	known   bool // setup is what the portal knows of the code
 	setup   protocol.SetupAnswer
 	by      string // who approved the sign-in
-	domain  Domain
-	people  int
-	rights  Rights
 	plan    []Step
 	results []doctor.Finding
 	report  doctor.Report
@@ -45,9 +30,13 @@ type session struct {
 	answers Answers
 	before  config.Agent // the configuration that is there
 	was     []byte
-	secrets secrets
+	code    []byte // a secret, as are those of the places: they are held there and nowhere else
 	facts   facts
-	tree    *tree
+	places  []place // one for each directory of the answers
+	at      int     // the one that the page is about
+	which   string  // what was chosen where there are several
+	// unattended walks every directory: nobody chooses.
+	unattended bool
 }
 
 // outcome is what a check found, and what is to be remembered of it.
@@ -89,9 +78,11 @@ type page struct {
 	step  string // its name in the list of steps; empty: the title
 	next  string // what the last button says
 	items func(*session) []item
-	enter work // looks at something when the page opens
-	check work // judges the answers
+	enter work           // looks at something when the page opens
+	check work           // judges the answers
+	leave func(*session) // what follows from the answers
 	final bool
+	dir   int // the directory it is about
 }
 
 // wizard is where somebody is, and what they have said. It does no I/O: Key and Done change it, and the work they
@@ -109,14 +100,15 @@ type wizard struct {
 	unread   bool // the page is longer than the screen, and nobody has moved down yet
 	stuck    bool // what the page looks at first didn't work
 	help     bool
-	over     bool // Finish, or Ctrl+C
-	quit     bool // Ctrl+C
-	notice   string
+	over     bool   // Finish, or Ctrl+C
+	quit     bool   // Ctrl+C
+	notice   string // why what was typed wasn't taken
 }
 
 func newWizard(s session) *wizard {
 	w := &wizard{s: s}
-	w.pages = pagesOf(s.answers.Task)
+	w.pages = w.s.pages()
+	w.s.at = w.page().dir
 	w.reset()
 	return w
 }
@@ -126,9 +118,6 @@ func (w *wizard) page() page { return w.pages[w.at] }
 // items of this page, its last button and what a check found.
 func (w *wizard) items() (body []item, last item) {
 	body = w.page().items(&w.s)
-	if w.notice != "" {
-		body = append(body, blank(), say(w.notice))
-	}
 	for _, f := range w.findings {
 		body = append(body, item{kind: finding, finding: f})
 	}
@@ -184,9 +173,9 @@ func (w *wizard) move(by int) {
 
 // changed forgets what a check found: the answers are others now.
 func (w *wizard) changed() {
-	if w.checked || w.findings != nil || w.notice != "" {
+	if w.checked || w.findings != nil {
 		it := w.all()[w.focus]
-		w.findings, w.checked, w.notice = nil, false, ""
+		w.findings, w.checked = nil, false
 		if it.kind == button {
 			w.focus = len(w.all()) - 1
 		}
@@ -195,8 +184,9 @@ func (w *wizard) changed() {
 
 // key is a key somebody pressed.
 type key struct {
-	name string // tab, backtab, space, enter, esc, f1, f2, up, down, left, right, backspace, ctrl+c, ctrl+u; or empty
-	text string // what was typed
+	// tab, backtab, space, enter, esc, f1, f2, up, down, left, right, backspace, ctrl+c, ctrl+u, paste, refused; or empty
+	name string
+	text string // what was typed, or why it can't be taken
 }
 
 // press changes the wizard, and returns what is to be done.
@@ -213,6 +203,13 @@ func (w *wizard) press(k key) work {
 		return nil
 	}
 	it := w.all()[min(w.focus, len(w.all())-1)]
+	if k.name == "refused" {
+		w.refuse(it, k.text)
+		return nil
+	}
+	if k.text == "" {
+		w.notice = ""
+	}
 	if w.unread && k.name != "f1" && k.name != "esc" {
 		// The plan is longer than the screen: the first key shows the rest of it.
 		w.unread, w.focus = false, len(w.all())-1
@@ -239,9 +236,22 @@ func (w *wizard) press(k key) work {
 	return nil
 }
 
+// refuse says why something wasn't taken. A secret that lacks a character would be a wrong one: it is typed anew.
+func (w *wizard) refuse(it item, why string) {
+	if it.kind == secret && why == garbled {
+		editSecret(it.secret, key{name: "ctrl+u"})
+		why = "Emptied. " + why
+	}
+	w.notice = why
+}
+
 // answer changes what the focused item holds.
 func (w *wizard) answer(it item, k key) {
-	space := k.text == " "
+	space := k.text == " " && k.name == ""
+	if len(k.text) > 0 && !w.takes(it, k) {
+		w.refuse(it, tooLong)
+		return
+	}
 	switch it.kind {
 	case field:
 		if next := edited([]rune(*it.value), k); next != *it.value {
@@ -265,14 +275,25 @@ func (w *wizard) answer(it item, k key) {
 	case row:
 		switch {
 		case space:
-			w.s.tree.toggle(it.node)
+			w.s.here().tree.toggle(it.node)
 			w.changed()
 		case k.name == "right":
-			w.s.tree.fold(it.node, true)
+			w.s.here().tree.fold(it.node, true)
 		case k.name == "left":
-			w.s.tree.fold(it.node, false)
+			w.s.here().tree.fold(it.node, false)
 		}
 	}
+}
+
+// takes reports whether there is room for what was typed.
+func (*wizard) takes(it item, k key) bool {
+	switch it.kind {
+	case field:
+		return utf8.RuneCountInString(*it.value)+utf8.RuneCountInString(k.text) <= maxField
+	case secret:
+		return len(*it.secret)+len(k.text) <= maxField
+	}
+	return true
 }
 
 func edited(text []rune, k key) string {
@@ -319,6 +340,11 @@ func (w *wizard) enter(it item) work {
 	switch {
 	case it.kind == button && it.do == saveScript:
 		return w.begin("writing the script", writeScript)
+	case it.kind == button && it.do == addDirectory:
+		w.s.add()
+		return w.next()
+	case it.kind == button && it.do == takeOut:
+		return w.takeOut()
 	case it.kind == radio && it.stops():
 		*it.value = it.choice
 		w.changed()
@@ -347,16 +373,35 @@ func (w *wizard) next() work {
 
 // turn goes to another page.
 func (w *wizard) turn(by int) work {
-	if by > 0 && w.page().title == titleTasks {
-		w.pages = pagesOf(w.s.answers.Task)
+	if by > 0 {
+		if w.page().title == titleTasks {
+			w.s.openAll()
+		}
+		if leave := w.page().leave; leave != nil {
+			leave(&w.s)
+		}
+		w.pages = w.s.pages()
 	}
-	if by > 0 && w.s.renews() && !slices.ContainsFunc(w.pages, func(p page) bool { return p.title == titleCloud }) {
-		// Turning writeback on again renews keys and enrolment, which takes a code.
-		w.pages = slices.Insert(w.pages, w.at+1, cloud())
-	}
-	w.at = min(max(w.at+by, 0), len(w.pages)-1)
+	w.open(w.at + by)
+	return w.look()
+}
+
+// open opens a page.
+func (w *wizard) open(at int) {
+	w.at = min(max(at, 0), len(w.pages)-1)
+	w.s.at = w.page().dir
 	w.stuck, w.unread = false, false
 	w.reset()
+}
+
+// takeOut takes this page's directory out. The page that follows takes the place of one that was only just added.
+func (w *wizard) takeOut() work {
+	stays := w.s.takeOut()
+	w.pages = w.s.pages()
+	w.open(w.at)
+	if stays {
+		w.focus = len(w.all()) - 1
+	}
 	return w.look()
 }
 

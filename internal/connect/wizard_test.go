@@ -18,7 +18,7 @@ const (
 	toCloud     = "<enter><enter>"
 	portalKeys  = "https://password.contoso.com<tab><tab><tab><tab>"
 	cloudKeys   = portalKeys + oneTimeCode
-	domainKeys  = "corp.contoso.test<tab>dc01, dc02<tab><tab><tab><tab><tab><tab><tab><tab>"
+	domainKeys  = "corp.contoso.test<tab>dc01, dc02<tab><tab><tab><tab><tab><tab><tab><tab><tab>"
 	adminKeys   = `<tab>CORP\admin<tab>` + adminPassword
 	chooseUnits = "<tab><tab> <tab> " // Design and Sales
 )
@@ -64,7 +64,7 @@ func TestHappyPath(t *testing.T) {
 	if files, err := os.ReadDir(d.dir); err != nil || len(files) != 0 {
 		t.Fatalf("files before Configure: %v, %v", files, err)
 	}
-	secrets := d.w.s.secrets
+	code, admin := d.w.s.code, d.w.s.here().admin
 	d.press("<enter>").want("8-complete.txt")
 	want := []string{"create svc-homeward", `grant CORP\svc-homeward remove=false`, "enrol https://password.contoso.com corp.contoso.test anew=false", "start", "doctor"}
 	if !slices.Equal(f.did, want) {
@@ -81,7 +81,7 @@ func TestHappyPath(t *testing.T) {
 		t.Error("the account's password isn't the file's, or is short")
 	}
 	d.noSecrets()
-	for _, b := range [][]byte{secrets.admin, secrets.code} {
+	for _, b := range [][]byte{admin, code} {
 		if strings.Trim(string(b[:cap(b)]), "\x00") != "" {
 			t.Error("a secret is still in memory")
 		}
@@ -166,7 +166,7 @@ func TestUnverifiedSuffixIsPassedKnowingly(t *testing.T) {
 // rights are known, and somebody else may give them.
 func TestExistingAccount(t *testing.T) {
 	t.Parallel()
-	existing := "corp.contoso.test<tab>dc01<tab><tab><tab><tab><tab><tab> <tab><tab>" + `CORP\svc-homeward<tab>` + accountPassword
+	existing := "corp.contoso.test<tab>dc01<tab><tab><tab><tab><tab><tab> <tab><tab><tab>" + `CORP\svc-homeward<tab>` + accountPassword
 	f := newFake()
 	f.privileged = []string{"Domain Admins", "Enterprise Admins"}
 	d := to(t, f, "Connect directories").press(existing + "<enter>").want("stop-privileged.txt")
@@ -202,11 +202,11 @@ func TestBreaksOffAndGoesOn(t *testing.T) {
 	f.enrolErr, f.did = nil, nil
 	again := newDesk(t, f, d.dir)
 	again.press("<enter><enter>")
-	if again.w.s.answers.Cloud.Portal != "https://password.contoso.com" || again.w.s.answers.Directory.Account != ExistingAccount {
+	if again.w.s.answers.Cloud.Portal != "https://password.contoso.com" || again.w.s.answers.Directories[0].Account != ExistingAccount {
 		t.Fatalf("the answers are gone: %+v", again.w.s.answers)
 	}
 	again.press("<tab><tab><tab><tab>" + oneTimeCode + "<enter><enter>") // cloud
-	again.press(strings.Repeat("<tab>", 10) + adminKeys + "<enter><enter>")
+	again.press(strings.Repeat("<tab>", 12) + adminKeys + "<enter><enter>")
 	again.press("<enter><enter>").configure()
 	want := []string{`grant svc-homeward@corp.contoso.test remove=false`, "enrol https://password.contoso.com corp.contoso.test anew=false", "start", "doctor"}
 	if !slices.Equal(f.did, want) {
@@ -262,7 +262,7 @@ func TestWritebackOffAndOn(t *testing.T) {
 	first := to(t, f, titleReady).configure()
 	customize := func() *desk {
 		f.did = nil
-		return newDesk(t, f, first.dir).press("<enter><tab><tab><enter>" + strings.Repeat("<tab>", 10) + adminKeys + "<enter><enter><enter>")
+		return newDesk(t, f, first.dir).press("<enter><tab><tab><enter>" + strings.Repeat("<tab>", 12) + adminKeys + "<enter><enter><enter>")
 	}
 	d := customize()
 	if d.w.page().title != "Optional features" {

@@ -53,6 +53,7 @@ type fake struct {
 	did         []string // what was changed
 	log         bytes.Buffer
 	createdWith []byte
+	tickets     []string // that somebody came with
 }
 
 func newFake() *fake {
@@ -116,23 +117,43 @@ func (f *fake) Enrol(_ context.Context, c config.Agent, code, domain string, ane
 
 func (f *fake) Connect(_ context.Context, a Access) (Domain, error) {
 	d := f.domain
+	if a.Directory.Domain == "eu.fabrikam.test" {
+		d = Domain{
+			Name: "eu.fabrikam.test", NetBIOS: "FABRIKAM", BaseDN: "DC=eu,DC=fabrikam,DC=test", DC: "dc1.eu.fabrikam.test",
+			Controllers: []Controller{{Host: "dc1.eu.fabrikam.test", OK: true, Latency: 9 * time.Millisecond}},
+		}
+	}
 	if f.connectErr != nil {
 		return Domain{Controllers: d.Controllers}, f.connectErr
 	}
-	d.Account = `CORP\svc-homeward`
-	if a.Password != nil && a.User == `CORP\admin` {
+	d.Account = d.NetBIOS + `\svc-homeward`
+	if a.Password != nil && strings.HasSuffix(a.User, `\admin`) {
 		if string(a.Password) != adminPassword {
 			return Domain{}, errors.New("sign in to dc01 as CORP\\admin: the password is wrong")
 		}
 		d.Account = a.User
 		return d, nil
 	}
+	if a.Tickets != "" {
+		f.tickets = append(f.tickets, a.Tickets)
+		d.Account = d.NetBIOS + `\Administrator`
+		return d, nil
+	}
+	if a.Directory.Reader == "" && strings.Contains(a.Directory.User, "HOST$") {
+		d.Account = d.NetBIOS + `\HOST$`
+	}
 	d.Privileged = f.privileged
 	return d, nil
 }
 
-func (f *fake) Census(_ context.Context, _ Access, counted func(int)) (Census, error) {
+func (f *fake) Census(_ context.Context, a Access, counted func(int)) (Census, error) {
 	counted(1000)
+	if a.Directory.Domain == "eu.fabrikam.test" {
+		return Census{Units: []Unit{
+			{DN: "DC=eu,DC=fabrikam,DC=test", Name: "eu.fabrikam.test"},
+			{DN: "OU=People,DC=eu,DC=fabrikam,DC=test", Name: "People", Depth: 1, People: 40, Suffixes: map[string]int{"contoso.com": 40}},
+		}}, nil
+	}
 	return f.census, nil
 }
 
@@ -147,9 +168,14 @@ func (f *fake) Create(_ context.Context, admin Access, a Account) (string, strin
 	if f.createErr != nil {
 		return "", "", f.createErr
 	}
-	f.createdWith = bytes.Clone(a.Password)
 	f.did = append(f.did, "create "+a.Name)
-	return `CORP\` + a.Name, a.Name + "@corp.contoso.test", nil
+	d, err := f.Connect(context.Background(), admin)
+	if a.Reader != "" {
+		f.did = append(f.did, "read by "+a.Reader)
+		return d.NetBIOS + `\` + a.Name + "$", a.Name + "$@" + d.Name, err
+	}
+	f.createdWith = bytes.Clone(a.Password)
+	return d.NetBIOS + `\` + a.Name, a.Name + "@" + d.Name, err
 }
 
 func (f *fake) Needed(context.Context, Access, string) (Rights, error) { return f.needed, nil }

@@ -5,12 +5,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 	"unicode/utf16"
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 	"github.com/go-ldap/ldap/v3"
 	"github.com/jcmturner/gokrb5/v8/client"
 	"github.com/jcmturner/gokrb5/v8/config"
+	"github.com/jcmturner/gokrb5/v8/messages"
+	"github.com/jcmturner/gokrb5/v8/types"
 
 	"homeward/internal/lab"
 )
@@ -29,6 +32,15 @@ func (d *DC) Kinit(upn, password string) error {
 	if err != nil {
 		return err
 	}
+	c, err := d.kerberos(sam, password)
+	if err != nil {
+		return err
+	}
+	defer c.Destroy()
+	return c.Login()
+}
+
+func (d *DC) kerberos(sam, password string) (*client.Client, error) {
 	conf, err := config.NewFromString(fmt.Sprintf(`[libdefaults]
 default_realm = %[1]s
 dns_lookup_kdc = false
@@ -41,12 +53,59 @@ default_tgs_enctypes = aes256-cts-hmac-sha1-96 aes128-cts-hmac-sha1-96
 }
 `, d.Realm(), d.KDC()))
 	if err != nil {
-		return fmt.Errorf("configuration of Kerberos: %w", err)
+		return nil, fmt.Errorf("configuration of Kerberos: %w", err)
 	}
 	// gokrb5 offers FAST negotiation, which it cannot finish with Active Directory's kind of KDC.
-	c := client.NewWithPassword(sam, d.Realm(), password, conf, client.DisablePAFXFAST(true))
+	return client.NewWithPassword(sam, d.Realm(), password, conf, client.DisablePAFXFAST(true)), nil
+}
+
+// Tickets is what kinit -c FILE would write for an account: a credential cache of version 4, as MIT documents it.
+func (d *DC) Tickets(who lab.Account) ([]byte, error) {
+	c, err := d.kerberos(who.SAM, who.Password)
+	if err != nil {
+		return nil, err
+	}
 	defer c.Destroy()
-	return c.Login()
+	request, err := messages.NewASReqForTGT(d.Realm(), c.Config, c.Credentials.CName())
+	if err != nil {
+		return nil, err
+	}
+	reply, err := c.ASExchange(d.Realm(), request, 0)
+	if err != nil {
+		return nil, err
+	}
+	ticket, err := reply.Ticket.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	part := reply.DecryptedEncPart
+	var out []byte
+	number := func(n int64) { out = binary.BigEndian.AppendUint32(out, uint32(n)) } //nolint:gosec // a field of 32 bits
+	text := func(b []byte) { number(int64(len(b))); out = append(out, b...) }
+	name := func(n types.PrincipalName) {
+		number(int64(n.NameType))
+		number(int64(len(n.NameString)))
+		text([]byte(d.Realm()))
+		for _, s := range n.NameString {
+			text([]byte(s))
+		}
+	}
+	out = append(out, 5, 4, 0, 0) // no header
+	name(reply.CName)
+	name(reply.CName)
+	name(types.PrincipalName{NameType: 2, NameString: []string{"krbtgt", d.Realm()}})
+	out = binary.BigEndian.AppendUint16(out, uint16(part.Key.KeyType)) //nolint:gosec // 17 or 18
+	text(part.Key.KeyValue)
+	for _, at := range []time.Time{part.AuthTime, part.StartTime, part.EndTime, part.RenewTill} {
+		number(at.Unix())
+	}
+	out = append(out, 0) // for no other ticket's key
+	number(0)            // flags
+	number(0)            // addresses
+	number(0)            // authorisation data
+	text(ticket)
+	number(0) // no second ticket
+	return out, nil
 }
 
 func (d *DC) samOf(upn string) (string, error) {

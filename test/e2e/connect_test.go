@@ -13,6 +13,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"homeward/internal/demo"
+	"homeward/internal/lab"
 	"homeward/test/dctest"
 )
 
@@ -130,9 +131,70 @@ func TestConnectFromNothing(t *testing.T) {
 	if err != nil || !strings.Contains(again, "0 rights given") || strings.Contains(again, "enrolled with") {
 		t.Errorf("the second run: %v\n%s", err, again)
 	}
+	d.managedAccount(t)
 	// What was handed out can be handed over.
 	if out, err := verb(t, "", "connect", "--config", d.path("agent.yaml"), "--export", d.path("export.yaml")); err != nil {
 		t.Errorf("export: %v\n%s", err, out)
+	}
+}
+
+// managedAccount sets another agent up on the same machine, in another folder: it runs as a managed account that the wizard
+// makes and whose password the machine's own account reads by its keytab, with Kerberos all the way and controllers from DNS.
+func (d *connectDesk) managedAccount(t *testing.T) {
+	t.Helper()
+	if out, err := d.dc.Tool(t.Context(), "computer", "create", "HOST1"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	host := "CN=HOST1,CN=Computers," + d.dc.BaseDN()
+	d.dc.SetPassword(t, lab.Person{DN: host}, lab.RandomPassword())
+	d.dc.Set(t, host, "userAccountControl", "4096") // as it is when a machine has joined
+	m := *d
+	m.dir = t.TempDir()
+	m.answers = m.path("answers.yaml")
+	as, keytab := d.dc.Administrator(), m.keytab(t, d.dc, "HOST1$")
+	answers := func(account, admin string) {
+		must(t, os.WriteFile(m.answers, fmt.Appendf(nil, `version: 2
+task: set-up
+cloud: {portal: %q, ca_file: %q, state: %q}
+directories:
+  - domain: %q
+    dns: %q
+    security: kerberos
+    %s
+    password_reader: HOST1$@%s
+    keytab: %q
+    %s
+    organizational_units: [%q]
+`, m.portal, m.ca, m.path("state"), d.dc.Domain(), d.dc.DNS(), account, d.dc.Domain(), keytab, admin, m.unit), 0o600))
+	}
+	byPassword := fmt.Sprintf("admin: %q", as.UPN)
+	answers(fmt.Sprintf("account: managed\n    user: gmsa-none$@%s", d.dc.Domain()), byPassword)
+	if out, err := m.connect(t, m.code(t), as.Password); err == nil || !strings.Contains(out, "there is no managed account gmsa-none$") {
+		t.Errorf("no such managed account: %v\n%s", err, out)
+	}
+	answers("account: new-managed\n    name: gmsa-connect", byPassword)
+	out, err := m.connect(t, m.code(t), as.Password)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{`password read by CONTOSO\HOST1$`, `account CONTOSO\gmsa-connect$ created`, "enrolled with", "8 rights given", "everything checked"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("it doesn't say %q:\n%s", want, out)
+		}
+	}
+	m.serves(t)
+	// Again, as an administrator who types no password: tickets say who it is.
+	tickets, err := d.dc.Tickets(as)
+	must(t, err)
+	must(t, os.WriteFile(m.path("tickets"), tickets, 0o600))
+	answers("account: new-managed\n    name: gmsa-connect", fmt.Sprintf("admin_tickets: %q", "FILE:"+m.path("tickets")))
+	again, err := m.connect(t, "")
+	if err != nil || !strings.Contains(again, "0 rights given") || !strings.Contains(again, `signed in as CONTOSO\Administrator`) {
+		t.Errorf("the second run: %v\n%s", err, again)
+	}
+	must(t, os.WriteFile(m.path("tickets"), tickets[:len(tickets)-9], 0o600))
+	if again, err = m.connect(t, ""); err == nil || !strings.Contains(again, "Run kinit for that domain again") {
+		t.Errorf("damaged tickets: %v\n%s", err, again)
 	}
 }
 
@@ -182,6 +244,12 @@ func TestConnectStops(t *testing.T) {
 	}
 	change(d.dc.LDAPSURL(), "ldaps://127.0.0.1:1")
 	stop("unreachable", "Check the names of the controllers", d.code(t), admin)
+	locked := d.dc.NewPerson(t)
+	d.dc.Disable(t, locked)
+	change("account: new\n  name: svc-stop", "account: existing\n  user: "+locked.UPN)
+	stop("disabled account", "Enable the service account", d.code(t), admin, locked.Password)
+	change("account: new\n  name: svc-stop", "account: existing\n  keytab: "+d.path("none.keytab")+"\n  user: "+locked.UPN)
+	stop("no keytab", "there is no keytab at", d.code(t), admin)
 	change("organizational_units: [", `organizational_units: ["OU=Nowhere,`+d.dc.BaseDN()+`"] #`)
 	stop("no such OU", "there is no OU=Nowhere", d.code(t), admin)
 	change("account: new\n  name: svc-stop", "account: existing\n  user: "+as)

@@ -124,17 +124,64 @@ func (d *connectDesk) answer(t *testing.T, args []string, answers map[string]str
 	return out.String(), cmd.Wait()
 }
 
-// An agent's machine is replaced: what one wizard exported another one imports, with a code that names whom it replaces.
-// The former agent is retired by itself, the directory isn't read anew, and resets go on.
+// writeBoth writes answers about two forests: an account that is made in the first, and one with a keytab in the second,
+// whose controllers are found in DNS.
+func (d *connectDesk) writeBoth(t *testing.T, other *dctest.DC, keytab string) {
+	t.Helper()
+	one, two := d.dc.Administrator(), other.Administrator()
+	must(t, os.WriteFile(d.answers, fmt.Appendf(nil, `version: 2
+task: set-up
+cloud: {portal: %q, ca_file: %q, state: %q}
+directories:
+  - domain: %q
+    controllers: %q
+    ca_file: %q
+    account: new
+    name: svc-handover
+    password_file: %q
+    admin: %q
+    organizational_units: [%q]
+  - domain: %q
+    dns: %q
+    ca_file: %q
+    account: existing
+    user: %q
+    keytab: %q
+    admin: %q
+    organizational_units: [%q]
+`, d.portal, d.ca, d.path("state"), d.dc.Domain(), d.dc.LDAPSURL(), d.dc.CAFile(), d.path("service.password"), one.UPN, d.unit,
+		other.Domain(), other.DNS(), other.CAFile(), other.ServiceAccount().UPN, keytab, two.UPN, other.OUs()[0]), 0o600))
+}
+
+// keytab exports the keys of an account as an administrator would.
+func (d *connectDesk) keytab(t *testing.T, dc *dctest.DC, sam string) string {
+	t.Helper()
+	name := strings.Trim(sam, "$") + ".keytab"
+	out, err := dc.Tool(t.Context(), "domain", "exportkeytab", "/lab/"+name, "--principal="+sam)
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	b, err := os.ReadFile(filepath.Join(dc.Dir(), name))
+	must(t, err)
+	must(t, os.WriteFile(d.path(name), b, 0o600))
+	return d.path(name)
+}
+
+// An agent's machine, which serves two forests, is replaced: what one wizard exported another one imports, with a code that
+// names whom it replaces. The former agent is retired by itself, no directory is read anew, and resets go on in both.
 func TestHandover(t *testing.T) {
 	t.Parallel()
 	d := newConnectDesk(t, "new\n  name: svc-handover")
+	abroad := dctest.Private(t, lab.Options{Domain: lab.Fabrikam()})
+	abroad.Set(t, abroad.BaseDN(), "minPwdAge", "0")
+	there := abroad.NewPerson(t)
+	d.writeBoth(t, abroad, d.keytab(t, abroad, abroad.ServiceAccount().SAM))
 	must(t, d.Agent.Stop()) // the stack's own would bring the domain in as well
 	own := d.firstAgent(t)
 	d.mustOperate(t, "agent", "cut-off", own)
 	d.mustOperate(t, "sync", "rules", "--delete-percent", "100") // another choice of OUs than the first agent's
 	p := d.dc.NewPerson(t, dctest.In(d.unit))
-	if out, err := d.connect(t, d.code(t), d.dc.Administrator().Password); err != nil {
+	if out, err := d.connect(t, d.code(t), d.dc.Administrator().Password, abroad.Administrator().Password); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	// What the wizard doesn't ask is handed over too.
@@ -145,6 +192,7 @@ func TestHandover(t *testing.T) {
 	first := d.newest(t, own)
 	d.start(t, d.path("agent.yaml"), "first.log")
 	d.cloudOnce(t, p, p.UPN)
+	d.cloudOnce(t, there, there.UPN)
 	q := d.dc.NewPerson(t, dctest.In(d.unit))
 	d.cloudOnce(t, q, q.UPN)
 	before := d.history(t)
@@ -155,18 +203,27 @@ func TestHandover(t *testing.T) {
 	b, err = os.ReadFile(d.path("export.yaml"))
 	must(t, err)
 	other := t.TempDir() // the other machine has folders of its own
-	b = bytes.ReplaceAll(b, []byte(d.path("state")), []byte(filepath.Join(other, "state")))
-	b = bytes.ReplaceAll(b, []byte(d.path("service.password")), []byte(filepath.Join(other, "service.password")))
+	for _, name := range []string{"state", "service.password", abroad.ServiceAccount().SAM + ".keytab"} {
+		b = bytes.ReplaceAll(b, []byte(d.path(name)), []byte(filepath.Join(other, name)))
+	}
 	must(t, os.WriteFile(filepath.Join(other, "export.yaml"), b, 0o600))
 	code, err := exec.CommandContext(t.Context(), program, "agent", "code", "--replaces", first.ID, "--config", d.Path("server.yaml")).Output()
 	must(t, err)
 	service, err := os.ReadFile(d.path("service.password"))
 	must(t, err)
 	secrets := []string{strings.TrimSpace(string(code)), strings.TrimSpace(string(service))} // no administrator: the rights are there
-	out, err := d.answer(t, []string{"--config", filepath.Join(other, "agent.yaml"), "--import", filepath.Join(other, "export.yaml")}, map[string]string{
+	says := map[string]string{
 		"One-time code": secrets[0], "Its password": secrets[1], "Configure now?": "y", "Go on, knowing this": "y", "Answer this page again?": "n",
-	})
-	if err != nil {
+	}
+	args := []string{"--config", filepath.Join(other, "agent.yaml"), "--import", filepath.Join(other, "export.yaml")}
+	out, err := d.answer(t, args, says)
+	if err == nil || !strings.Contains(out, "there is no keytab at "+filepath.Join(other, abroad.ServiceAccount().SAM)) {
+		t.Errorf("the keytab wasn't copied, and the wizard says: %v\n%s", err, out)
+	}
+	b, err = os.ReadFile(d.path(abroad.ServiceAccount().SAM + ".keytab"))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(other, abroad.ServiceAccount().SAM+".keytab"), b, 0o600))
+	if out, err = d.answer(t, args, says); err != nil {
 		t.Fatalf("import: %v\n%s", err, out)
 	}
 	for _, s := range secrets {
@@ -199,4 +256,7 @@ func TestHandover(t *testing.T) {
 	writes, fresh := d.writes(t, p), lab.RandomPassword()
 	shows(t, reset(t, d.visitor(t), p, fresh), "changed")
 	d.changed(t, p, writes, fresh)
+	fresh = lab.RandomPassword()
+	shows(t, reset(t, d.visitor(t), there, fresh), "changed")
+	must(t, abroad.DC.Bind(t.Context(), there.UPN, fresh))
 }

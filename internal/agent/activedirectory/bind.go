@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
@@ -19,7 +21,9 @@ type identity struct {
 	user     string
 	password []byte
 	keytab   *kerberos.Keytab // instead of a password
+	cache    *kerberos.Cache  // instead of both
 	person   bool             // not the service account
+	managed  bool             // a gMSA, whose password only Kerberos takes
 	sum      [sha256.Size]byte
 }
 
@@ -28,10 +32,16 @@ func (i *identity) wipe() {
 	if i.keytab != nil {
 		i.keytab.Wipe()
 	}
+	if i.cache != nil {
+		i.cache.Wipe()
+	}
 }
 
 // serviceAccount reads the service account's secret anew, so that a changed file is picked up.
 func (d *Directory) serviceAccount(ctx context.Context) (identity, error) {
+	if d.config.Tickets != "" {
+		return d.tickets()
+	}
 	if d.config.Keytab != "" {
 		return d.keytab()
 	}
@@ -43,7 +53,15 @@ func (d *Directory) serviceAccount(ctx context.Context) (identity, error) {
 		clear(password)
 		return identity{}, &Error{Reason: protocol.ReasonServiceAccount, doing: "read the service account's password", err: err}
 	}
-	return identity{user: d.config.User, password: password, sum: sha256.Sum256(password)}, nil
+	return identity{user: d.signsIn(), password: password, sum: sha256.Sum256(password)}, nil
+}
+
+// signsIn is whose secret is on this machine: the service account's, or the one who may read its password.
+func (d *Directory) signsIn() string {
+	if d.config.Reader != "" {
+		return d.config.Reader
+	}
+	return d.config.User
 }
 
 // maxKeytab bounds the keytab file; an account's has less than a kilobyte.
@@ -59,7 +77,42 @@ func (d *Directory) keytab() (identity, error) {
 	if err != nil {
 		return identity{}, &Error{Reason: protocol.ReasonServiceAccount, doing: "read the keytab " + d.config.Keytab, err: err}
 	}
-	return identity{user: d.config.User, keytab: keytab, sum: sha256.Sum256(data)}, nil
+	return identity{user: d.signsIn(), keytab: keytab, sum: sha256.Sum256(data)}, nil
+}
+
+// tickets are those of somebody's kinit.
+func (d *Directory) tickets() (identity, error) {
+	cache, sum, err := readTickets(d.config.Tickets)
+	if err != nil {
+		return identity{}, &Error{Reason: protocol.ReasonServiceAccount, doing: "read the tickets in " + d.config.Tickets, err: err}
+	}
+	return identity{user: d.config.User, cache: cache, sum: sum}, nil
+}
+
+func readTickets(path string) (*kerberos.Cache, [sha256.Size]byte, error) {
+	if kind, rest, ok := strings.Cut(path, ":"); ok && len(kind) > 1 && !strings.ContainsAny(kind, `/\`) { // not a drive's letter
+		if kind != "FILE" {
+			return nil, [sha256.Size]byte{}, errors.New("tickets kept by " + kind + " can't be read: get some in a file, kinit -c FILE:PATH")
+		}
+		path = rest
+	}
+	data, err := readLimited(path)
+	defer clear(data)
+	if err != nil {
+		return nil, [sha256.Size]byte{}, err
+	}
+	cache, err := kerberos.ParseCache(data)
+	return cache, sha256.Sum256(data), err
+}
+
+// TicketHolder is whose tickets are in a file.
+func TicketHolder(path string) (string, error) {
+	cache, _, err := readTickets(path)
+	if err != nil {
+		return "", fmt.Errorf("the tickets in %s: %w", path, err)
+	}
+	cache.Wipe()
+	return cache.Holder, nil
 }
 
 func readLimited(path string) ([]byte, error) {
@@ -97,7 +150,7 @@ func (d *Directory) refused(who identity) error {
 }
 
 // remember keeps a refusal of the service account. Errors that say nothing about it, such as a controller that
-// is away, change nothing.
+// is away, change nothing, and neither does the success of another secret.
 func (d *Directory) remember(who identity, err error) {
 	var e *Error
 	var next bindRefusal
@@ -114,7 +167,9 @@ func (d *Directory) remember(who identity, err error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.refusal = next
+	if err != nil || d.refusal.password == who.sum {
+		d.refusal = next
+	}
 }
 
 // bindTurn is how long a sign-in waits for the one before it.

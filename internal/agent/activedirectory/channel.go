@@ -72,7 +72,18 @@ func (d *Directory) open(ctx context.Context, host, address string) (*ldap.Conn,
 	if err := d.refused(who); err != nil {
 		return nil, nil, err
 	}
-	return d.signIn(ctx, host, address, who)
+	if d.config.Reader == "" {
+		return d.signIn(ctx, host, address, who)
+	}
+	account, err := d.managed(ctx, host, address, who)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer account.wipe()
+	if err := d.refused(account); err != nil {
+		return nil, nil, err
+	}
+	return d.signIn(ctx, host, address, account)
 }
 
 // openAs is open as somebody else, whose password the caller keeps and wipes. A refusal is an *Error with Bind
@@ -134,7 +145,7 @@ func (d *Directory) secured(ctx context.Context, host string, tcp net.Conn, who 
 		return nil, 0, err
 	}
 	return overTLS, bits, d.inTurn(ctx, who, func() error {
-		if d.config.Keytab == "" {
+		if d.config.Keytab == "" && !who.managed && who.cache == nil {
 			return d.simpleBind(overTLS, host, who)
 		}
 		return d.boundBind(ctx, host, tcp, overTLS, who)
@@ -231,13 +242,16 @@ func checkSecurity(c Config) error {
 	if scheme, _ := c.Security.endpoint(); scheme == "" {
 		return fmt.Errorf("directory: security %q is unknown: it must be ldaps, starttls or kerberos", c.Security)
 	}
-	if c.Password == nil && c.Keytab == "" {
+	if c.Password == nil && c.Keytab == "" && c.Tickets == "" {
 		return errors.New("directory: no password for the service account, and no keytab")
 	}
-	if (c.Security == Kerberos || c.Keytab != "") && c.Domain == "" {
+	if c.Reader != "" && strings.Contains(c.User, "=") {
+		return fmt.Errorf("directory: managed account %q: it must be written as DOMAIN\\name$ or name$@domain", c.User)
+	}
+	if (c.Security == Kerberos || c.Keytab != "" || c.Reader != "" || c.Tickets != "") && c.Domain == "" {
 		return errors.New("directory: Kerberos needs the domain's DNS name: its realm comes from it")
 	}
-	if (c.Security == Kerberos || c.Keytab != "") && strings.Contains(c.User, "=") {
+	if (c.Security == Kerberos || c.Keytab != "") && (strings.Contains(c.User, "=") || strings.Contains(c.Reader, "=")) {
 		return fmt.Errorf("directory: service account %q: with Kerberos it must be written as user@domain or DOMAIN\\user", c.User)
 	}
 	return nil

@@ -53,7 +53,7 @@ func (d *Directory) CreateAccount(ctx context.Context, a NewAccount) (Made, erro
 			return err
 		}
 		made = Made{UPN: a.Name + "@" + s.Domain, Account: s.NetBIOS + `\` + a.Name}
-		dn, ours, err := c.named(s.BaseDN, a)
+		dn, ours, err := c.named(s.BaseDN, a, "user")
 		if err != nil {
 			return err
 		}
@@ -82,8 +82,8 @@ func checkName(name string) error {
 	return nil
 }
 
-// named looks for an account of that name, and tells whether an earlier run made it.
-func (c *conn) named(base string, a NewAccount) (dn string, ours bool, err error) {
+// named looks for an account of that name, and tells whether an earlier run made it, as one of these classes.
+func (c *conn) named(base string, a NewAccount, classes ...string) (dn string, ours bool, err error) {
 	r, err := c.ldap.Search(ldap.NewSearchRequest(base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 1, 0, false,
 		"(sAMAccountName="+ldap.EscapeFilter(a.Name)+")", []string{"description", "adminCount", "objectClass"}, nil))
 	if err != nil {
@@ -93,7 +93,7 @@ func (c *conn) named(base string, a NewAccount) (dn string, ours bool, err error
 		return "", false, nil
 	}
 	e := r.Entries[0]
-	return e.DN, string(attribute(e, "description")) == a.Description && string(attribute(e, "adminCount")) != "1" && classOf(e) == "user", nil
+	return e.DN, string(attribute(e, "description")) == a.Description && string(attribute(e, "adminCount")) != "1" && slices.Contains(classes, classOf(e)), nil
 }
 
 // create adds the account in one request, so that none is ever there without a password.
@@ -119,7 +119,7 @@ func (c *conn) setPassword(dn string, password []byte) error {
 	return c.ldap.Modify(m)
 }
 
-// DeleteAccount removes a service account that CreateAccount made, which the description shows.
+// DeleteAccount removes a service account that CreateAccount or CreateManaged made, which the description shows.
 func (d *Directory) DeleteAccount(ctx context.Context, a NewAccount) error {
 	c, err := d.dialAny(ctx)
 	if err != nil {
@@ -127,7 +127,7 @@ func (d *Directory) DeleteAccount(ctx context.Context, a NewAccount) error {
 	}
 	defer c.kill()
 	return wrap("delete the service account", c.use(ctx, d.config.WriteTimeout, func(c *conn) error {
-		dn, ours, err := c.named(d.base(c), a)
+		dn, ours, err := c.named(d.base(c), a, "user", classManaged)
 		if err != nil || dn == "" {
 			return err
 		}

@@ -40,10 +40,15 @@ type Config struct {
 	Security Security
 	// Keytab is a file with the service account's Kerberos keys, instead of Password.
 	Keytab string
+	// Tickets is a file of Kerberos tickets, as kinit writes it, instead of both.
+	Tickets string
 	// BaseDN is the domain's DN. Empty: what the controller says (defaultNamingContext).
 	BaseDN string
 	// User names the service account: user@domain, DOMAIN\user, or a DN.
 	User string
+	// Reader is who may read the password of User, a group managed service account, in the directory; Keytab or
+	// Password are then Reader's. Empty: they are User's own.
+	Reader string
 	// Password gives the service account's password. It is called for every bind, so that a changed
 	// file is picked up, and what it returns is wiped.
 	Password func(context.Context) ([]byte, error)

@@ -165,7 +165,7 @@ func gives(a, want security.ACE) bool {
 // As returns the same domain through the same controllers, for somebody else's credentials. Close it after use.
 func (d *Directory) As(user string, password func(context.Context) ([]byte, error)) (*Directory, error) {
 	c := d.config
-	c.User, c.Password, c.Keytab, c.Conns = user, password, "", 1
+	c.User, c.Reader, c.Password, c.Keytab, c.Tickets, c.Conns = user, "", password, "", "", 1
 	return Open(c)
 }
 

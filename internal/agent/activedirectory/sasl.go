@@ -68,12 +68,12 @@ func (d *Directory) ticket(ctx context.Context, host string, tcp net.Conn, who i
 	if err != nil {
 		return nil, err
 	}
-	name, err := kerberosName(who.user)
+	client, err := who.kerberos()
 	if err != nil {
 		return nil, err
 	}
 	kdc := kerberos.KDC{Realm: strings.ToUpper(d.config.Domain), Address: net.JoinHostPort(address, portKerberos), Clock: d.config.Clock}
-	return kdc.Ticket(ctx, kerberos.Identity{Name: name, Password: who.password, Keytab: who.keytab}, "ldap", d.expectedName(host))
+	return kdc.Ticket(ctx, client, "ldap", d.expectedName(host))
 }
 
 // kerberosName makes a Kerberos name of user@domain or DOMAIN\user.
@@ -96,6 +96,9 @@ func (d *Directory) kerberosError(host string, who identity, err error) error {
 		case errors.Is(err, kerberos.ErrNoAES):
 			e.Bind = bindUnknown
 			return e.signIn(host, who, "it has no key that is strong enough")
+		case errors.Is(err, kerberos.ErrNoTicket):
+			e.Bind = bindUnknown
+			return e.signIn(host, who, "its tickets don't do")
 		case errors.Is(err, kerberos.ErrNoKey):
 			e.Bind = bindUnknown
 			return e.signIn(host, who, "its keytab doesn't fit")

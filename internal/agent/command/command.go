@@ -15,6 +15,7 @@ import (
 
 	"homeward/internal/agent"
 	"homeward/internal/agent/activedirectory"
+	"homeward/internal/agent/setup"
 	"homeward/internal/build"
 	"homeward/internal/config"
 	"homeward/internal/daemon"
@@ -44,7 +45,7 @@ type Verbs struct {
 
 // File is the flag every verb has.
 type File struct {
-	Config string `help:"Configuration file (${default})." default:"/etc/homeward/agent.yaml" type:"path" placeholder:"FILE"`
+	Config string `help:"Configuration file (${default})." default:"${agent_config}" type:"path" placeholder:"FILE"`
 }
 
 func (f File) load() (config.Agent, error) { return config.LoadAgent(f.Config, os.Environ()) }
@@ -61,17 +62,20 @@ func (r *Run) Run(ctx context.Context, s Streams) error {
 	if err != nil {
 		return err
 	}
-	log, err := logger(s.Err, c.Log)
+	log, err := logger(daemon.LogOutput(setup.Service, s.Err), c.Log)
 	if err != nil {
 		return err
 	}
 	// An agent idles beside a domain controller's other guests: memory is dearer to it than time.
 	debug.SetGCPercent(gcPercent)
-	a, err := agent.Open(c, build.Version(), log)
-	if err != nil {
-		return err
-	}
-	return a.Run(ctx)
+	return daemon.Service(ctx, setup.Service, func(ctx context.Context) error {
+		a, err := agent.Open(c, build.Version(), log)
+		if err != nil {
+			log.Error("the agent doesn't start", "error", err.Error())
+			return err
+		}
+		return a.Run(ctx)
+	})
 }
 
 func logger(w io.Writer, l config.Log) (*slog.Logger, error) {

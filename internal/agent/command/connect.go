@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,13 +37,11 @@ type Wizard struct {
 func (v *Wizard) Run(ctx context.Context, s Streams) error {
 	switch {
 	case v.PrintUnit:
-		program, err := os.Executable()
+		path, verbs, err := setup.Program()
 		if err != nil {
-			return fmt.Errorf("this program's own path: %w", err)
+			return err
 		}
-		if filepath.Base(program) == "homeward" {
-			program += " agent"
-		}
+		program := strings.TrimSpace(path + " " + verbs)
 		_, err = fmt.Fprint(s.Out, setup.UnitText(program, v.Config))
 		return err
 	case v.Export != "":
@@ -58,9 +58,15 @@ func (v *Wizard) Run(ctx context.Context, s Streams) error {
 		Host: setup.Host{Build: build.Version(), Machine: machine}, Now: time.Now, Log: slog.New(slog.NewJSONHandler(log, nil)),
 	}
 	o := connect.Options{Config: v.Config, Answers: v.Answers, Import: v.Import, Build: build.Version(), Machine: machine, Color: coloured(s.Out)}
-	if screen := screenOf(s); !v.Plain && !o.HasAnswers() && screen.Fits() {
+	o.ASCII = runtime.GOOS != "windows" && connect.ASCIIOnly(os.Getenv) // a Windows console gets UTF-16
+	screen := screenOf(s)
+	fits, why := screen.Fits()
+	if asks := !v.Plain && !o.HasAnswers(); asks && fits {
 		err = connect.RunScreens(ctx, o, world, screen)
 	} else {
+		if asks && why != "" {
+			_, _ = fmt.Fprintln(s.Out, why+": one question is asked a line.")
+		}
 		err = connect.RunLines(ctx, o, world, connect.Lines{In: s.In, Out: s.Out, Secret: func() ([]byte, error) { return readSecret(s.In) }})
 	}
 	if errors.Is(err, connect.ErrUnfinished) {

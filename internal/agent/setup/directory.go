@@ -36,9 +36,14 @@ func with(a connect.Access, do func(*activedirectory.Directory) error) error {
 	log := slog.New(slog.DiscardHandler)
 	var d *activedirectory.Directory
 	var err error
-	if a.Password != nil {
+	switch {
+	case a.Tickets != "":
+		d, err = agent.OpenDirectoryTickets(a.Directory, a.Tickets, log)
+	case a.Password != nil && a.User == "":
+		d, err = agent.OpenDirectoryWith(a.Directory, func(context.Context) ([]byte, error) { return bytes.Clone(a.Password), nil }, log)
+	case a.Password != nil:
 		d, err = agent.OpenDirectoryAs(a.Directory, a.User, func(context.Context) ([]byte, error) { return bytes.Clone(a.Password), nil }, log)
-	} else {
+	default:
 		d, err = agent.OpenDirectory(a.Directory, log)
 	}
 	if err != nil {
@@ -102,6 +107,11 @@ func (Directory) GroupExists(ctx context.Context, a connect.Access, group string
 // Create implements connect.Administration.
 func (Directory) Create(ctx context.Context, admin connect.Access, a connect.Account) (account, upn string, err error) {
 	err = with(admin, func(d *activedirectory.Directory) error {
+		if a.Reader != "" {
+			made, err := d.CreateManaged(ctx, activedirectory.NewManaged{Name: a.Name, Container: a.Container, Description: a.Description, Reader: a.Reader})
+			account, upn = made.Account, made.UPN
+			return err
+		}
 		made, err := d.CreateAccount(ctx, activedirectory.NewAccount{Name: a.Name, Container: a.Container, Description: a.Description, Password: a.Password})
 		account, upn = made.Account, made.UPN
 		return err
@@ -121,7 +131,7 @@ func (Directory) Needed(ctx context.Context, a connect.Access, account string) (
 	var out connect.Rights
 	err := with(a, func(d *activedirectory.Directory) error {
 		plan, err := d.PlanFor(ctx, account, a.Directory.Units)
-		if activedirectory.ReasonOf(err) == protocol.ReasonNotFound && a.Password != nil {
+		if activedirectory.ReasonOf(err) == protocol.ReasonNotFound && (a.Password != nil || a.Tickets != "") {
 			plan, err = d.PlanAhead(ctx, account, a.Directory.Units)
 		}
 		if err != nil {
@@ -129,7 +139,7 @@ func (Directory) Needed(ctx context.Context, a connect.Access, account string) (
 		}
 		for _, s := range plan.Steps {
 			out.List = append(out.List, connect.Right{DN: s.DN, Words: s.Words(), Present: s.Settled})
-			if !s.Settled && (!s.Unknown || a.Password != nil) {
+			if !s.Settled && (!s.Unknown || a.Password != nil || a.Tickets != "") {
 				out.Missing++
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -16,6 +17,9 @@ import (
 	"homeward/internal/connect"
 	"homeward/internal/doctor"
 )
+
+// Service is the service's name on Windows.
+const Service = "HomewardAgent"
 
 // unit is the service's name for systemd.
 const unit = "homeward-agent.service"
@@ -69,12 +73,35 @@ func (h Host) Start(ctx context.Context, configFile string) ([]doctor.Finding, e
 	return []doctor.Finding{{Name: "service", Status: doctor.OK, Text: "service " + unit + " runs"}}, nil
 }
 
+// Program is this program as a service starts it: its path, and the verbs before an agent's own.
+func Program() (path, verbs string, err error) {
+	path, err = os.Executable()
+	if err != nil {
+		return "", "", fmt.Errorf("this program's own path: %w", err)
+	}
+	if name := strings.TrimSuffix(filepath.Base(path), ".exe"); name == "homeward" {
+		verbs = "agent "
+	}
+	return path, verbs, nil
+}
+
 func howToStart(configFile string) string {
 	if runtime.GOOS == "windows" {
-		return "start it as a service: sc.exe create HomewardAgent start= auto binPath= \"\\\"C:\\Program Files\\Homeward\\homeward-agent.exe\\\" run --config \\\"" + configFile + "\\\"\", then: sc.exe start HomewardAgent"
+		path, verbs, err := Program()
+		if err != nil {
+			path = `C:\Program Files\Homeward\homeward-agent.exe`
+		}
+		return "make it a service, in an elevated Command Prompt: " + serviceCommand(path, verbs, configFile) + " and then: sc.exe start " + Service
 	}
 	return "no service is installed: start the agent with homeward-agent run --config " + configFile +
 		", or install one: homeward-agent connect --print-unit > " + unitFile
+}
+
+// serviceCommand makes the Windows service, which starts with the machine and again when it fails. sc.exe wants the blank
+// behind each equals sign, and both paths in quotes: one with a blank could otherwise start another program.
+func serviceCommand(path, verbs, configFile string) string {
+	return `sc.exe create ` + Service + ` start= delayed-auto DisplayName= "Homeward agent" binPath= "\"` + path + `\" ` + verbs + `run --config \"` + configFile +
+		`\"" && sc.exe failure ` + Service + ` reset= 86400 actions= restart/2000/restart/2000/restart/2000`
 }
 
 // Stop implements connect.Host.

@@ -61,3 +61,13 @@ func TestDirectoryAnswers(t *testing.T) {
 		t.Errorf("%d of %d missing, %v", there.Missing, len(there.List), err)
 	}
 }
+
+// Both paths are quoted for sc.exe, and for the service control manager after it.
+func TestServiceCommand(t *testing.T) {
+	t.Parallel()
+	got := serviceCommand(`C:\Program Files\Homeward\homeward.exe`, "agent ", `C:\ProgramData\Homeward\agent.yaml`)
+	want := `binPath= "\"C:\Program Files\Homeward\homeward.exe\" agent run --config \"C:\ProgramData\Homeward\agent.yaml\""`
+	if !strings.Contains(got, want) {
+		t.Errorf("%s", got)
+	}
+}

@@ -116,3 +116,20 @@ func Owned(sid string) ([]byte, error) {
 	binary.LittleEndian.PutUint32(out[sdOwner:], sdHeader)
 	return append(out, owner...), nil
 }
+
+// Administrators is the group that owns what nobody in particular does.
+const Administrators = "S-1-5-32-544"
+
+// EncodeOwned returns a self-relative descriptor with the DACL and an owner: one that stands in an attribute of its own.
+func (d Descriptor) EncodeOwned(owner string) ([]byte, error) {
+	out, err := d.Encode()
+	if err != nil {
+		return nil, err
+	}
+	sid, err := sidBytes(owner)
+	if err != nil {
+		return nil, err
+	}
+	binary.LittleEndian.PutUint32(out[sdOwner:], uint32(len(out))) //nolint:gosec // an ACL has less than 64 kB
+	return append(out, sid...), nil
+}

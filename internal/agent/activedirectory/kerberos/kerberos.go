@@ -7,7 +7,7 @@
 // controller about a password exactly once, whatever the answer; that every wait ends with the context; and that
 // no secret is in an error.
 //
-// It does not look for controllers, follow no referral to another realm, keeps no tickets, and cannot wipe the
+// It does not look for controllers, follow no referral to another realm, keeps no tickets of its own, and cannot wipe the
 // copies that gokrb5 makes of a password to derive a key from it.
 package kerberos
 
@@ -33,12 +33,13 @@ type KDC struct {
 	Clock   func() time.Time
 }
 
-// Identity is who signs in. It has a password or a keytab.
+// Identity is who signs in. It has a password, a keytab, or tickets that somebody got before.
 type Identity struct {
 	// Name is user@domain, which is taken as a user principal name, or the bare logon name.
 	Name     string
 	Password []byte
 	Keytab   *Keytab
+	Cache    *Cache
 }
 
 // Ticket lets its holder speak to one service.

@@ -31,6 +31,9 @@ const life = time.Hour
 // Ticket proves the identity to the KDC and returns a ticket for the service on the host. A wrong password is
 // tried once.
 func (k KDC) Ticket(ctx context.Context, who Identity, service, host string) (*Ticket, error) {
+	if who.Cache != nil {
+		return k.cached(ctx, who.Cache, service, host)
+	}
 	tgt, err := k.login(ctx, who, "krbtgt", k.Realm)
 	if refusal, ok := errors.AsType[*Error](err); ok && refusal.Code == CodeKeyExpired {
 		return nil, k.expired(ctx, who, refusal)
