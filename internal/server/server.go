@@ -245,7 +245,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Store: registered, Reviews: registered, People: s.store, Codes: s.resets.Codes, Notices: letters, Limits: s.limits,
 		Audit: s.store, Strict: s.resets.Strict, Works: s.resets.Works, Passkeys: s.resets.Passkeys, Now: s.now, Log: s.log,
 	})
-	s.envoy = &fleet.Envoy{Fleet: s.fleet, Command: s.commands.For}
+	s.envoy = &fleet.Envoy{Fleet: s.fleet, Command: s.commands.For, Changed: s.tenants.words}
 	s.reminders = reminder.New(reminder.Deps{
 		Store: s.store, Expiries: s.envoy.Expiries, Methods: s.store.Methods, InScope: s.accounts.InScope, Stopped: s.objections.Held,
 		Send: reminders(s.store, letters, s.mails), Now: s.now, Log: s.log,
