@@ -2,6 +2,7 @@ package webtest
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -51,14 +52,16 @@ func (e Examination) Every(t *testing.T, g Gallery) {
 				laid = append(laid, Path(lang.Tag, s.Name))
 			}
 			if len(laid) > 0 {
-				e.bodies(t, b, laid)
+				for _, finding := range e.bodies(t, b, laid) {
+					t.Error(finding)
+				}
 			}
 		})
 	}
 }
 
-// bodies lays the bodies of pages out, one after the other, in the page that has the first of them.
-func (e Examination) bodies(t *testing.T, b *Browser, paths []string) {
+// bodies lays the bodies of pages out, one after the other, in the page that has the first of them, and says which don't fit.
+func (e Examination) bodies(t *testing.T, b *Browser, paths []string) []string {
 	t.Helper()
 	list, err := json.Marshal(paths)
 	if err != nil {
@@ -78,19 +81,22 @@ func (e Examination) bodies(t *testing.T, b *Browser, paths []string) {
 	if len(widths) != len(paths) {
 		t.Fatalf("%d of %d pages were laid out", len(widths), len(paths))
 	}
+	var findings []string
 	for i, w := range widths {
-		e.fits(t, paths[i], w)
+		findings = append(findings, e.misfits(paths[i], w)...)
 	}
+	return findings
 }
 
-func (e Examination) fits(t *testing.T, page string, w width) {
-	t.Helper()
-	if w.Shown == 0 {
-		t.Errorf("%s: nothing was laid out", page)
+// misfits says what is wrong with a page on a narrow screen.
+func (e Examination) misfits(page string, w width) []string {
+	switch {
+	case w.Shown == 0:
+		return []string{page + ": nothing was laid out"}
+	case w.Scrolls > narrow || e.NothingSticksOut && w.Out != "":
+		return []string{fmt.Sprintf("%s is %d px wide on a screen of %d: %s", page, w.Scrolls, narrow, w.Out)}
 	}
-	if w.Scrolls > narrow || e.NothingSticksOut && w.Out != "" {
-		t.Errorf("%s is %d px wide on a screen of %d: %s", page, w.Scrolls, narrow, w.Out)
-	}
+	return nil
 }
 
 // page loads one page and examines it; whole: by axe, too.
@@ -103,22 +109,22 @@ func (e Examination) page(t *testing.T, b *Browser, lang, name string, whole boo
 		b.Screen(t, narrow, 640, 1, "light")
 	}
 	b.Do(t, e.Before(name))
-	e.fits(t, name, Value[width](t, b, widest))
+	findings := e.misfits(name, Value[width](t, b, widest))
 	if whole {
 		if e.Light != narrow {
 			b.Screen(t, e.Light, 800, 1, "light")
 		}
-		findings := axeFindings(t, b, everything)
+		findings = append(findings, axeFindings(t, b, everything)...)
 		b.Screen(t, e.Dark, 800, 1, "dark")
 		if lang == "en" || os.Getenv(Soak) != "" {
 			findings = append(findings, axeFindings(t, b, contrast)...)
 		}
-		for _, finding := range findings {
-			t.Error(finding)
-		}
 		if w := Value[int64](t, b, "document.documentElement.scrollWidth"); w > e.Dark {
 			t.Errorf("the page is %d px wide on a screen of %d", w, e.Dark)
 		}
+	}
+	for _, finding := range findings {
+		t.Error(finding)
 	}
 	b.Quiet(t, name)
 }
