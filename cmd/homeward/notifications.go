@@ -91,6 +91,7 @@ type tenantNotifications struct {
 	settings
 
 	People         *bool     `negatable:"" help:"People are told when their password was changed or their account unlocked."`
+	Texts          *bool     `negatable:"" help:"They are told by text message too, at the mobile number known before."`
 	Administrators *bool     `negatable:"" help:"Every Global Administrator is told when somebody who holds a role gets a new password."`
 	AlertMail      *[]string `help:"Addresses that hear that writeback stopped or works again; empty: none." placeholder:"LIST"`
 	Webhook        *string   `help:"Address that the same is posted to; empty: none. homeward alert secret prints what signs it." placeholder:"URL"`
@@ -101,6 +102,7 @@ type tenantNotifications struct {
 // notificationsAnswer is who hears about what.
 type notificationsAnswer struct {
 	People         bool         `json:"people" about:"People are told when their password was changed or their account unlocked."`
+	Texts          bool         `json:"texts" about:"By text message too, at the mobile number known before."`
 	Administrators bool         `json:"administrators" about:"Global Administrators are told when somebody who holds a role gets a new password."`
 	AlertMail      []string     `json:"alert_mail" about:"Addresses that hear that writeback stopped or works again."`
 	Webhook        string       `json:"webhook,omitempty"`
@@ -108,7 +110,7 @@ type notificationsAnswer struct {
 }
 
 func notificationsOf(s tenant.Settings) notificationsAnswer {
-	return notificationsAnswer{!s.PeopleUntold, s.TellAdministrators, append([]string{}, s.Alerts.Mail...), s.Alerts.WebhookURL, expiryOf(s)}
+	return notificationsAnswer{!s.PeopleUntold, s.PeopleTexted, s.TellAdministrators, append([]string{}, s.Alerts.Mail...), s.Alerts.WebhookURL, expiryOf(s)}
 }
 
 func (a notificationsAnswer) add(t *answer.Table) {
@@ -119,6 +121,7 @@ func (a notificationsAnswer) add(t *answer.Table) {
 		return s
 	}
 	t.Add("tell people", onOff(a.People))
+	t.Add("tell people by text message", onOff(a.Texts))
 	t.Add("tell administrators", onOff(a.Administrators))
 	t.Add("alerts to", none(strings.Join(a.AlertMail, ", ")))
 	t.Add("alert webhook", none(a.Webhook))
@@ -131,7 +134,7 @@ func (tenantNotifications) Answer() any { return notificationsAnswer{} }
 // Run implements the verb.
 func (v *tenantNotifications) Run(ctx context.Context, s command.Streams) error {
 	var change func(t *tenant.Tenant) error
-	if v.People != nil || v.Administrators != nil || v.AlertMail != nil || v.Webhook != nil || v.Days != nil || v.Quiet != nil {
+	if v.People != nil || v.Texts != nil || v.Administrators != nil || v.AlertMail != nil || v.Webhook != nil || v.Days != nil || v.Quiet != nil {
 		change = func(t *tenant.Tenant) error { return v.set(&t.Settings) }
 	}
 	return v.run(ctx, s, of(setting.Notifications), change, func(t tenant.Tenant) (any, *answer.Table) {
@@ -144,6 +147,9 @@ func (v *tenantNotifications) Run(ctx context.Context, s command.Streams) error 
 func (v *tenantNotifications) set(s *tenant.Settings) error {
 	if v.People != nil {
 		s.PeopleUntold = !*v.People
+	}
+	if v.Texts != nil {
+		s.PeopleTexted = *v.Texts
 	}
 	if v.Administrators != nil {
 		s.TellAdministrators = *v.Administrators

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,22 +48,28 @@ func (v *visitor) cookie() string {
 }
 
 // site is the portal over a bench.
-func (b *bench) site(t testing.TB) *portal.Site {
-	t.Helper()
+// spoken is what shows pages, made once for all tests: nothing of it changes.
+var spoken = sync.OnceValues(func() (portal.Site, error) { //nolint:gochecknoglobals // a constant in all but type
 	catalog, err := locale.New()
 	if err != nil {
-		t.Fatal(err)
+		return portal.Site{}, err
 	}
 	assets, err := portal.Assets()
 	if err != nil {
-		t.Fatal(err)
+		return portal.Site{}, err
 	}
 	engine, err := portal.NewEngine(assets, catalog)
+	return portal.Site{Catalog: catalog, Assets: assets, Engine: engine}, err
+})
+
+func (b *bench) site(t testing.TB) *portal.Site {
+	t.Helper()
+	s, err := spoken()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &portal.Site{
-		Resets: b.Service, Registration: b.infos, Objections: b.objects, Engine: engine, Assets: assets, Catalog: catalog, Now: b.clock, Log: slog.New(slog.DiscardHandler),
+		Resets: b.Service, Registration: b.infos, Objections: b.objects, Engine: s.Engine, Assets: s.Assets, Catalog: s.Catalog, Now: b.clock, Log: slog.New(slog.DiscardHandler),
 		Tenant: func(*http.Request) (tenant.Tenant, error) { return b.tenant, nil },
 		Since:  func(context.Context, string) (time.Time, error) { return b.clock(), nil },
 	}

@@ -55,6 +55,12 @@ func (limits) familiarSends() limit.Rule {
 	return limit.Rule{Name: "send-known/person", Burst: 5, Period: time.Hour}
 }
 
+// tells bounds text messages that tell of a change, which cost money and can't be answered. Somebody has to have changed the account
+// for each.
+func (limits) tells(of string) limit.Rule {
+	return limit.Rule{Name: "tell/" + of, Burst: 6, Period: time.Hour}
+}
+
 func (limits) writes() limit.Rule {
 	return limit.Rule{Name: "submit/person", Burst: 10, Period: time.Hour}
 }
@@ -145,6 +151,11 @@ func (l limits) AnswerFrom(ctx context.Context, tenant, person, device, kind str
 // RightFrom implements reset.Familiar.
 func (l limits) RightFrom(ctx context.Context, tenant, person, device, kind string) error {
 	return l.limiter.Reset(ctx, l.familiar(kind), tenant+"\x00"+person+"\x00"+device)
+}
+
+// Tell fits reset.Deps.MayTell.
+func (l limits) Tell(ctx context.Context, tenant, person, number string) (time.Time, error) {
+	return l.take(ctx, limit.Claim{Rule: l.tells("number"), Key: tenant + "\x00" + number}, limit.Claim{Rule: l.tells("person"), Key: tenant + "\x00" + person})
 }
 
 // Submit implements reset.Limits.

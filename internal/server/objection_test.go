@@ -208,6 +208,7 @@ func TestMessagesCarryALink(t *testing.T) {
 	about := func(k protocol.Operation, admin bool) reset.Done {
 		return reset.Done{Kind: k, ByAdmin: admin, At: b.clock(), Person: b.amara().ID, Support: "HW-AAAA-BBBB"}
 	}
+	texted := func(d reset.Done) reset.Done { d.Text = true; return d }
 	change := registration.Change{What: registration.Removed, Kind: verify.App, At: b.clock(), Person: b.amara().ID}
 	for _, lang := range catalog.Languages() {
 		for _, err := range []error{
@@ -215,6 +216,10 @@ func TestMessagesCarryALink(t *testing.T) {
 			letters.Done(t.Context(), b.tenant, "a@mail.example", lang.Tag, about(protocol.Change, false)),
 			letters.Done(t.Context(), b.tenant, "a@mail.example", lang.Tag, about(protocol.Unlock, false)),
 			letters.Done(t.Context(), b.tenant, "a@mail.example", lang.Tag, about(protocol.AdminReset, true)),
+			letters.Done(t.Context(), b.tenant, "+46701234567", lang.Tag, texted(about(protocol.Reset, false))),
+			letters.Done(t.Context(), b.tenant, "+46701234567", lang.Tag, texted(about(protocol.Unlock, false))),
+			letters.Done(t.Context(), b.tenant, "+46701234567", lang.Tag, texted(about(protocol.AdminReset, true))),
+			letters.Done(t.Context(), b.tenant, "+46701234567", lang.Tag, texted(about(reset.PassGiven, true))),
 			letters.Info(t.Context(), b.tenant, verify.Mail, "a@mail.example", lang.Tag, change),
 			letters.Info(t.Context(), b.tenant, verify.Text, "+46701234567", lang.Tag, change),
 		} {
@@ -224,7 +229,7 @@ func TestMessagesCarryALink(t *testing.T) {
 		}
 	}
 	seen := map[string]bool{}
-	for _, text := range box.read(t, queue, 6*len(catalog.Languages())) {
+	for _, text := range box.read(t, queue, 10*len(catalog.Languages())) {
 		m := regexp.MustCompile(`https://password\.contoso\.example/not-me/([A-Z2-7]{26})(\s|$)`).FindStringSubmatch(text)
 		if m == nil || seen[m[1]] {
 			t.Errorf("no link of its own: %s", text)

@@ -234,7 +234,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	s.resets = reset.New(reset.Deps{
 		Attempts: attempts{s.store}, Requests: attempts{s.store}, People: newPeople(s.store, s.now), Fleet: s.fleet,
 		Codes: verify.NewCodes(codes{s.store}, sub["codes"], s.now), Ways: registered, Census: registered.Census,
-		Passes: verify.NewPasses(passes{s.store}, sub["codes"], s.now), Texts: s.config.Text.On(), Passkeys: s.passkeys(sub["codes"]),
+		Passes: verify.NewPasses(passes{s.store}, sub["codes"], s.now), Texts: s.config.Text.On(), MayTell: s.limits.Tell, Passkeys: s.passkeys(sub["codes"]),
 		Notices: letters, Atomic: together(s.store, letters, s.mails), Limits: s.limits, Audit: s.store,
 		Familiar: s.limits, Devices: verify.NewDevices(sub["devices"], s.now),
 		HoldsRole: s.holdsRole, InScope: s.accounts.InScope, Stopped: s.objections.Held, Licensed: licensed,
@@ -245,7 +245,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Store: registered, Reviews: registered, People: s.store, Codes: s.resets.Codes, Notices: letters, Limits: s.limits,
 		Audit: s.store, Strict: s.resets.Strict, Works: s.resets.Works, Passkeys: s.resets.Passkeys, Now: s.now, Log: s.log,
 	})
-	s.envoy = &fleet.Envoy{Fleet: s.fleet, Command: s.commands.For}
+	s.envoy = &fleet.Envoy{Fleet: s.fleet, Command: s.commands.For, Changed: s.tenants.words}
 	s.reminders = reminder.New(reminder.Deps{
 		Store: s.store, Expiries: s.envoy.Expiries, Methods: s.store.Methods, InScope: s.accounts.InScope, Stopped: s.objections.Held,
 		Send: reminders(s.store, letters, s.mails), Now: s.now, Log: s.log,

@@ -178,17 +178,17 @@ func TestRegistrationAndNotificationPages(t *testing.T) {
 		}
 	}
 	form := map[string]string{
-		"admins": "on", "alerts": "it@contoso.test\r\nIT@contoso.test\r\nops@contoso.test", "webhook": "https://hooks.contoso.test/secret-token",
+		"admins": "on", "texts": "on", "alerts": "it@contoso.test\r\nIT@contoso.test\r\nops@contoso.test", "webhook": "https://hooks.contoso.test/secret-token",
 		"expiry": "1, 14;5 14", "from": "22:00", "until": "07:00",
 	}
 	if w := b.save(karin, notifications, form); w.Code != http.StatusSeeOther {
 		t.Errorf("notifications: status %d %s", w.Code, w.Body)
 	}
 	s := b.settings()
-	if !s.PeopleUntold || !s.TellAdministrators || !slices.Equal(s.Alerts.Mail, []string{"it@contoso.test", "ops@contoso.test"}) || !slices.Equal(s.Expiry.Days, []int{14, 5, 1}) || s.Expiry.QuietUntil != "07:00" {
+	if !s.PeopleUntold || !s.PeopleTexted || !s.TellAdministrators || !slices.Equal(s.Alerts.Mail, []string{"it@contoso.test", "ops@contoso.test"}) || !slices.Equal(s.Expiry.Days, []int{14, 5, 1}) || s.Expiry.QuietUntil != "07:00" {
 		t.Errorf("%+v", s)
 	}
-	if d := b.lastDetail(policyChanges); !strings.Contains(d, "tell people: on → off") || !strings.Contains(d, "https://hooks.contoso.test (") || strings.Contains(d, "secret-token") {
+	if d := b.lastDetail(policyChanges); !strings.Contains(d, "tell people: on → off") || !strings.Contains(d, "tell people by text message: off → on") || !strings.Contains(d, "https://hooks.contoso.test (") || strings.Contains(d, "secret-token") {
 		t.Errorf("recorded %q", d)
 	}
 	if w := b.ask(karin, http.MethodGet, notifications, nil); !strings.Contains(w.Body.String(), "Addresses known: 1.") {

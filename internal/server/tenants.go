@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,10 +30,13 @@ type tenants struct {
 	byAcct map[string]string
 	keys   map[string]broker.TenantKeys
 	first  string
+
+	// words gets something when a tenant's list of banned words isn't what it was.
+	words chan struct{}
 }
 
 func newTenants(s *store.Store, b *broker.Broker, log *slog.Logger) *tenants {
-	return &tenants{store: s, broker: b, log: log, byID: map[string]tenant.Tenant{}, byAcct: map[string]string{}, keys: map[string]broker.TenantKeys{}}
+	return &tenants{store: s, broker: b, log: log, byID: map[string]tenant.Tenant{}, byAcct: map[string]string{}, keys: map[string]broker.TenantKeys{}, words: make(chan struct{}, 1)}
 }
 
 // CreateTenant makes a tenant with relay keys of its own.
@@ -110,6 +114,12 @@ func (ts *tenants) take(ctx context.Context, t tenant.Tenant) error {
 	defer ts.mu.Unlock()
 	if !known {
 		ts.keys[t.ID] = keys
+	}
+	if known && !slices.Equal(ts.byID[t.ID].Settings.BannedWords, t.Settings.BannedWords) {
+		select {
+		case ts.words <- struct{}{}:
+		default: // somebody is on their way already
+		}
 	}
 	ts.byID[t.ID], ts.byAcct[t.Account] = t, t.ID
 	if ts.first == "" || t.Created.Before(ts.byID[ts.first].Created) {

@@ -25,22 +25,24 @@ import (
 	"homeward/internal/server/webhook"
 )
 
-// TestTextMessageThroughTheQueue: a check by text message from the chosen row to a provider's webhook and back.
-func TestTextMessageThroughTheQueue(t *testing.T) {
-	b := newBench(t, sqliteDSN(t))
-	type post struct {
-		header string
-		body   []byte
-	}
-	posts := make(chan post, 4)
-	provider := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+// posted is what a provider of text messages gets.
+type posted struct {
+	header string
+	body   []byte
+}
+
+// provider takes text messages by webhook; the configuration leads to it.
+func provider(t *testing.T) (<-chan posted, config.Text) {
+	t.Helper()
+	posts := make(chan posted, 16)
+	server := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
 		}
-		posts <- post{r.Header.Get("Homeward-Signature"), body}
+		posts <- posted{r.Header.Get("Homeward-Signature"), body}
 	}))
-	t.Cleanup(provider.Close)
+	t.Cleanup(server.Close)
 	dir := t.TempDir()
 	file := func(name string, content []byte) string {
 		path := filepath.Join(dir, name)
@@ -49,10 +51,16 @@ func TestTextMessageThroughTheQueue(t *testing.T) {
 		}
 		return path
 	}
-	c := config.Text{Via: "webhook", From: "Contoso", Webhook: config.Webhook{
-		URL: provider.URL, SecretFile: file("secret", []byte("shared\n")),
-		CAFile: file("ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: provider.Certificate().Raw})),
+	return posts, config.Text{Via: "webhook", From: "Contoso", Webhook: config.Webhook{
+		URL: server.URL, SecretFile: file("secret", []byte("shared\n")),
+		CAFile: file("ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})),
 	}}
+}
+
+// TestTextMessageThroughTheQueue: a check by text message from the chosen row to a provider's webhook and back.
+func TestTextMessageThroughTheQueue(t *testing.T) {
+	b := newBench(t, sqliteDSN(t))
+	posts, c := provider(t)
 	send, err := textSender(c, nil, b.clock)
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 
 	"homeward/internal/banned"
@@ -17,16 +18,20 @@ import (
 )
 
 const (
-	// bannedLook is how often each agent is asked which list of banned words it has.
+	// bannedLook is how often each agent is asked which list of banned words it has; a change is told at once.
 	bannedLook = 20 * time.Second
-	askAccept  = 8 * time.Second
-	askLife    = 20 * time.Second
+	// bannedAtOnce is how many agents are told beside each other: one that hangs holds up its own line only.
+	bannedAtOnce = 16
+	askAccept    = 8 * time.Second
+	askLife      = 20 * time.Second
 )
 
 // Envoy asks and tells agents what isn't about one person.
 type Envoy struct {
 	Fleet   *Fleet
 	Command func(ctx context.Context, agent string) (ed25519.PrivateKey, error)
+	// Changed says that a tenant's list of banned words isn't what it was; nil: agents hear of it at the next look.
+	Changed <-chan struct{}
 }
 
 // ask sends a signed question that names no person.
@@ -102,6 +107,7 @@ func (e *Envoy) Run(ctx context.Context, tenants func(ctx context.Context) ([]te
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-e.Changed:
 		case <-tick.C:
 		}
 	}
@@ -119,14 +125,21 @@ func (e *Envoy) tell(ctx context.Context, t tenant.Tenant) {
 		e.Fleet.Log.Error("agents can't be read", "tenant", t.ID, "error", err)
 		return
 	}
+	var lines sync.WaitGroup
+	free := make(chan struct{}, bannedAtOnce)
 	for _, a := range agents {
 		if a.Protocol < protocol.Banned.Since() || a.Status != enrol.Approved || !e.Fleet.Relay.Online(t.Account, a.ID) {
 			continue
 		}
-		if err := e.TellBanned(ctx, a, list); err != nil && ctx.Err() == nil {
-			e.Fleet.Log.Warn("an agent didn't take the list of banned words; it is tried again", "agent", a.ID, "error", err)
-		}
+		free <- struct{}{}
+		lines.Go(func() {
+			defer func() { <-free }()
+			if err := e.TellBanned(ctx, a, list); err != nil && ctx.Err() == nil {
+				e.Fleet.Log.Warn("an agent didn't take the list of banned words; it is tried again", "agent", a.ID, "error", err)
+			}
+		})
 	}
+	lines.Wait()
 }
 
 // TellBanned gives one agent a list, unless it has it already.

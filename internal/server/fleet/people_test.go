@@ -1,12 +1,17 @@
 package fleet
 
 import (
+	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"homeward/internal/banned"
 	"homeward/internal/protocol"
+	"homeward/internal/server/tenant"
 )
 
 // TestBannedParts: the longest list there can be fits its envelopes, and is whole.
@@ -45,4 +50,34 @@ func TestQuestionsFit(t *testing.T) {
 	if err != nil || len(raw) > 4000 {
 		t.Errorf("%d bytes: %v", len(raw), err)
 	}
+}
+
+// TestBannedWordsAreToldAtOnce: at the start, when a list was changed, and at each look.
+func TestBannedWordsAreToldAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		changed := make(chan struct{}, 1)
+		e := &Envoy{Fleet: &Fleet{Deps: Deps{Log: slog.New(slog.DiscardHandler)}}, Changed: changed}
+		ctx, cancel := context.WithCancel(t.Context())
+		looks, done := 0, make(chan error, 1)
+		go func() {
+			done <- e.Run(ctx, func(context.Context) ([]tenant.Tenant, error) { looks++; return nil, nil })
+		}()
+		began := time.Now()
+		for want := 1; want <= 3; want++ {
+			synctest.Wait()
+			if looks != want || time.Since(began) != 0 {
+				t.Fatalf("%d looks after %s, want %d at once", looks, time.Since(began), want)
+			}
+			if want < 3 {
+				changed <- struct{}{}
+			}
+		}
+		<-time.After(bannedLook)
+		synctest.Wait()
+		if looks != 4 {
+			t.Errorf("%d looks after a whole period without a change", looks)
+		}
+		cancel()
+		<-done
+	})
 }

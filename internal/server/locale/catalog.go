@@ -13,7 +13,6 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -26,12 +25,12 @@ var messages embed.FS
 
 // Catalog is every message in every language. It is safe for concurrent use.
 type Catalog struct {
-	bundle  *i18n.Bundle
 	tags    []language.Tag // the default language first
 	matcher language.Matcher
-	counts  map[language.Tag][]count
 	ids     map[string]bool
 	names   []Language
+	// speakers are the languages as pages speak them.
+	speakers map[language.Tag]Localizer
 }
 
 // Language is one choice of the language chooser.
@@ -69,7 +68,7 @@ func load(fsys fs.FS) (*Catalog, error) {
 }
 
 func newCatalog(bundle *i18n.Bundle, sets map[language.Tag]messageSet) (*Catalog, error) {
-	c := &Catalog{bundle: bundle, tags: []language.Tag{language.English}, counts: map[language.Tag][]count{}, ids: map[string]bool{}}
+	c := &Catalog{tags: []language.Tag{language.English}, ids: map[string]bool{}, speakers: map[language.Tag]Localizer{}}
 	for id := range sets[language.English] {
 		c.ids[id] = true
 	}
@@ -78,8 +77,10 @@ func newCatalog(bundle *i18n.Bundle, sets map[language.Tag]messageSet) (*Catalog
 	c.tags = append(c.tags, rest...)
 	c.matcher = language.NewMatcher(c.tags)
 	for _, tag := range c.tags {
-		c.counts[tag] = countsOf(tag)
-		l := c.In(tag.String())
+		l := Localizer{
+			words: i18n.NewLocalizer(bundle, tag.String()), sentences: sentencesOf(sets[tag]), tag: tag, name: tag.String(), counts: countsOf(tag), rtl: rightToLeft(tag),
+		}
+		c.speakers[tag] = l
 		name := l.T("language.name")
 		if name == "" || name == "language.name" {
 			return nil, fmt.Errorf("messages %s: no language.name", tag)
@@ -104,23 +105,19 @@ func (c *Catalog) For(acceptLanguage, mkt, cookie string) Localizer {
 	for _, choice := range []string{mkt, cookie} {
 		if tag, err := language.Parse(choice); err == nil && choice != "" {
 			if _, i, confidence := c.matcher.Match(tag); confidence >= language.High {
-				return c.localizer(c.tags[i])
+				return c.speakers[c.tags[i]]
 			}
 		}
 	}
 	// An error still carries the tags before it, and no tags at all match the default.
 	wanted, _, _ := language.ParseAcceptLanguage(acceptLanguage)
 	_, i, _ := c.matcher.Match(wanted...)
-	return c.localizer(c.tags[i])
+	return c.speakers[c.tags[i]]
 }
 
 // In returns the language of a stored tag, for mails and texts written without a request; English when the
 // tag is not one of ours.
 func (c *Catalog) In(tag string) Localizer { return c.For("", tag, "") }
-
-func (c *Catalog) localizer(tag language.Tag) Localizer {
-	return Localizer{words: i18n.NewLocalizer(c.bundle, tag.String()), tag: tag, counts: c.counts[tag], rtl: rightToLeft(tag)}
-}
 
 // messageSet is the texts of one language: id, then plural category ("other" for a plain message).
 type messageSet map[string]map[string]string
@@ -171,6 +168,9 @@ func checkForms(forms map[string]string) error {
 		}
 		if strings.ContainsAny(text, "<>&") {
 			return fmt.Errorf("markup in the text for %q; write **bold** or `keys` instead", category)
+		}
+		if _, ok := cut(text); !ok {
+			return fmt.Errorf("the text for %q holds something else than {{.Name}} in braces", category)
 		}
 	}
 	return nil
@@ -226,15 +226,4 @@ func compareForms(english, forms map[string]string, counts []count) error {
 		return fmt.Errorf("has %d plural forms, the language has %d", len(forms), len(counts))
 	}
 	return nil
-}
-
-// placeholders lists the distinct {{.Name}} of a text, sorted.
-func placeholders(text string) []string {
-	found := regexp.MustCompile(`\{\{\s*\.(\w+)\s*\}\}`).FindAllStringSubmatch(text, -1)
-	names := make([]string, 0, len(found))
-	for _, m := range found {
-		names = append(names, m[1])
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }

@@ -94,6 +94,8 @@ func TestLoadRefuses(t *testing.T) {
 		"plural loses a value":  {`{"language.name":"Deutsch","a":"eins {{.X}}","b":{"one":"{{.Y}}","other":"{{.N}}"}}`, `plural form "one"`},
 		"markup":                {`{"language.name":"Deutsch","a":"<b>{{.X}}</b>","b":{"one":"{{.N}}","other":"{{.N}}"}}`, "markup"},
 		"neither text nor form": {`{"language.name":"Deutsch","a":7,"b":{"one":"{{.N}}","other":"{{.N}}"}}`, "neither a text nor plural forms"},
+		"more than values":      {`{"language.name":"Deutsch","a":"{{if .X}}eins{{end}} {{.X}}","b":{"one":"{{.N}}","other":"{{.N}}"}}`, "something else than"},
+		"open braces":           {`{"language.name":"Deutsch","a":"eins {{.X","b":{"one":"{{.N}}","other":"{{.N}}"}}`, "something else than"},
 		"not JSON":              {`{`, "messages/de.json"},
 	}
 	for name, tt := range tests {

@@ -3,6 +3,7 @@ package locale
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
@@ -11,14 +12,16 @@ import (
 
 // Localizer speaks one language. The zero value says message ids and is of no use; take one from a Catalog.
 type Localizer struct {
-	words  *i18n.Localizer
-	tag    language.Tag
-	counts []count
-	rtl    bool
+	words     *i18n.Localizer
+	sentences map[string]sentence
+	tag       language.Tag
+	name      string // the tag in letters
+	counts    []count
+	rtl       bool
 }
 
 // Lang returns the language as written in the lang attribute.
-func (l Localizer) Lang() string { return l.tag.String() }
+func (l Localizer) Lang() string { return l.name }
 
 // T returns the message id with its placeholders filled. Data is name, value, name, value …; the value
 // named N chooses the plural form. An unknown id returns the id, so that a mistake is seen, not hidden.
@@ -48,8 +51,7 @@ func (l Localizer) Rich(id string, data ...any) template.HTML {
 // Patterns returns every plural form of a message by its category (one, few, other …), with {n} where the number
 // belongs and every other placeholder filled. A page hands them to its script, which chooses with Intl.PluralRules.
 func (l Localizer) Patterns(id string, data ...any) map[string]string {
-	values, _ := pairs(data)
-	values["N"] = "{n}"
+	values, _ := pairs(append(slices.Clone(data), "N", "{n}"))
 	forms := make(map[string]string, len(l.counts))
 	for _, c := range l.counts {
 		forms[c.category] = l.text(id, values, c.example)
@@ -60,6 +62,11 @@ func (l Localizer) Patterns(id string, data ...any) map[string]string {
 func (l Localizer) text(id string, values map[string]any, count any) string {
 	if l.words == nil {
 		return id
+	}
+	if s, ok := l.sentences[id]; ok {
+		if text, ok := s.say(values); ok {
+			return text
+		}
 	}
 	config := i18n.LocalizeConfig{MessageID: id, TemplateData: values, PluralCount: count}
 	text, err := l.words.Localize(&config)
@@ -75,6 +82,9 @@ func (l Localizer) text(id string, values map[string]any, count any) string {
 
 // pairs makes a map of name, value, name, value …, and finds the number that chooses the plural form.
 func pairs(data []any) (values map[string]any, count any) {
+	if len(data) == 0 {
+		return nil, nil
+	}
 	values = make(map[string]any, len(data)/2+1)
 	for i := 0; i+1 < len(data); i += 2 {
 		name := fmt.Sprint(data[i])

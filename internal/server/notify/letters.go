@@ -110,6 +110,9 @@ func (l *Letters) Done(ctx context.Context, t tenant.Tenant, to, lang string, d 
 	if err != nil {
 		return err
 	}
+	if d.Text {
+		return l.text(ctx, t, to, w, w.T(shortly(d), "Name", t.Name, "URL", cmp.Or(link, l.portal)), l.now().Add(doneLife))
+	}
 	if link != "" {
 		text += "\n\n" + w.T("mail.not_me", "URL", link)
 	}
@@ -133,6 +136,19 @@ func done(w locale.Localizer, d reset.Done, values ...any) (subject, text string
 		return w.T("mail.admin_reset.subject", values...), w.T("mail.admin_reset.text", values...)
 	}
 	return w.T("mail.changed.subject", values...), w.T("mail.changed.text", values...)
+}
+
+// shortly is what a text message says of it.
+func shortly(d reset.Done) string {
+	switch {
+	case d.Kind == reset.PassGiven:
+		return "text.pass"
+	case d.Kind == protocol.Unlock:
+		return "text.unlocked"
+	case d.ByAdmin:
+		return "text.admin_reset"
+	}
+	return "text.changed"
 }
 
 // bound is the last line of a code's text message: browsers offer the code on this portal's pages and on no others (WICG,

@@ -12,6 +12,7 @@ import (
 	"homeward/internal/protocol"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/tenant"
+	"homeward/internal/server/verify"
 )
 
 const (
@@ -185,7 +186,7 @@ func (s *Service) conclude(ctx context.Context, next Attempt, r protocol.Result)
 	if err != nil {
 		s.Log.Error("confirmation couldn't be addressed", "support", next.Support, "error", err)
 	}
-	records := s.complete(next, outcomeRecords(next, r, l != nil)...)
+	records := s.complete(next, outcomeRecords(next, r, l)...)
 	err = s.Atomic(ctx, func(tx Stores) error {
 		if _, err := tx.Attempts.Move(ctx, next, Submitted, NotSure); err != nil {
 			return err
@@ -226,8 +227,8 @@ func (s *Service) finished(ctx context.Context, a Attempt, r protocol.Result) {
 }
 
 // outcomeRecords are an outcome's: the hops, what became of the second half of an operator's reset, and the letter.
-func outcomeRecords(a Attempt, r protocol.Result, told bool) []audit.Record {
-	records := make([]audit.Record, 0, len(r.Hops)+3)
+func outcomeRecords(a Attempt, r protocol.Result, told *letter) []audit.Record {
+	records := make([]audit.Record, 0, len(r.Hops)+4)
 	for _, h := range r.Hops {
 		records = append(records, audit.Record{Hop: h.Name, At: h.At.Time(), Result: "ok", Actor: r.Agent, Micros: h.Micros, Detail: h.Detail})
 	}
@@ -238,8 +239,11 @@ func outcomeRecords(a Attempt, r protocol.Result, told bool) []audit.Record {
 	if record, ok := mustChange(r); ok {
 		records = append(records, record)
 	}
-	if told {
+	if told != nil && len(told.to)+len(told.admins) > 0 {
 		records = append(records, audit.Record{Hop: "notify", Event: int(event.FlowNotified), Result: "ok"})
+	}
+	if told != nil && len(told.numbers) > 0 {
+		records = append(records, audit.Record{Hop: "notify", Event: int(event.FlowNotified), Result: "ok", Detail: string(verify.Text)})
 	}
 	return records
 }
@@ -259,19 +263,28 @@ func mustChange(r protocol.Result) (audit.Record, bool) {
 	return audit.Record{Hop: "must change at next sign-in", Event: int(code), Result: string(r.MustChange), Actor: r.Agent, Detail: r.Detail}, true
 }
 
-// letter is a confirmation with its addresses: the person's, and those of the administrators who hear of it too.
+// letter is a confirmation with its addresses: the person's, their telephones, and the addresses of the administrators who hear of
+// it too.
 type letter struct {
-	tenant tenant.Tenant
-	to     []string
-	admins []string
-	lang   string
-	of     string
-	done   Done
+	tenant  tenant.Tenant
+	to      []string
+	numbers []string
+	admins  []string
+	lang    string
+	of      string
+	done    Done
 }
 
 func (l *letter) send(ctx context.Context, n Notices) error {
 	for _, to := range l.to {
 		if err := n.Done(ctx, l.tenant, to, l.lang, l.done); err != nil {
+			return err
+		}
+	}
+	text := l.done
+	text.Text = true
+	for _, to := range l.numbers {
+		if err := n.Done(ctx, l.tenant, to, l.lang, text); err != nil {
 			return err
 		}
 	}
@@ -305,10 +318,14 @@ func (s *Service) letter(ctx context.Context, a Attempt) (*letter, error) {
 	if t.Settings.PeopleUntold {
 		to = nil
 	}
-	if len(to)+len(admins) == 0 {
+	numbers, err := s.numbers(ctx, t, a)
+	if err != nil { // the mail is on its way all the same
+		s.Log.Error("telephones to be told couldn't be found", "support", a.Support, "error", err)
+	}
+	if len(to)+len(admins)+len(numbers) == 0 {
 		return nil, nil
 	}
-	return &letter{tenant: t, to: to, admins: admins, lang: a.Locale, of: a.Shown, done: Done{
+	return &letter{tenant: t, to: to, numbers: numbers, admins: admins, lang: a.Locale, of: a.Shown, done: Done{
 		Kind: a.Kind, ByAdmin: a.Operator != "", MustChange: a.MustChange == protocol.MustChangeSet, At: a.Finished,
 		Person: a.Person, Support: a.Support,
 	}}, nil
@@ -329,16 +346,17 @@ func (s *Service) administrators(ctx context.Context, t tenant.Tenant, a Attempt
 	}), err
 }
 
-// tell queues the confirmation, and reports whether it did.
-func (s *Service) tell(ctx context.Context, a Attempt) bool {
+// tell queues the confirmation and returns it; nil: there was none, or it couldn't be queued.
+func (s *Service) tell(ctx context.Context, a Attempt) *letter {
 	l, err := s.letter(ctx, a)
 	if err == nil && l != nil {
 		err = l.send(ctx, s.Notices)
 	}
 	if err != nil {
 		s.Log.Error("confirmation couldn't be queued", "support", a.Support, "error", err)
+		return nil
 	}
-	return err == nil && l != nil
+	return l
 }
 
 // await watches one accepted request until its result is stored, its agent is lost, or thirty seconds pass.

@@ -89,14 +89,16 @@ func (s *Service) givePass(ctx context.Context, t tenant.Tenant, o Order, find f
 func (s *Service) tellOfPass(ctx context.Context, t tenant.Tenant, p provision.Person, given Pass) {
 	ctx = context.WithoutCancel(ctx)
 	to, err := s.addresses(ctx, Attempt{Tenant: t.ID, Person: p.ID})
-	for _, address := range to {
-		err = errors.Join(err, s.Notices.Done(ctx, t, address, t.Settings.Locale, Done{Kind: PassGiven, ByAdmin: true, At: s.Now()}))
+	l := letter{tenant: t, to: to, lang: t.Settings.Locale, done: Done{Kind: PassGiven, ByAdmin: true, At: s.Now(), Person: p.ID, Support: given.Support}}
+	if err == nil {
+		l.numbers, err = s.numbers(ctx, t, Attempt{Tenant: t.ID, Person: p.ID, Support: given.Support, Created: s.Now()})
 	}
+	err = errors.Join(err, l.send(ctx, s.Notices))
 	if err != nil {
 		s.Log.Error("person couldn't be told of a helpdesk pass", "support", given.Support, "error", err)
 		return
 	}
-	if len(to) > 0 {
+	if len(l.to)+len(l.numbers) > 0 {
 		s.log(ctx, t.ID, audit.Record{
 			Activity: "Issue helpdesk pass", Hop: "notify", Event: int(event.FlowNotified), Result: "ok", Target: p.ID, Support: given.Support,
 		})

@@ -130,6 +130,7 @@ type Done struct {
 	Person     string
 	Support    string
 	Of         string // the letter is another administrator's: this one's password was changed
+	Text       bool   // it goes to a telephone, as a text message
 }
 
 // Limits refuses more than a fair number of tries. A zero time means go on.
@@ -188,6 +189,8 @@ type Deps struct {
 	Census func(ctx context.Context, tenant string) (verify.Census, error)
 	// Texts: text messages can be sent.
 	Texts bool
+	// MayTell counts a text message that tells of a change, for a telephone and for a person. A zero time: send it. Nil: any number.
+	MayTell func(ctx context.Context, tenant, person, number string) (until time.Time, err error)
 	// HoldsRole reports whether somebody administers this tenant; nil: nobody does.
 	HoldsRole func(ctx context.Context, tenant, person string) (bool, error)
 	// InScope reports whether somebody may help themselves by the tenant's choice; nil: everybody may.

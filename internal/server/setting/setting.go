@@ -128,6 +128,7 @@ func Registration(s tenant.Settings) []Value {
 func Notifications(s tenant.Settings) []Value {
 	return []Value{
 		{"tell people", onOff(!s.PeopleUntold)},
+		{"tell people by text message", onOff(s.PeopleTexted)},
 		{"tell administrators", onOff(s.TellAdministrators)},
 		{"alerts to", strings.Join(s.Alerts.Mail, ", ")},
 		{"alert webhook", hookName(s.Alerts.WebhookURL)},

@@ -56,6 +56,8 @@ type Settings struct {
 	Alerts Alerts `json:"alerts,omitzero"`
 	// PeopleUntold: nobody is told when their password was changed or their account unlocked.
 	PeopleUntold bool `json:"people_untold,omitempty"`
+	// PeopleTexted: they are told by text message too, on every telephone that was known before.
+	PeopleTexted bool `json:"people_texted,omitempty"`
 	// TellAdministrators: every Global Administrator is told when somebody who holds a role gets a new password.
 	TellAdministrators bool `json:"tell_administrators,omitempty"`
 

@@ -12,9 +12,12 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
+	"sync"
 	"text/template/parse"
 )
 
@@ -30,7 +33,15 @@ type Messages interface {
 }
 
 // Engine renders pages. It is safe for concurrent use.
-type Engine struct{ pages map[string]*template.Template }
+type Engine struct {
+	pages   map[string]*template.Template // as written; never drawn themselves, so that they can be copied
+	spoken  spoken
+	buffers sync.Pool
+	headers http.Header
+}
+
+// mostKept bounds the buffers that are used again.
+const mostKept = 256 << 10
 
 // NewEngine parses every pages/*.html of fsys, each with all of parts/*.html. The parts define "layout",
 // which shows the page's own "main"; a page that has one also defines "region", its fragment.
@@ -48,7 +59,10 @@ func NewEngine(fsys fs.FS, assets *Assets, messages Messages) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list page templates: %w", err)
 	}
-	e := &Engine{pages: make(map[string]*template.Template, len(files))}
+	e := &Engine{
+		pages: make(map[string]*template.Template, len(files)), spoken: spoken{pages: map[spokenPage]*template.Template{}},
+		headers: securityHeaders(), buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
+	}
 	for _, file := range files {
 		page, err := base.Clone()
 		if err == nil {
@@ -80,22 +94,37 @@ func (e *Engine) Fragment(w http.ResponseWriter, status int, page Page) error {
 }
 
 func (e *Engine) send(w http.ResponseWriter, status int, page Page, part string) error {
-	t, ok := e.pages[page.Template()]
+	written, ok := e.pages[page.Template()]
 	if !ok {
 		return fmt.Errorf("render %T: no template %q", page, page.Template())
 	}
-	var body bytes.Buffer
-	if err := t.ExecuteTemplate(&body, part, page); err != nil {
+	t, err := e.spoken.of(page, written)
+	if err != nil {
 		return fmt.Errorf("render %T: %w", page, err)
 	}
-	defer clear(body.Bytes()) // a page can hold a password that is shown once
-	SetHeaders(w.Header())
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	body := e.buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert,errcheck // nothing else is put there
+	defer e.release(body)
+	if err := t.ExecuteTemplate(body, part, page); err != nil {
+		return fmt.Errorf("render %T: %w", page, err)
+	}
+	h := w.Header()
+	maps.Copy(h, e.headers)
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(body.Len()))
 	w.WriteHeader(status)
-	if _, err := body.WriteTo(w); err != nil && !errors.Is(err, http.ErrBodyNotAllowed) { // HEAD has none
+	if _, err := w.Write(body.Bytes()); err != nil && !errors.Is(err, http.ErrBodyNotAllowed) { // HEAD has none
 		return fmt.Errorf("send %T: %w", page, err)
 	}
 	return nil
+}
+
+// release clears what was drawn, as a page can hold a password that is shown once, and lets the next page use the room.
+func (e *Engine) release(body *bytes.Buffer) {
+	clear(body.Bytes())
+	body.Reset()
+	if body.Cap() <= mostKept {
+		e.buffers.Put(body)
+	}
 }
 
 // checkMessages finds every .T and .Rich call of a template and refuses ids that nobody wrote.

@@ -3,12 +3,18 @@ package web_test
 import (
 	"compress/gzip"
 	"errors"
+	"fmt"
+	"html/template"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
 
 	"homeward/internal/server/web"
 )
@@ -105,6 +111,81 @@ func TestConstantPartsAreDrawnOnce(t *testing.T) {
 	if _, err := web.NewEngine(fsys, assets, words{"title": true, "hello": true}); err == nil || !strings.Contains(err.Error(), "draw sign") {
 		t.Errorf("a part that can't be drawn: %v", err)
 	}
+}
+
+// talker is a page that speaks. Its sentences hold what must be escaped, each place in its own way.
+type talker struct{ lang, Name string }
+
+func (talker) Template() string { return "hello" }
+
+func (p talker) Lang() string { return p.lang }
+
+func (p talker) T(id string, data ...any) string {
+	return fmt.Sprint(p.lang, ` says "`, id, `" & <`, data, `>`)
+}
+
+func (p talker) Rich(id string, _ ...any) template.HTML {
+	return template.HTML("<b>" + p.lang + "</b> " + id) //nolint:gosec // a test's
+}
+
+func (p talker) Rows() []talker { return []talker{p, p} }
+
+// TestSentencesStandInThePageOfTheirLanguage, just as the page would say them, wherever they stand.
+func TestSentencesStandInThePageOfTheirLanguage(t *testing.T) {
+	const main = `<link href="{{asset "a.css"}}" title="{{.T "title"}}"><script src="x" integrity="{{integrity "a.css"}}" data-a={{.T "title"}}></script>` +
+		`<p title='{{.T "hello" "Name" .Name}}'>{{.T "hello"}} {{.Rich "hello"}} {{.Name}}</p><textarea>{{.T "title"}}</textarea>` +
+		`{{range .Rows}}<i>{{$.T "hello"}}{{.T "title"}}</i>{{else}}{{.T "hello"}}{{end}}{{with .Name}}{{$.Rich "title"}}{{else}}{{$.T "title"}}{{end}}{{if .Name}}{{.T "hello"}}{{end}}`
+	e, err := newEngine(t, main)
+	if err != nil {
+		t.Fatal(err)
+	}
+	assets, err := web.NewAssets(fstest.MapFS{"a.css": {Data: []byte("a{}")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := template.New("").Funcs(template.FuncMap{"asset": assets.URL, "integrity": assets.Integrity}).ParseFS(files(main), "parts/*.html", "pages/*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for _, p := range []talker{{"en", "Amara"}, {"de", "<Sam>"}, {"en", ""}, {"de", `"`}} {
+			for part, show := range map[string]func(http.ResponseWriter, int, web.Page) error{"layout": e.Render, "region": e.Fragment} {
+				var want strings.Builder
+				if err := plain.ExecuteTemplate(&want, part, p); err != nil {
+					t.Fatal(err)
+				}
+				w := httptest.NewRecorder()
+				if err := show(w, http.StatusOK, p); err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want.String(), w.Body.String()); diff != "" {
+					t.Errorf("%s of %v: %s", part, p, diff)
+				}
+				if got := w.Header().Get("Content-Length"); got != strconv.Itoa(w.Body.Len()) {
+					t.Errorf("a length of %s for %d bytes", got, w.Body.Len())
+				}
+			}
+		}
+	}
+}
+
+// TestPagesAreDrawnBesideEachOther: nothing of one page is in another, whoever asks first in a language.
+func TestPagesAreDrawnBesideEachOther(t *testing.T) {
+	e, err := newEngine(t, `<h1>{{.T "hello"}}</h1>{{.Name}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() {
+			p := talker{[]string{"en", "de", "ar"}[i%3], strings.Repeat("x", i)}
+			w := httptest.NewRecorder()
+			if err := e.Render(w, http.StatusOK, p); err != nil || !strings.Contains(w.Body.String(), "<h1>"+p.lang) || !strings.HasSuffix(w.Body.String(), "</h1>"+p.Name) {
+				t.Errorf("%v: %v, %s", p, err, w.Body)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestRefusesUnknownMessages(t *testing.T) {

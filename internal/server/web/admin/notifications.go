@@ -16,7 +16,8 @@ type NotificationsPage struct {
 	Settings
 
 	People, Admins bool
-	Administrators int // addresses that hear of it
+	Texts, CanText bool // people are told by text message too; the server can send them
+	Administrators int  // addresses that hear of it
 	Mail           string
 	Webhook        string
 	Days           string
@@ -41,6 +42,7 @@ func (p NotificationsPage) Paragraphs() []string {
 func (v *visit) notifications(s tenant.Settings) (NotificationsPage, error) {
 	p := NotificationsPage{
 		Settings: v.base(notificationsPath, setting.Notifications(v.tenant.Settings)), People: !s.PeopleUntold, Admins: s.TellAdministrators,
+		Texts: s.PeopleTexted, CanText: v.Desk.Texts,
 		Mail: strings.Join(s.Alerts.Mail, "\n"), Webhook: s.Alerts.WebhookURL,
 		Days: setting.Numbers(s.Expiry.Days), From: s.Expiry.QuietFrom, Until: s.Expiry.QuietUntil,
 	}
@@ -101,7 +103,7 @@ func (v *visit) postNotifications() error {
 	var err error
 	if len(problems) == 0 {
 		err = v.save(setting.Notifications, func(s *tenant.Settings) error {
-			s.PeopleUntold, s.TellAdministrators, s.Alerts, s.Expiry = !v.yes("people"), v.yes("admins"), alerts, expiry
+			s.PeopleUntold, s.PeopleTexted, s.TellAdministrators, s.Alerts, s.Expiry = !v.yes("people"), v.yes("texts"), v.yes("admins"), alerts, expiry
 			return nil
 		})
 		if err == nil {
@@ -114,7 +116,7 @@ func (v *visit) postNotifications() error {
 	}
 	shown := v.tenant.Settings
 	if status != http.StatusConflict {
-		shown.PeopleUntold, shown.TellAdministrators, shown.Alerts, shown.Expiry = !v.yes("people"), v.yes("admins"), alerts, expiry
+		shown.PeopleUntold, shown.PeopleTexted, shown.TellAdministrators, shown.Alerts, shown.Expiry = !v.yes("people"), v.yes("texts"), v.yes("admins"), alerts, expiry
 	}
 	p, err := v.notifications(shown)
 	if err != nil {

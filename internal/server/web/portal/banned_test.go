@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"os"
 	"testing"
+
+	"homeward/test/webtest"
 )
 
 // TestBannedInTheBrowser: the script judges every case of the agent's own table as the agent does.
@@ -19,15 +21,15 @@ func TestBannedInTheBrowser(t *testing.T) {
 	if err := json.Unmarshal(raw, &cases); err != nil || len(cases) < 30 {
 		t.Fatalf("%d cases, %v", len(cases), err)
 	}
-	server, b := sampleServer(t, nil), newBrowser(t)
-	b.open(t, server.URL+"/sample/en/password-words")
+	server, b := sampleServer(t, nil), webtest.Open(t)
+	b.Go(t, server.URL+"/sample/en/password-words")
 	for _, c := range cases {
 		words, errWords := json.Marshal(c.Words)
 		password, errPassword := json.Marshal(c.Password)
 		if errWords != nil || errPassword != nil {
 			t.Fatal(errWords, errPassword)
 		}
-		if got := value[string](t, b, "homewardBanned.find("+string(password)+", homewardBanned.list("+string(words)+"))"); got != c.Word {
+		if got := webtest.Value[string](t, b, "homewardBanned.find("+string(password)+", homewardBanned.list("+string(words)+"))"); got != c.Word {
 			t.Errorf("%v: %q is banned by %q, want %q", c.Words, c.Password, got, c.Word)
 		}
 	}
@@ -37,15 +39,15 @@ func TestBannedInTheBrowser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.do(t, `const f = document.getElementById("password"); f.value = `+string(quoted)+`; f.dispatchEvent(new Event("input"))`)
-		if got := value[string](t, b, `document.querySelector('[data-rule="banned"]').dataset.state`); got != state {
+		b.Do(t, `const f = document.getElementById("password"); f.value = `+string(quoted)+`; f.dispatchEvent(new Event("input"))`)
+		if got := webtest.Value[string](t, b, `document.querySelector('[data-rule="banned"]').dataset.state`); got != state {
 			t.Errorf("%q: the rule is %s, want %s", typed, got, state)
 		}
 	}
-	b.do(t, `const f = document.getElementById("password"); f.value = "C0ntoso-Harbour1"; document.getElementById("change").click()`)
+	b.Do(t, `const f = document.getElementById("password"); f.value = "C0ntoso-Harbour1"; document.getElementById("change").click()`)
 	const want = "Your password is little more than “contoso”, which is on Contoso’s list of banned words. Try something quite different."
-	if got := value[string](t, b, `document.querySelector("#problems li").textContent`); got != want {
+	if got := webtest.Value[string](t, b, `document.querySelector("#problems li").textContent`); got != want {
 		t.Errorf("%q", got)
 	}
-	b.quiet(t, "password-words")
+	b.Quiet(t, "password-words")
 }

@@ -13,6 +13,7 @@ import (
 
 	"homeward/internal/server/tenant"
 	"homeward/internal/server/web/portal"
+	"homeward/test/webtest"
 )
 
 // firstPages is a portal as far as its first page: nobody gets past it.
@@ -107,15 +108,15 @@ func TestChooserWithoutScript(t *testing.T) {
 		inner.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	b := newBrowser(t)
-	b.open(t, server.URL+"/start")
-	b.do(t, `document.getElementById("name").value = "amara@contoso.com"; document.querySelector("[value=locked]").checked = true; document.querySelector(".language summary").click()`)
-	b.do(t, `document.querySelector(".language [lang=ja]").click()`)
-	b.until(t, `document.documentElement.lang === "ja" && document.readyState === "complete"`)
-	if got := value[string](t, b, `document.getElementById("name").value + " " + document.querySelector(":checked").value`); got != "amara@contoso.com locked" {
+	b := webtest.Open(t)
+	b.Go(t, server.URL+"/start")
+	b.Do(t, `document.getElementById("name").value = "amara@contoso.com"; document.querySelector("[value=locked]").checked = true; document.querySelector(".language summary").click()`)
+	b.Do(t, `document.querySelector(".language [lang=ja]").click()`)
+	b.Until(t, `document.documentElement.lang === "ja" && document.readyState === "complete"`)
+	if got := webtest.Value[string](t, b, `document.getElementById("name").value + " " + document.querySelector(":checked").value`); got != "amara@contoso.com locked" {
 		t.Errorf("after the choice the form holds %q", got)
 	}
-	b.run(t, chromedp.Focus("#name"), chromedp.KeyEvent("\r"))
+	b.Run(t, chromedp.Focus("#name"), chromedp.KeyEvent("\r"))
 	select {
 	case form := <-sent:
 		if form.Get("name") != "amara@contoso.com" || form.Get("problem") != "locked" {

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"homeward/test/webtest"
 )
 
 // TestLocalChecks: what the page can know it says at once, in the words the server would use, and sends
@@ -23,16 +25,16 @@ func TestLocalChecks(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			b.open(t, server.URL+"/sample/"+tt.lang+"/password")
-			b.typePassword(t, tt.password)
-			b.do(t, press)
-			b.until(t, `document.activeElement.className === "summary"`)
+			b.Go(t, server.URL+"/sample/"+tt.lang+"/password")
+			typePassword(t, b, tt.password)
+			b.Do(t, press)
+			b.Until(t, `document.activeElement.className === "summary"`)
 			got := map[string]string{
-				"summary": value[string](t, b, `document.querySelector("#problems a").textContent`),
-				"field":   value[string](t, b, `document.querySelector("#password-error span").textContent`),
-				"invalid": value[string](t, b, `document.getElementById("password").getAttribute("aria-invalid")`),
-				"first":   value[string](t, b, `document.querySelector("#rules li").dataset.rule`),
-				"title":   value[string](t, b, `document.title.split(" ")[0]`),
+				"summary": webtest.Value[string](t, b, `document.querySelector("#problems a").textContent`),
+				"field":   webtest.Value[string](t, b, `document.querySelector("#password-error span").textContent`),
+				"invalid": webtest.Value[string](t, b, `document.getElementById("password").getAttribute("aria-invalid")`),
+				"first":   webtest.Value[string](t, b, `document.querySelector("#rules li").dataset.rule`),
+				"title":   webtest.Value[string](t, b, `document.title.split(" ")[0]`),
 			}
 			want := map[string]string{"summary": tt.text, "field": tt.text, "invalid": "true", "first": tt.rule, "title": "Problem:"}
 			if diff := cmp.Diff(want, got); diff != "" {
@@ -43,33 +45,33 @@ func TestLocalChecks(t *testing.T) {
 	if back.tickets != 0 {
 		t.Errorf("%d tickets were asked for", back.tickets)
 	}
-	b.quiet(t, "local checks")
+	b.Quiet(t, "local checks")
 }
 
 // TestChecklist: the list follows the typing and is spoken once the typing stops.
 func TestChecklist(t *testing.T) {
 	b, _, _ := passwordPage(t)
-	b.typePassword(t, "quiet-harbour-lamp")
+	typePassword(t, b, "quiet-harbour-lamp")
 	states := `Object.fromEntries(Array.from(document.querySelectorAll("#rules li"), li => [li.dataset.rule, li.dataset.state]))`
-	if diff := cmp.Diff(map[string]string{"length": "ok", "kinds": "todo", "name": "ok", "history": "later"}, value[map[string]string](t, b, states)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"length": "ok", "kinds": "todo", "name": "ok", "history": "later"}, webtest.Value[map[string]string](t, b, states)); diff != "" {
 		t.Error(diff)
 	}
-	if got := value[string](t, b, `document.getElementById("rules-title").textContent`); got != "Your Contoso rules · 2 of 4 met" {
+	if got := webtest.Value[string](t, b, `document.getElementById("rules-title").textContent`); got != "Your Contoso rules · 2 of 4 met" {
 		t.Errorf("heading is %q", got)
 	}
-	if got := value[string](t, b, `document.getElementById("rules-status").textContent`); got != "" {
+	if got := webtest.Value[string](t, b, `document.getElementById("rules-status").textContent`); got != "" {
 		t.Errorf("%q is spoken while typing", got)
 	}
-	b.until(t, `document.getElementById("rules-status").textContent === "2 of 4 rules met"`)
+	b.Until(t, `document.getElementById("rules-status").textContent === "2 of 4 rules met"`)
 	for password, label := range map[string]string{"aB1!": "Weak", "Passwort1234!": "Weak", "quiet-harbour-lamp": "Good", "quiet-Harbour-lamp-7-over-the-Sound": "Strong"} {
-		b.typePassword(t, password)
-		if got := value[string](t, b, `document.querySelector("#strength b").textContent`); got != label {
+		typePassword(t, b, password)
+		if got := webtest.Value[string](t, b, `document.querySelector("#strength b").textContent`); got != label {
 			t.Errorf("%s is called %s, not %s", password, got, label)
 		}
 	}
-	b.do(t, `document.getElementById("show").click()`)
-	if got := value[string](t, b, `document.getElementById("password").type`); got != "text" {
+	b.Do(t, `document.getElementById("show").click()`)
+	if got := webtest.Value[string](t, b, `document.getElementById("password").type`); got != "text" {
 		t.Errorf("shown field has type %s", got)
 	}
-	b.quiet(t, "checklist")
+	b.Quiet(t, "checklist")
 }

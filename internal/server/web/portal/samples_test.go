@@ -1,6 +1,7 @@
 package portal_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -11,23 +12,34 @@ import (
 	"homeward/internal/server/web/portal"
 )
 
-// newSite returns what a server needs to show pages.
+// newSite returns what a server needs to show pages. It is made once for all tests: nothing of it changes.
 func newSite(t *testing.T) (*web.Engine, *web.Assets, *locale.Catalog) {
 	t.Helper()
-	catalog, err := locale.New()
+	s, err := made()
 	if err != nil {
 		t.Fatal(err)
+	}
+	return s.engine, s.assets, s.catalog
+}
+
+type site struct {
+	engine  *web.Engine
+	assets  *web.Assets
+	catalog *locale.Catalog
+}
+
+var made = sync.OnceValues(func() (site, error) { //nolint:gochecknoglobals // a constant in all but type
+	catalog, err := locale.New()
+	if err != nil {
+		return site{}, err
 	}
 	assets, err := portal.Assets()
 	if err != nil {
-		t.Fatal(err)
+		return site{}, err
 	}
 	engine, err := portal.NewEngine(assets, catalog)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return engine, assets, catalog
-}
+	return site{engine, assets, catalog}, err
+})
 
 func sampleFrame(catalog *locale.Catalog, lang, path string) portal.Frame {
 	return portal.Frame{

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"homeward/internal/seal"
+	"homeward/test/webtest"
 )
 
 // writeback stands for the server's side of /password: it issues tickets and opens what comes back.
@@ -115,20 +116,21 @@ func (b *writeback) submit(w http.ResponseWriter, r *http.Request) {
 	writeJSON(b.t, w, map[string]string{"redirect": "/done"})
 }
 
-// passwordPage opens the page in a browser, in front of a stub writeback.
-func passwordPage(t *testing.T) (*browser, *writeback, *httptest.Server) {
+// passwordPage opens the page in a browser, in front of a stub writeback. Tests with a page of their own run beside each other.
+func passwordPage(t *testing.T) (*webtest.Browser, *writeback, *httptest.Server) {
 	t.Helper()
+	t.Parallel()
 	back := newWriteback(t)
 	server := sampleServer(t, back.routes)
-	b := newBrowser(t)
-	b.open(t, server.URL+"/sample/en/password")
-	b.until(t, `!document.getElementById("change").disabled`)
+	b := webtest.Open(t)
+	b.Go(t, server.URL+"/sample/en/password")
+	b.Until(t, `!document.getElementById("change").disabled`)
 	return b, back, server
 }
 
-func (b *browser) typePassword(t *testing.T, password string) {
+func typePassword(t *testing.T, b *webtest.Browser, password string) {
 	t.Helper()
-	b.do(t, `const f = document.getElementById("password"); f.value = `+strconv.Quote(password)+`; f.dispatchEvent(new Event("input"))`)
+	b.Do(t, `const f = document.getElementById("password"); f.value = `+strconv.Quote(password)+`; f.dispatchEvent(new Event("input"))`)
 }
 
 const press = `document.getElementById("change").click()`
@@ -138,9 +140,9 @@ const press = `document.getElementById("change").click()`
 func TestBrowserSealsAgentOpens(t *testing.T) {
 	const password = "Grüße-aus-Ångström-7 €𝄞"
 	b, back, _ := passwordPage(t)
-	b.typePassword(t, password)
-	b.do(t, press)
-	b.until(t, `document.getElementById("done")`)
+	typePassword(t, b, password)
+	b.Do(t, press)
+	b.Until(t, `document.getElementById("done")`)
 	if diff := cmp.Diff([]string{password}, back.opened); diff != "" {
 		t.Fatalf("opened (-want +got):\n%s", diff)
 	}
@@ -164,33 +166,34 @@ func TestBrowserSealsAgentOpens(t *testing.T) {
 	if _, err := seal.Open(other, back.headers[0], back.sealed[0]); err == nil {
 		t.Error("the seal opens with another key")
 	}
-	b.quiet(t, "sealing")
+	b.Quiet(t, "sealing")
 }
 
 // changePage opens the page of a change in a browser, in front of a stub writeback.
-func changePage(t *testing.T) (*browser, *writeback) {
+func changePage(t *testing.T) (*webtest.Browser, *writeback) {
 	t.Helper()
+	t.Parallel()
 	back := newWriteback(t)
 	server := sampleServer(t, back.routes)
-	b := newBrowser(t)
-	b.open(t, server.URL+"/sample/en/change")
-	b.until(t, `!document.getElementById("change").disabled`)
+	b := webtest.Open(t)
+	b.Go(t, server.URL+"/sample/en/change")
+	b.Until(t, `!document.getElementById("change").disabled`)
 	return b, back
 }
 
-func (b *browser) typeCurrent(t *testing.T, password string) {
+func typeCurrent(t *testing.T, b *webtest.Browser, password string) {
 	t.Helper()
-	b.do(t, `document.getElementById("current").value = `+strconv.Quote(password))
+	b.Do(t, `document.getElementById("current").value = `+strconv.Quote(password))
 }
 
 // TestBrowserSealsTwoSecrets: a change carries the current password, then the new one, in one seal of the same size.
 func TestBrowserSealsTwoSecrets(t *testing.T) {
 	const current, password = " Old \u202eways🙂 ", "Grüße-aus-Ångström-7 €𝄞"
 	b, back := changePage(t)
-	b.typeCurrent(t, current)
-	b.typePassword(t, password)
-	b.do(t, press)
-	b.until(t, `document.getElementById("done")`)
+	typeCurrent(t, b, current)
+	typePassword(t, b, password)
+	b.Do(t, press)
+	b.Until(t, `document.getElementById("done")`)
 	if diff := cmp.Diff([]string{current, password}, back.opened); diff != "" {
 		t.Fatalf("opened (-want +got):\n%s", diff)
 	}
@@ -202,18 +205,18 @@ func TestBrowserSealsTwoSecrets(t *testing.T) {
 			t.Errorf("a password crossed the network readable: %s", body)
 		}
 	}
-	b.backToEmpty(t, "current", "password")
-	b.quiet(t, "sealing two")
+	backToEmpty(t, b, "current", "password")
+	b.Quiet(t, "sealing two")
 }
 
 // TestBrowserSealsTheLongestTwo: two passwords of 256 characters, each of three bytes, fit one seal.
 func TestBrowserSealsTheLongestTwo(t *testing.T) {
 	b, back := changePage(t)
 	current, password := strings.Repeat("€", 256), strings.Repeat("ä", 250)+"Aa1€€€"
-	b.typeCurrent(t, current)
-	b.typePassword(t, password)
-	b.do(t, press)
-	b.until(t, `document.getElementById("done")`)
+	typeCurrent(t, b, current)
+	typePassword(t, b, password)
+	b.Do(t, press)
+	b.Until(t, `document.getElementById("done")`)
 	if diff := cmp.Diff([]string{current, password}, back.opened); diff != "" {
 		t.Fatalf("opened (-want +got):\n%s", diff)
 	}
@@ -222,38 +225,39 @@ func TestBrowserSealsTheLongestTwo(t *testing.T) {
 // TestBrowserAsksForTheCurrentPassword before anything is sent, at its own field.
 func TestBrowserAsksForTheCurrentPassword(t *testing.T) {
 	b, back := changePage(t)
-	b.typePassword(t, "Long-enough-1-password")
-	b.do(t, press)
-	b.until(t, `document.querySelector("#problems .summary")`)
-	if got := value[string](t, b, `document.querySelector("#problems a").getAttribute("href") + " " + document.getElementById("current-error").textContent.trim()`); got != "#current Enter your current password" {
+	typePassword(t, b, "Long-enough-1-password")
+	b.Do(t, press)
+	b.Until(t, `document.querySelector("#problems .summary")`)
+	if got := webtest.Value[string](t, b, `document.querySelector("#problems a").getAttribute("href") + " " + document.getElementById("current-error").textContent.trim()`); got != "#current Enter your current password" {
 		t.Errorf("the page says %q", got)
 	}
-	if value[bool](t, b, `document.getElementById("password").hasAttribute("aria-invalid")`) || back.tickets != 0 {
+	if webtest.Value[bool](t, b, `document.getElementById("password").hasAttribute("aria-invalid")`) || back.tickets != 0 {
 		t.Errorf("the new password is blamed, or %d tickets were asked for", back.tickets)
 	}
-	b.typeCurrent(t, "Old-password-1")
-	b.typePassword(t, "short")
-	b.do(t, press)
-	b.until(t, `document.querySelector("#problems a").getAttribute("href") === "#password"`)
-	if value[bool](t, b, `document.getElementById("current").hasAttribute("aria-invalid")`) {
+	typeCurrent(t, b, "Old-password-1")
+	typePassword(t, b, "short")
+	b.Do(t, press)
+	b.Until(t, `document.querySelector("#problems a").getAttribute("href") === "#password"`)
+	if webtest.Value[bool](t, b, `document.getElementById("current").hasAttribute("aria-invalid")`) {
 		t.Error("the current password is blamed for the new one")
 	}
-	b.do(t, `document.querySelector("[data-show=current]").click()`)
-	if got := value[string](t, b, `document.getElementById("current").type + " " + document.getElementById("password").type`); got != "text password" {
+	b.Do(t, `document.querySelector("[data-show=current]").click()`)
+	if got := webtest.Value[string](t, b, `document.getElementById("current").type + " " + document.getElementById("password").type`); got != "text password" {
 		t.Errorf("showing the current password: fields are %s", got)
 	}
-	b.quiet(t, "current password")
+	b.Quiet(t, "current password")
 }
 
 // TestBrowserOffersMoreTime: two minutes before the page is over it says so, and one button adds ten.
 func TestBrowserOffersMoreTime(t *testing.T) {
+	t.Parallel()
 	server := sampleServer(t, newWriteback(t).routes)
-	b := newBrowser(t)
-	b.open(t, server.URL+"/sample/en/password-ending")
-	b.until(t, `!document.querySelector("#time p").hidden`)
-	b.do(t, `document.querySelector("#time button").click()`)
-	b.until(t, `document.querySelector("#time p").hidden`)
-	b.quiet(t, "more time")
+	b := webtest.Open(t)
+	b.Go(t, server.URL+"/sample/en/password-ending")
+	b.Until(t, `!document.querySelector("#time p").hidden`)
+	b.Do(t, `document.querySelector("#time button").click()`)
+	b.Until(t, `document.querySelector("#time p").hidden`)
+	b.Quiet(t, "more time")
 }
 
 // TestBrowserRepeatsWithFreshTicket: the agent was gone, so the password is sealed anew; after three tries
@@ -261,20 +265,20 @@ func TestBrowserOffersMoreTime(t *testing.T) {
 func TestBrowserRepeatsWithFreshTicket(t *testing.T) {
 	b, back, _ := passwordPage(t)
 	back.again = 3
-	b.typePassword(t, "Long-enough-1-password")
-	b.do(t, press)
-	b.until(t, `document.querySelector("#problems .summary")`)
+	typePassword(t, b, "Long-enough-1-password")
+	b.Do(t, press)
+	b.Until(t, `document.querySelector("#problems .summary")`)
 	if back.tickets != 3 || len(back.opened) != 3 {
 		t.Errorf("%d tickets and %d submissions, want 3 of each", back.tickets, len(back.opened))
 	}
-	if got := value[string](t, b, `document.getElementById("password").value`); got != "Long-enough-1-password" {
+	if got := webtest.Value[string](t, b, `document.getElementById("password").value`); got != "Long-enough-1-password" {
 		t.Errorf("the field holds %q", got)
 	}
-	if value[bool](t, b, `document.getElementById("change").disabled`) {
+	if webtest.Value[bool](t, b, `document.getElementById("change").disabled`) {
 		t.Error("the button stays disabled")
 	}
-	b.do(t, press)
-	b.until(t, `document.getElementById("done")`)
+	b.Do(t, press)
+	b.Until(t, `document.getElementById("done")`)
 	if back.tickets != 4 {
 		t.Errorf("%d tickets, want 4", back.tickets)
 	}
@@ -284,33 +288,33 @@ func TestBrowserRepeatsWithFreshTicket(t *testing.T) {
 func TestBrowserSendsOnce(t *testing.T) {
 	b, back, _ := passwordPage(t)
 	back.hold = make(chan struct{})
-	b.typePassword(t, "Long-enough-1-password")
-	b.do(t, press+";"+press+`;document.getElementById("password-form").requestSubmit()`)
-	if !value[bool](t, b, `document.getElementById("change").disabled`) {
+	typePassword(t, b, "Long-enough-1-password")
+	b.Do(t, press+";"+press+`;document.getElementById("password-form").requestSubmit()`)
+	if !webtest.Value[bool](t, b, `document.getElementById("change").disabled`) {
 		t.Error("the button can be pressed again while the password is on its way")
 	}
 	close(back.hold)
-	b.until(t, `document.getElementById("done")`)
+	b.Until(t, `document.getElementById("done")`)
 	if len(back.opened) != 1 || back.tickets != 1 {
 		t.Errorf("%d submissions with %d tickets, want one", len(back.opened), back.tickets)
 	}
-	b.backToEmpty(t, "password")
+	backToEmpty(t, b, "password")
 }
 
 // backToEmpty goes back to the page of the password. It comes anew, or as the browser kept it and then anew, and what was
 // typed is in no field at any time.
-func (b *browser) backToEmpty(t *testing.T, fields ...string) {
+func backToEmpty(t *testing.T, b *webtest.Browser, fields ...string) {
 	t.Helper()
-	b.do(t, "history.back()")
+	b.Do(t, "history.back()")
 	for _, id := range fields {
-		b.until(t, `document.getElementById("`+id+`")`)
-		if got := value[string](t, b, `document.getElementById("`+id+`")?.value ?? ""`); got != "" {
+		b.Until(t, `document.getElementById("`+id+`")`)
+		if got := webtest.Value[string](t, b, `document.getElementById("`+id+`")?.value ?? ""`); got != "" {
 			t.Errorf("going back shows %q in the field %s", got, id)
 		}
 	}
-	b.until(t, `!document.getElementById("change").disabled`)
+	b.Until(t, `!document.getElementById("change").disabled`)
 	for _, id := range fields {
-		if got := value[string](t, b, `document.getElementById("`+id+`")?.value ?? ""`); got != "" {
+		if got := webtest.Value[string](t, b, `document.getElementById("`+id+`")?.value ?? ""`); got != "" {
 			t.Errorf("going back shows %q in the field %s", got, id)
 		}
 	}
@@ -320,42 +324,42 @@ func (b *browser) backToEmpty(t *testing.T, fields ...string) {
 func TestBrowserWithoutNetwork(t *testing.T) {
 	b, back, _ := passwordPage(t)
 	back.broken = true
-	b.typePassword(t, "Long-enough-1-password")
-	b.do(t, press)
-	b.until(t, `document.querySelector("#problems .summary")`)
+	typePassword(t, b, "Long-enough-1-password")
+	b.Do(t, press)
+	b.Until(t, `document.querySelector("#problems .summary")`)
 	want := "We couldn’t send your password. Nothing has changed. Check your connection and try again."
-	if got := value[string](t, b, `document.querySelector("#problems a").textContent`); got != want {
+	if got := webtest.Value[string](t, b, `document.querySelector("#problems a").textContent`); got != want {
 		t.Errorf("the page says %q", got)
 	}
 	back.mu.Lock()
 	back.broken = false
 	back.mu.Unlock()
-	b.do(t, press)
-	b.until(t, `document.getElementById("done")`)
+	b.Do(t, press)
+	b.Until(t, `document.getElementById("done")`)
 }
 
 // TestBrowserLosesTheAnswer: the password may have arrived, so the page does not say that nothing changed.
 func TestBrowserLosesTheAnswer(t *testing.T) {
 	b, back, _ := passwordPage(t)
 	back.lost = 3
-	b.typePassword(t, "Long-enough-1-password")
-	b.do(t, press)
-	b.until(t, `document.querySelector("#problems .summary")`)
+	typePassword(t, b, "Long-enough-1-password")
+	b.Do(t, press)
+	b.Until(t, `document.querySelector("#problems .summary")`)
 	want := "The connection broke while your password was being sent. Press the button again: you’ll see where it stands, and nothing is done twice."
-	if got := value[string](t, b, `document.querySelector("#problems a").textContent`); got != want {
+	if got := webtest.Value[string](t, b, `document.querySelector("#problems a").textContent`); got != want {
 		t.Errorf("the page says %q", got)
 	}
-	b.do(t, press)
-	b.until(t, `document.getElementById("done")`)
+	b.Do(t, press)
+	b.Until(t, `document.getElementById("done")`)
 }
 
 // TestBrowserChangesTheNetwork: one broken connection is nothing the person has to know of.
 func TestBrowserChangesTheNetwork(t *testing.T) {
 	b, back, _ := passwordPage(t)
 	back.lost = 1
-	b.typePassword(t, "Long-enough-1-password")
-	b.do(t, press)
-	b.until(t, `document.getElementById("done")`)
+	typePassword(t, b, "Long-enough-1-password")
+	b.Do(t, press)
+	b.Until(t, `document.getElementById("done")`)
 	back.mu.Lock()
 	defer back.mu.Unlock()
 	if back.tickets != 2 {

@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
 
 	"homeward/internal/server/web/portal"
+	"homeward/test/webtest"
 )
 
 // progress is a request whose position the test moves.
@@ -27,9 +27,10 @@ func (p *progress) set(change func(*progress)) {
 	change(p)
 }
 
-// statusPage serves one request at /status/4f2a as the handlers do.
-func statusPage(t *testing.T) (*browser, *progress, string) {
+// statusPage serves one request at /status/4f2a as the handlers do. Tests with a page of their own run beside each other.
+func statusPage(t *testing.T) (*webtest.Browser, *progress, string) {
 	t.Helper()
+	t.Parallel()
 	engine, _, catalog := newSite(t)
 	p := &progress{page: portal.StatusPage{
 		Frame: sampleFrame(catalog, "en", "/status/4f2a"), ID: "4f2a", State: portal.Writing, Now: now(), Location: now().Location(),
@@ -56,7 +57,7 @@ func statusPage(t *testing.T) (*browser, *progress, string) {
 			}
 		})
 	})
-	return newBrowser(t), p, server.URL + "/status/4f2a"
+	return webtest.Open(t), p, server.URL + "/status/4f2a"
 }
 
 const (
@@ -68,43 +69,43 @@ const (
 // focus on its heading.
 func TestStatusFollows(t *testing.T) {
 	b, p, address := statusPage(t)
-	b.open(t, address)
-	b.until(t, spokenNow+` === "Encrypted. Passing through the relay."`)
-	if got := value[string](t, b, hopStates); got != "done active waiting" {
+	b.Go(t, address)
+	b.Until(t, spokenNow+` === "Encrypted. Passing through the relay."`)
+	if got := webtest.Value[string](t, b, hopStates); got != "done active waiting" {
 		t.Errorf("path is %q", got)
 	}
-	b.do(t, `document.querySelector(".path").dataset.same = "yes"`)
+	b.Do(t, `document.querySelector(".path").dataset.same = "yes"`)
 	asked := func(n int) { // until the page has asked n times more
 		p.set(func(p *progress) { p.asked = nil })
-		poll(t, func() bool { p.mu.Lock(); defer p.mu.Unlock(); return len(p.asked) >= n })
+		webtest.Eventually(t, func() bool { p.mu.Lock(); defer p.mu.Unlock(); return len(p.asked) >= n })
 	}
 	asked(2)
-	if !value[bool](t, b, `document.querySelector(".path").dataset.same === "yes"`) {
+	if !webtest.Value[bool](t, b, `document.querySelector(".path").dataset.same === "yes"`) {
 		t.Error("the region was swapped although nothing changed")
 	}
 	p.set(func(p *progress) { p.page.Progress = portal.AtDirectory })
-	b.until(t, hopStates+` === "done done active"`)
-	if got := value[string](t, b, spokenNow); got != "Active Directory is writing it." {
+	b.Until(t, hopStates+` === "done done active"`)
+	if got := webtest.Value[string](t, b, spokenNow); got != "Active Directory is writing it." {
 		t.Errorf("spoken is %q", got)
 	}
 	p.set(func(p *progress) { p.page.State = portal.NotSure })
-	b.until(t, `document.activeElement.id === "result"`)
-	if got := value[string](t, b, "document.title"); got != "We’re not sure your password changed – Contoso" {
+	b.Until(t, `document.activeElement.id === "result"`)
+	if got := webtest.Value[string](t, b, "document.title"); got != "We’re not sure your password changed – Contoso" {
 		t.Errorf("title is %q", got)
 	}
 	asked(1) // "not sure" resolves by itself
 	p.set(func(p *progress) { p.page.State, p.moved, p.page.At = portal.Changed, "/status/4f2a", now() })
-	b.until(t, `document.querySelector(".badge.ok") && document.activeElement.id === "result"`)
-	b.quiet(t, "status")
+	b.Until(t, `document.querySelector(".badge.ok") && document.activeElement.id === "result"`)
+	b.Quiet(t, "status")
 }
 
 // TestStatusIgnoresForeignRedirects: the script goes nowhere else, whatever a header says.
 func TestStatusIgnoresForeignRedirects(t *testing.T) {
 	b, p, address := statusPage(t)
 	p.moved = "https://elsewhere.example/"
-	b.open(t, address)
-	poll(t, func() bool { p.mu.Lock(); defer p.mu.Unlock(); return len(p.asked) >= 2 })
-	if got := value[string](t, b, "location.href"); got != address {
+	b.Go(t, address)
+	webtest.Eventually(t, func() bool { p.mu.Lock(); defer p.mu.Unlock(); return len(p.asked) >= 2 })
+	if got := webtest.Value[string](t, b, "location.href"); got != address {
 		t.Errorf("the page went to %s", got)
 	}
 }
@@ -112,23 +113,21 @@ func TestStatusIgnoresForeignRedirects(t *testing.T) {
 // TestWithoutScript: every page shows what it must; the password page says what it needs and stays shut.
 func TestWithoutScript(t *testing.T) {
 	b, p, address := statusPage(t)
-	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
-		t.Fatal(err)
-	}
-	b.open(t, address)
+	webtest.Call(t, b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	b.Go(t, address)
 	p.set(func(p *progress) { p.page.State = portal.Unlocked })
-	b.until(t, `document.getElementById("result").textContent === "Your account is unlocked"`) // by the refresh
+	b.Until(t, `document.getElementById("result").textContent === "Your account is unlocked"`) // by the refresh
 	root := address[:len(address)-len("/status/4f2a")]
-	b.open(t, root+"/sample/en/password")
-	got := value[map[string]bool](t, b, `({
+	b.Go(t, root+"/sample/en/password")
+	got := webtest.Value[map[string]bool](t, b, `({
 		shut: document.getElementById("change").disabled, note: document.getElementById("no-script").checkVisibility(),
 		show: document.getElementById("show").checkVisibility(), rules: document.getElementById("rules").checkVisibility(),
 		named: document.getElementById("password").hasAttribute("name")})`)
 	if diff := cmp.Diff(map[string]bool{"shut": true, "note": true, "show": false, "rules": true, "named": false}, got); diff != "" {
 		t.Error(diff)
 	}
-	b.open(t, root+"/sample/en/status-offline")
-	if value[bool](t, b, `document.querySelector("[data-copy]").checkVisibility()`) {
+	b.Go(t, root+"/sample/en/status-offline")
+	if webtest.Value[bool](t, b, `document.querySelector("[data-copy]").checkVisibility()`) {
 		t.Error("Copy shows though it cannot work")
 	}
 }
@@ -137,15 +136,15 @@ func TestWithoutScript(t *testing.T) {
 func TestErrorsTakeFocus(t *testing.T) {
 	b, _, address := statusPage(t)
 	root := address[:len(address)-len("/status/4f2a")]
-	b.open(t, root+"/sample/en/start-empty")
-	b.until(t, `document.activeElement.className === "summary"`)
-	b.do(t, `document.querySelector(".summary a").click()`)
-	b.until(t, `document.activeElement.id === "name"`)
-	if got := value[string](t, b, `document.getElementById(document.activeElement.getAttribute("aria-describedby").split(" ").pop()).textContent`); got != "Enter your work email or user name" {
+	b.Go(t, root+"/sample/en/start-empty")
+	b.Until(t, `document.activeElement.className === "summary"`)
+	b.Do(t, `document.querySelector(".summary a").click()`)
+	b.Until(t, `document.activeElement.id === "name"`)
+	if got := webtest.Value[string](t, b, `document.getElementById(document.activeElement.getAttribute("aria-describedby").split(" ").pop()).textContent`); got != "Enter your work email or user name" {
 		t.Errorf("the field is described by %q", got)
 	}
-	b.do(t, `document.querySelector(".skip").click()`)
-	b.until(t, `document.activeElement.id === "main"`)
+	b.Do(t, `document.querySelector(".skip").click()`)
+	b.Until(t, `document.activeElement.id === "main"`)
 }
 
 // TestSmallHelps: the next code can be asked for once the time is over, and a support code can be copied.
@@ -159,15 +158,15 @@ func TestSmallHelps(t *testing.T) {
 			}
 		})
 	})
-	b := newBrowser(t)
-	b.open(t, server.URL+"/soon")
-	if !value[bool](t, b, `document.getElementById("resend").disabled`) {
+	b := webtest.Open(t)
+	b.Go(t, server.URL+"/soon")
+	if !webtest.Value[bool](t, b, `document.getElementById("resend").disabled`) {
 		t.Error("a new code can be asked for too early")
 	}
-	b.until(t, `/^You can ask for a new code in ([23] seconds|1 second)\.$/.test(document.getElementById("resend-wait").textContent)`)
-	b.until(t, `!document.getElementById("resend").disabled && !document.getElementById("resend-wait")`)
-	b.open(t, server.URL+"/sample/en/status-failed")
-	b.do(t, `document.querySelector("[data-copy]").click()`)
-	b.until(t, `getSelection().toString() === "HW-7K3Q-92MD" || document.querySelector("[data-copied]").textContent === "Copied"`)
-	b.quiet(t, "small helps")
+	b.Until(t, `/^You can ask for a new code in ([23] seconds|1 second)\.$/.test(document.getElementById("resend-wait").textContent)`)
+	b.Until(t, `!document.getElementById("resend").disabled && !document.getElementById("resend-wait")`)
+	b.Go(t, server.URL+"/sample/en/status-failed")
+	b.Do(t, `document.querySelector("[data-copy]").click()`)
+	b.Until(t, `getSelection().toString() === "HW-7K3Q-92MD" || document.querySelector("[data-copied]").textContent === "Copied"`)
+	b.Quiet(t, "small helps")
 }
