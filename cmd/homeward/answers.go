@@ -124,6 +124,7 @@ type groupAnswer struct {
 type runAnswer struct {
 	ID       string      `json:"id"`
 	Domain   string      `json:"domain"`
+	Staging  bool        `json:"staging" about:"Nothing was changed."`
 	Full     bool        `json:"full" about:"A full run; false: changes."`
 	Agent    string      `json:"agent"`
 	DC       string      `json:"dc,omitempty"`
@@ -144,7 +145,7 @@ type runAnswer struct {
 
 func runOf(r provision.Run) runAnswer {
 	return runAnswer{
-		ID: r.ID, Domain: r.Domain, Full: r.Full, Agent: r.Agent, DC: r.DC, Status: r.Status, Started: answer.At(r.Started), Ended: answer.At(r.Ended),
+		ID: r.ID, Domain: r.Domain, Staging: r.Staging, Full: r.Full, Agent: r.Agent, DC: r.DC, Status: r.Status, Started: answer.At(r.Started), Ended: answer.At(r.Ended),
 		Added: r.Added, Updated: r.Updated, Deleted: r.Deleted, Joined: r.Joined, Faults: r.Faults, Same: r.Unchanged, Groups: r.Groups,
 		Objects: r.Objects, Bytes: r.Bytes, MicroSec: r.Micros,
 	}

@@ -43,7 +43,7 @@ func TestEveryVerbIsUniform(t *testing.T) {
 		slices.Reverse(names)
 		name := strings.Join(names, " ")
 		hasJSON := slices.ContainsFunc(n.Flags, func(f *kong.Flag) bool { return f.Name == "json" })
-		a, answers := n.Target.Addr().Interface().(cli.Answering)
+		a, answers := reflect.TypeAssert[cli.Answering](n.Target.Addr())
 		switch {
 		case strings.HasPrefix(name, "agent doctor"), strings.HasPrefix(name, "agent connect"), strings.HasPrefix(name, "connect"):
 			continue // the agent's own verbs have a form of their own

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -32,7 +33,7 @@ func reference(ctx context.Context, w io.Writer, name, about string, verbs any, 
 		if !n.Target.CanAddr() {
 			continue
 		}
-		if a, ok := n.Target.Addr().Interface().(Answering); ok {
+		if a, ok := reflect.TypeAssert[Answering](n.Target.Addr()); ok {
 			if err := fields(w, a.Answer()); err != nil {
 				return err
 			}

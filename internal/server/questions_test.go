@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"homeward/internal/server/provision"
 	"homeward/internal/server/registration"
@@ -149,6 +150,42 @@ func TestSecurityQuestionsOfNobody(t *testing.T) {
 	}
 	if limited == nil {
 		t.Error("six sets of answers in a row")
+	}
+}
+
+// TestSecurityQuestionsTellNoName: over many visits as many different questions are seen of an unknown name as of somebody,
+// however many they have set up.
+func TestSecurityQuestionsTellNoName(t *testing.T) {
+	b := newBench(t, sqliteDSN(t))
+	b.withQuestions() // five, where three are asked for
+	seen := func(name string) int {
+		all := map[string]bool{}
+		for range 12 {
+			a := b.begin(name)
+			b.advance(time.Hour)
+			if !slices.Contains(b.offered(a), "questions") {
+				continue
+			}
+			ids, err := b.Questions(t.Context(), b.choose(a, "questions"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range ids {
+				all[id] = true
+			}
+		}
+		return len(all)
+	}
+	for _, registered := range []int{3, 4, 5} {
+		b.tenant.Settings.Checks.QuestionsSetUp = registered
+		if n := seen("amara@contoso.com"); n != registered {
+			t.Errorf("%d of Amara's questions are asked where %d are set up", n, registered)
+		}
+		for _, name := range []string{"n1@contoso.com", "n2@contoso.com", "n3@contoso.com", "n4@contoso.com"} {
+			if n := seen(name); n != registered && n != 0 {
+				t.Errorf("%d questions of an unknown name are asked where people set up %d", n, registered)
+			}
+		}
 	}
 }
 

@@ -165,8 +165,8 @@ func (l *ledger) read(t *testing.T, line string) (c control, at string) {
 	return c, at
 }
 
-// complete fails for each control that nobody has used, each form that leads nowhere, and each route that was never asked for.
-func (l *ledger) complete(t *testing.T) {
+// complete tells of each control that nobody has used, each form that leads nowhere, and each route that was never asked for.
+func (l *ledger) complete(t *testing.T, tell func(format string, args ...any)) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -178,22 +178,22 @@ func (l *ledger) complete(t *testing.T) {
 	}
 	slices.Sort(missing)
 	for _, m := range missing {
-		t.Errorf("nothing uses the control %s: let the walk use it, and prove what it does", m)
+		tell("nothing uses the control %s: let the walk use it, and prove what it does", m)
 	}
 	for _, r := range admin.Rules() {
 		if !l.opened[r.Pattern] {
-			t.Errorf("the walk never asks for %s", r.Pattern)
+			tell("the walk never asks for %s", r.Pattern)
 		}
 	}
-	l.templates(t)
+	l.templates(t, tell)
 	for _, f := range l.lost {
-		t.Errorf("a form leads nowhere: %s", f)
+		tell("a form leads nowhere: %s", f)
 	}
 	t.Logf("%d controls of %d routes were used", len(l.seen), len(l.opened))
 }
 
-// templates fails for each field that a page's template has and that no browser has used: one of a state that the walk never comes to.
-func (l *ledger) templates(t *testing.T) {
+// templates tells of each field that a page's template has and that no browser has used: one of a state that the walk never comes to.
+func (l *ledger) templates(t *testing.T, tell func(format string, args ...any)) {
 	t.Helper()
 	names, whats := map[string]bool{}, map[string]bool{}
 	for c := range l.used {
@@ -216,12 +216,12 @@ func (l *ledger) templates(t *testing.T) {
 				continue
 			}
 			if found++; !names[m[1]] {
-				t.Errorf("%s has a field %s that nothing uses: let the walk come to it, and prove what it does", file, m[1])
+				tell("%s has a field %s that nothing uses: let the walk come to it, and prove what it does", file, m[1])
 			}
 		}
 		for _, m := range fixed.FindAllStringSubmatch(string(text), -1) {
 			if !whats[m[1]+"="+m[2]] {
-				t.Errorf("%s has a form with %s=%s that nothing sends", file, m[1], m[2])
+				tell("%s has a form with %s=%s that nothing sends", file, m[1], m[2])
 			}
 		}
 	}

@@ -66,7 +66,10 @@ func (d *flowSite) stranger(t *testing.T, p lab.Person, reason protocol.Reason) 
 		before = w.held(t)
 	}
 	drawn := regexp.MustCompile(`\S•••@\S+|[0-9]+`)
-	read := func() { pages = append(pages, drawn.ReplaceAllString(w.plain(t), "X")) }
+	read := func() { // without the link that is there for whoever has several ways, or seems to
+		text := strings.ReplaceAll(w.plain(t), w.says("code.another"), "")
+		pages = append(pages, strings.Join(strings.Fields(drawn.ReplaceAllString(text, "X")), " "))
+	}
 	for _, problem := range []string{"forgot", "locked", "change", "info"} {
 		w.begins(t, problem)
 		w.titled(t, "method.title")
@@ -75,7 +78,7 @@ func (d *flowSite) stranger(t *testing.T, p lab.Person, reason protocol.Reason) 
 		read()
 		w.mistypes(t, "000000", "code.error.wrong.mail")
 		read()
-		w.press(t, "main p.links a, main form.links a")
+		w.open(t, "/verify/1")
 		w.press(t, "[name=method][value=pass]")
 		w.mistypes(t, "AAAA-AAAA", "code.error.wrong.pass")
 		read()

@@ -210,13 +210,21 @@ func (e *storming) ride(ctx context.Context, s *site, p lab.Person, phone string
 	for asked := 0; err == nil && strings.HasPrefix(page.Path, "/verify/") && asked < 12; asked++ {
 		page, err = e.proves(ctx, page, p, phone)
 	}
-	if err == nil && page.Path == "/password" {
-		if err = v.Choose(ctx, []byte(e.fresh)); err == nil {
+	for err == nil && page.Path == "/password" {
+		if err = v.Choose(ctx, []byte(e.fresh)); err == nil && v.Status == "" { // nobody can write now: the page says so, and lets them try again
+			page, err = v.Get(ctx, "/password")
+			select {
+			case <-ctx.Done():
+			case <-time.After(10 * pollPeriod):
+			}
+			continue
+		}
+		if err == nil {
 			page, err = v.Outcome(ctx)
 		}
-		for err == nil && mark(page) == "not_sure" {
-			page, err = v.Get(ctx, v.Status)
-		}
+	}
+	for err == nil && mark(page) == "not_sure" {
+		page, err = v.Get(ctx, v.Status)
 	}
 	e.mark, e.path, e.title, e.err = mark(page), page.Path, page.Title(), err
 	if err == nil && e.mark != "changed" {

@@ -71,7 +71,7 @@ func start() (context.Context, error) {
 		common.err = fmt.Errorf("start Chromium: %w", err)
 		return nil, common.err
 	}
-	common.ctx = ctx
+	common.ctx = ctx //nolint:fatcontext // the one browser outlives the test that asked first
 	return ctx, nil
 }
 

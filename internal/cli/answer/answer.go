@@ -111,7 +111,7 @@ func JSON(out io.Writer, v any) error {
 // utc sets every moment that can be reached to UTC.
 func utc(v reflect.Value) {
 	if v.Type() == reflect.TypeFor[time.Time]() {
-		if at, ok := v.Interface().(time.Time); ok && v.CanSet() {
+		if at, ok := reflect.TypeAssert[time.Time](v); ok && v.CanSet() {
 			v.Set(reflect.ValueOf(at.UTC()))
 		}
 		return

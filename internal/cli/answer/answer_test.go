@@ -75,8 +75,14 @@ func TestJSON(t *testing.T) {
 func TestFields(t *testing.T) {
 	t.Parallel()
 	want := []answer.Field{
-		{"why", "text", "The reason."}, {"name", "text", ""}, {"at", "time", ""}, {"parts", "list of object", ""}, {"parts[].why", "text", "The reason."},
-		{"count", "object of number", ""}, {"self", "object", ""}, {"on", "true or false", ""},
+		{"why", "text", "The reason."},
+		{"name", "text", ""},
+		{"at", "time", ""},
+		{"parts", "list of object", ""},
+		{"parts[].why", "text", "The reason."},
+		{"count", "object of number", ""},
+		{"self", "object", ""},
+		{"on", "true or false", ""},
 	}
 	if diff := cmp.Diff(want, answer.Fields([]outer(nil))); diff != "" {
 		t.Error(diff)

@@ -22,18 +22,20 @@ func Fields(v any) []Field {
 }
 
 func walk(t reflect.Type, before string, within map[reflect.Type]bool, out *[]Field) {
+	lists := 0
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		if t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8 {
-			before += "[]"
+			lists++
 		}
 		t = t.Elem()
 	}
+	before += strings.Repeat("[]", lists)
 	if t.Kind() != reflect.Struct || within[t] {
 		return
 	}
 	within[t] = true
 	defer delete(within, t)
-	for f := range fieldsOf(t) {
+	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !f.IsExported() && !f.Anonymous || name == "-" {
 			continue
@@ -51,16 +53,6 @@ func walk(t reflect.Type, before string, within map[reflect.Type]bool, out *[]Fi
 		*out = append(*out, Field{strings.TrimPrefix(name, "[]."), typeName(f.Type), f.Tag.Get("about")})
 		if !leaf(f.Type) {
 			walk(f.Type, strings.TrimPrefix(name, "[]."), within, out)
-		}
-	}
-}
-
-func fieldsOf(t reflect.Type) func(func(reflect.StructField) bool) {
-	return func(yield func(reflect.StructField) bool) {
-		for i := range t.NumField() {
-			if !yield(t.Field(i)) {
-				return
-			}
 		}
 	}
 }

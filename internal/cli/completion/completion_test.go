@@ -107,7 +107,7 @@ func TestCandidates(t *testing.T) {
 
 func sorted(text string) map[string]bool {
 	out := map[string]bool{}
-	for _, w := range strings.Fields(text) {
+	for w := range strings.FieldsSeq(text) {
 		out[w] = true
 	}
 	return out

@@ -222,7 +222,7 @@ func (s *Service) Questions(ctx context.Context, a Attempt) ([]string, error) {
 }
 
 func (s *Service) draw(a Attempt, w way) ([]string, error) {
-	return verify.Draw(s.DecoyKey, w.method.Secret, a.Tenant+a.Decoy+a.Shown, a.ID, verify.Round{Number: a.Checks.Round, Ask: w.Count})
+	return verify.Draw(s.DecoyKey, w.method.Secret, a.Tenant+a.Decoy+a.Shown, a.ID, verify.Round{Number: a.Checks.Round, Ask: w.Count, Of: w.from})
 }
 
 // CheckAnswers is CheckCode for the answers to Questions, in their order. After a wrong one, which is never named, others

@@ -31,6 +31,7 @@ type way struct {
 	kind     verify.Kind
 	method   verify.Method // zero for the directory's mail address and what is invented
 	to       string        // where a code is sent
+	from     int           // Questions: how many they are drawn from
 	invented bool
 }
 
@@ -127,7 +128,7 @@ func (s *Service) own(ctx context.Context, t tenant.Tenant, kind protocol.Operat
 		case m.Kind == verify.Questions && verify.CountAnswers(m.Secret) < rules.Asked():
 			continue // fewer than are asked now: their number would tell that the name is somebody's
 		case m.Kind == verify.Questions:
-			w.Count = rules.Asked()
+			w.Count, w.from = rules.Asked(), rules.SetUp()
 		case w.sends():
 			w.to = string(m.Secret)
 		}
@@ -249,7 +250,7 @@ func (s *Service) invented(ctx context.Context, t tenant.Tenant, a Attempt, have
 		}
 		w := way{kind: k, invented: true, Method: Method{Masked: s.inventedMask(a, k, census)}}
 		if k == verify.Questions {
-			w.Count = rules.Asked()
+			w.Count, w.from = rules.Asked(), rules.SetUp()
 		}
 		common := part(census.With[k], census.People)
 		switch {

@@ -104,8 +104,10 @@ func normaliseAnswer(text string) string {
 	return norm.NFKC.String(b.String())
 }
 
-// Round is one drawing: how many were before it, and how many questions are asked, never fewer than QuestionsAsked.
-type Round struct{ Number, Ask int }
+// Round is one drawing: how many were before it, how many questions are asked, never fewer than QuestionsAsked, and from
+// how many of somebody's they are drawn, the first ones; 0 is all. Of is the same for everybody: over several rounds a visitor
+// sees all that are drawn from, and their number would tell whether a name is somebody's.
+type Round struct{ Number, Ask, Of int }
 
 // Draw picks which of some questions are asked: the same for one seed and round, others in the next round where there are
 // more. An empty secret stands for a name that belongs to nobody: the questions are then invented from the seed.
@@ -121,6 +123,9 @@ func Draw(key []byte, secret []byte, name, attempt string, r Round) ([]string, e
 		for _, a := range stored {
 			all = append(all, a.Question)
 		}
+	}
+	if r.Of > 0 && len(all) > r.Of {
+		all = all[:r.Of]
 	}
 	drawn := shuffled(key, all, fmt.Sprintf("%s round %d", attempt, r.Number))
 	return drawn[:min(len(drawn), max(r.Ask, QuestionsAsked))], nil

@@ -101,6 +101,18 @@ func TestDraw(t *testing.T) {
 	if len(of) != QuestionsMost {
 		t.Errorf("an unknown name has %d questions", len(of))
 	}
+	for what, secret := range map[string][]byte{"somebody": secret, "nobody": nil} {
+		few := map[string]bool{}
+		for round := range 50 {
+			drawn, _ := Draw(key, secret, "one", "x", Round{Number: round, Of: 4})
+			for _, q := range drawn {
+				few[q] = true
+			}
+		}
+		if len(few) != 4 {
+			t.Errorf("%s: %d different questions are drawn from 4", what, len(few))
+		}
+	}
 }
 
 func FuzzAnswer(f *testing.F) {

@@ -102,7 +102,7 @@ func (e *Engine) send(w http.ResponseWriter, status int, page Page, part string)
 	if err != nil {
 		return fmt.Errorf("render %T: %w", page, err)
 	}
-	body := e.buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert,errcheck // nothing else is put there
+	body := e.buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // nothing else is put there
 	defer e.release(body)
 	if err := t.ExecuteTemplate(body, part, page); err != nil {
 		return fmt.Errorf("render %T: %w", page, err)

@@ -119,7 +119,6 @@ func (r *reader) list() {
 
 // credential reads one. It is useful when it is a ticket for the ticket-granting service of its own realm.
 func (r *reader) credential() (t Ticket, useful bool) {
-	var realm string
 	t.client, t.realm = r.principal()
 	server, realm := r.principal()
 	t.key.KeyType = int32(r.uint16())
