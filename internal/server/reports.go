@@ -35,11 +35,8 @@ const usageFresh = time.Minute
 
 func (s *Server) reports() *reports {
 	return &reports{
-		Registration: &report.Registration{
-			Store: s.store, InScope: s.accounts.InScope, Works: s.resets.Works, Licensed: licensed, HoldsLicence: s.holdsLicence, Stopped: s.objections.Held,
-			Now: s.now,
-		},
-		log: s.store, now: s.now, recent: map[spanOf]usageAt{},
+		Registration: &report.Registration{Store: s.store, Judge: s.resets.Judge, Now: s.now},
+		log:          s.store, now: s.now, recent: map[spanOf]usageAt{},
 	}
 }
 

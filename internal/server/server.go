@@ -238,7 +238,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Notices: letters, Atomic: together(s.store, letters, s.mails), Limits: s.limits, Audit: s.store,
 		Familiar: s.limits, Devices: verify.NewDevices(sub["devices"], s.now),
 		HoldsRole: s.holdsRole, InScope: s.accounts.InScope, Stopped: s.objections.Held, Licensed: licensed,
-		HoldsLicence: s.holdsLicence, Administrators: s.administrators,
+		HoldsLicence: s.holdsLicence, Crowd: gateFacts{s.store, s.accounts, s.book}.facts, Administrators: s.administrators,
 		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
 	s.infos = registration.New(registration.Deps{

@@ -95,12 +95,12 @@ func (s *Service) List(ctx context.Context, t tenant.Tenant, by operator.Operato
 
 // judged judges people until a page is full.
 func (s *Service) judged(ctx context.Context, t tenant.Tenant, people []provision.Person, can reset.GateState) (rows []Row, looked int, err error) {
-	judge := s.Resets.Judge(t)
+	standings, err := s.Resets.Judge(t).Crowd(ctx, people)
+	if err != nil {
+		return nil, 0, fmt.Errorf("judge people: %w", err)
+	}
 	for i, p := range people {
-		standing, err := judge.Stored(ctx, p)
-		if err != nil {
-			return nil, 0, fmt.Errorf("judge a person: %w", err)
-		}
+		standing := standings[i]
 		if can != "" {
 			looked = i + 1
 			if standing.Can() != can {

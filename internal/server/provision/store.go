@@ -162,6 +162,7 @@ type ReportTx interface {
 	CountDomain(ctx context.Context, k Key) (people, groups int, err error)
 	GroupsNamed(ctx context.Context, tenantID, folded string, limit int) ([]Group, error)
 	InGroup(ctx context.Context, tenantID, group, object string) (bool, error)
+	InGroupOf(ctx context.Context, tenantID, group string, objects []string) ([]string, error)
 	PeopleIn(ctx context.Context, tenantID, group, after string, limit int) ([]Person, error)
 	CountIn(ctx context.Context, tenantID, group string) (int, error)
 	// CloudAccounts counts living accounts that no directory feeds.

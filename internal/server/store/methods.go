@@ -50,6 +50,18 @@ func (s *Store) Methods(ctx context.Context, tenant, person string) ([]verify.Me
 	const text = `SELECT ` + methodColumns + ` FROM methods WHERE tenant = ? AND person = ? ORDER BY created, id`
 	rows, err := s.query(ctx, s.reader(), text, []any{tenant, person})
 	found, err := all(rows, err, methodFields)
+	return s.opened(found, err)
+}
+
+// MethodsOf is Methods of several people, each one's oldest first.
+func (s *Store) MethodsOf(ctx context.Context, tenant string, people []string) ([]verify.Method, error) {
+	const text = `SELECT ` + methodColumns + ` FROM methods WHERE tenant = ? AND person IN (%s) ORDER BY created, id`
+	found, err := selectIn(ctx, s, text, tenant, people, methodFields)
+	return s.opened(found, err)
+}
+
+// opened are methods with their secrets open.
+func (s *Store) opened(found []verify.Method, err error) ([]verify.Method, error) {
 	for i := range found {
 		if err == nil {
 			found[i].Secret, err = s.key.Open(methodPurpose(found[i]), found[i].Secret)
