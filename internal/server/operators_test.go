@@ -170,6 +170,7 @@ func allowed() map[string][]operator.Role {
 		"POST /admin/agents/{id}/cut-off":                     agents,
 		"GET /admin/setup":                                    all(),
 		"GET /admin/users":                                    append([]operator.Role{hybrid}, helpers...),
+		"GET /admin/users.csv":                                append([]operator.Role{hybrid}, helpers...),
 		"GET /admin/users/{id}":                               append([]operator.Role{hybrid}, helpers...),
 		"GET /admin/users/{id}/unlock":                        helpers,
 		"POST /admin/users/{id}/unlock":                       helpers,

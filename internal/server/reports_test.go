@@ -70,7 +70,7 @@ func TestRegistrationReport(t *testing.T) {
 	method(ready, "a1", verify.App)
 	add("few", func(p *provision.Person) { p.Mail = "" })
 	add("off", func(p *provision.Person) { p.Disabled = true })
-	add("guarded", func(p *provision.Person) { p.Protected = true })
+	method(add("guarded", func(p *provision.Person) { p.Protected = true }), "a2", verify.App)
 	add("held", func(p *provision.Person) { p.Held = provision.UPNTaken })
 	add("cloud", func(p *provision.Person) { p.Object, p.Anchor, p.Domain = "", "", "" })
 	chief := add("chief", same) // holds a role, so mail alone is too little
