@@ -50,7 +50,7 @@ func auditPages(b *testing.B, dsn string) {
 			b.Fatal(err)
 		}
 	}
-	if err := storetest.Open(b, dsn).CreateTenant(b.Context(), tenant.Tenant{ID: storetest.TenantA, Account: "A"}); err != nil && !errors.Is(err, store.ErrConflict) {
+	if err := CreateTenant(b.Context(), storetest.Open(b, dsn), tenant.Tenant{ID: storetest.TenantA}); err != nil && !errors.Is(err, store.ErrConflict) {
 		b.Fatal(err)
 	}
 	storetest.FillAudit(b, dsn, rows)

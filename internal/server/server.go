@@ -112,12 +112,14 @@ func Open(ctx context.Context, c config.Server, log *slog.Logger) (s *Server, er
 	if s.tls, err = loadCertificate(c.Cert, c.Key); err != nil {
 		return nil, err
 	}
-	if s.store, err = store.Open(ctx, store.Config{DSN: c.Database, Key: key, Logger: log}); err != nil {
+	opened, err := store.Open(ctx, store.Config{DSN: c.Database, Key: key, Logger: log})
+	if err != nil {
 		return nil, err
 	}
+	s.store = opened
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.store.Close())
+		if err != nil { // s is nil by then
+			err = errors.Join(err, opened.Close())
 		}
 	}()
 	if err := s.openRelay(ctx, key); err != nil {
