@@ -178,6 +178,8 @@ func allowed() map[string][]operator.Role {
 		"POST /admin/users/{id}/reset":                        helpers,
 		"GET /admin/users/{id}/pass":                          helpers,
 		"POST /admin/users/{id}/pass":                         helpers,
+		"GET /admin/users/{id}/register":                      helpers,
+		"POST /admin/users/{id}/register":                     helpers,
 		"GET /admin/users/{id}/verify":                        helpers,
 		"POST /admin/users/{id}/verify":                       helpers,
 		"GET /admin/users/{id}/verify/{attempt}":              helpers,

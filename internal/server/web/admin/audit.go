@@ -113,7 +113,7 @@ func activities() []string {
 	return []string{
 		"Reset password (self-service)", "Change password (self-service)", "Unlock user account (self-service)",
 		"Reset password (by admin)", "Unlock user account (by admin)", "Look up user account (by admin)",
-		"Verify caller (by admin)", "Issue helpdesk pass", "Help somebody", "Change administrator scope",
+		"Verify caller (by admin)", "Issue helpdesk pass", "Help somebody", "Require to register again", "Change administrator scope",
 		"Test write", "Test write (by admin)", "Change setting",
 		"Make enrolment code", "Register agent", "Agent connection", "Serve domain", "Drain agent", "Resume agent", "Revoke agent", "Accept moved agent",
 		"Replace sealing key", "Replace command key",

@@ -29,6 +29,8 @@ func userRoutes() []route {
 		{"POST " + one + "/reset", operator.ResetUsers, (*visit).postReset},
 		{"GET " + one + "/pass", operator.HelpUsers, (*visit).getPass},
 		{"POST " + one + "/pass", operator.HelpUsers, (*visit).postPass},
+		{"GET " + one + "/register", operator.ResetUsers, (*visit).getAgain},
+		{"POST " + one + "/register", operator.ResetUsers, (*visit).postAgain},
 		{"GET " + one + "/verify", operator.HelpUsers, (*visit).getVerify},
 		{"POST " + one + "/verify", operator.HelpUsers, (*visit).postVerify},
 		{"GET " + one + "/verify/{attempt}", operator.HelpUsers, (*visit).getCaller},
