@@ -95,6 +95,7 @@ type tenantNotifications struct {
 	Administrators *bool     `negatable:"" help:"Every Global Administrator is told when somebody who holds a role gets a new password."`
 	AlertMail      *[]string `help:"Addresses that hear that writeback stopped or works again; empty: none." placeholder:"LIST"`
 	Webhook        *string   `help:"Address that the same is posted to; empty: none. homeward alert secret prints what signs it." placeholder:"URL"`
+	PlainWebhook   *bool     `negatable:"" help:"The webhook may be http, at a private address that nobody else can listen to."`
 	Days           *string   `help:"Days before a password expires on which its owner is told, such as 14,7,1." placeholder:"LIST"`
 	Quiet          *string   `help:"When nobody is, such as 20:00-07:00." placeholder:"TIMES"`
 }
@@ -106,11 +107,12 @@ type notificationsAnswer struct {
 	Administrators bool         `json:"administrators" about:"Global Administrators are told when somebody who holds a role gets a new password."`
 	AlertMail      []string     `json:"alert_mail" about:"Addresses that hear that writeback stopped or works again."`
 	Webhook        string       `json:"webhook,omitempty"`
+	PlainWebhook   bool         `json:"plain_webhook" about:"The webhook may be http, at a private address."`
 	Expiry         expiryAnswer `json:"expiry"`
 }
 
 func notificationsOf(s tenant.Settings) notificationsAnswer {
-	return notificationsAnswer{!s.PeopleUntold, s.PeopleTexted, s.TellAdministrators, append([]string{}, s.Alerts.Mail...), s.Alerts.WebhookURL, expiryOf(s)}
+	return notificationsAnswer{!s.PeopleUntold, s.PeopleTexted, s.TellAdministrators, append([]string{}, s.Alerts.Mail...), s.Alerts.WebhookURL, s.Alerts.PlainWebhook, expiryOf(s)}
 }
 
 func (a notificationsAnswer) add(t *answer.Table) {
@@ -125,6 +127,7 @@ func (a notificationsAnswer) add(t *answer.Table) {
 	t.Add("tell administrators", onOff(a.Administrators))
 	t.Add("alerts to", none(strings.Join(a.AlertMail, ", ")))
 	t.Add("alert webhook", none(a.Webhook))
+	t.Add("alert webhook without encryption", onOff(a.PlainWebhook))
 	a.Expiry.add(t)
 }
 
@@ -134,7 +137,7 @@ func (tenantNotifications) Answer() any { return notificationsAnswer{} }
 // Run implements the verb.
 func (v *tenantNotifications) Run(ctx context.Context, s command.Streams) error {
 	var change func(t *tenant.Tenant) error
-	if v.People != nil || v.Texts != nil || v.Administrators != nil || v.AlertMail != nil || v.Webhook != nil || v.Days != nil || v.Quiet != nil {
+	if v.People != nil || v.Texts != nil || v.Administrators != nil || v.AlertMail != nil || v.Webhook != nil || v.PlainWebhook != nil || v.Days != nil || v.Quiet != nil {
 		change = func(t *tenant.Tenant) error { return v.set(&t.Settings) }
 	}
 	return v.run(ctx, s, of(setting.Notifications), change, func(t tenant.Tenant) (any, *answer.Table) {
@@ -159,6 +162,9 @@ func (v *tenantNotifications) set(s *tenant.Settings) error {
 	}
 	if v.Webhook != nil {
 		s.Alerts.WebhookURL = *v.Webhook
+	}
+	if v.PlainWebhook != nil {
+		s.Alerts.PlainWebhook = *v.PlainWebhook
 	}
 	return errors.Join(s.Alerts.Check(), setExpiry(&s.Expiry, v.Days, v.Quiet))
 }

@@ -5,7 +5,8 @@ import (
 	"net"
 	"net/url"
 	"regexp"
-	"strings"
+
+	"homeward/internal/webaddress"
 )
 
 // Export is one place that gets every row of the audit log.
@@ -86,7 +87,7 @@ func (e *Export) check(at string) []string {
 		}
 		return p
 	}
-	if u, err := url.Parse(w.URL); err != nil || u.Scheme != "https" || u.Host == "" || strings.Contains(u.Host, "@") || u.User != nil {
+	if webaddress.Check(w.URL, false) != nil {
 		p = append(p, at+".webhook.url must be https://… without a user name: it tells who did what")
 	}
 	if w.SecretFile == "" {

@@ -3,8 +3,9 @@ package config
 import (
 	"fmt"
 	"net"
-	"net/url"
 	"strings"
+
+	"homeward/internal/webaddress"
 )
 
 // Text says how text messages are sent. They are off until via says how.
@@ -65,7 +66,7 @@ func (t *Text) check() []string {
 		}
 	case "webhook":
 		need("webhook.secret_file", t.Webhook.SecretFile)
-		if u, err := url.Parse(t.Webhook.URL); err != nil || u.Scheme != "https" || u.Host == "" {
+		if webaddress.Check(t.Webhook.URL, false) != nil {
 			p = append(p, "text.webhook.url must be https://…: codes are sent to it")
 		}
 	case "mail":

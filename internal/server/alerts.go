@@ -21,6 +21,7 @@ import (
 	"homeward/internal/server/store"
 	"homeward/internal/server/tenant"
 	"homeward/internal/server/webhook"
+	"homeward/internal/webaddress"
 )
 
 const (
@@ -216,6 +217,9 @@ func (s *Server) hook(key masterkey.Key, c config.Alerts) func(context.Context, 
 
 func postAlert(key masterkey.Key, client *http.Client, now func() time.Time) func(context.Context, string, string, []byte) error {
 	return func(ctx context.Context, tenantID, address string, body []byte) error {
+		if err := webaddress.Check(address, true); err != nil { // one that was stored before there was this rule
+			return err
+		}
 		secret, err := HookSecret(key, tenantID)
 		if err != nil {
 			return errors.New("alert: no secret to sign with")

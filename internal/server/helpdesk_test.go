@@ -27,6 +27,7 @@ import (
 	"homeward/internal/server/limit"
 	"homeward/internal/server/operator"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/registration"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/tenant"
 	"homeward/internal/server/verify"
@@ -43,8 +44,11 @@ func newDesk(b *bench) desk {
 	registered := newWays(b.store, b.clock)
 	return desk{b, helpdesk.New(helpdesk.Deps{
 		People: b.store, Around: b.store, Records: b.store, Operators: b.store, Ways: registered, Resets: b.Service,
-		Limits:  limits{limit.New(b.store, []byte("pepper"), b.clock)},
-		Record:  func(ctx context.Context, tenantID string, r audit.Record) { _ = b.store.Append(ctx, tenantID, r) },
+		Limits: limits{limit.New(b.store, []byte("pepper"), b.clock)},
+		Record: func(ctx context.Context, tenantID string, r audit.Record) { _ = b.store.Append(ctx, tenantID, r) },
+		Again: func(ctx context.Context, t tenant.Tenant, operator, person, reason string) error {
+			return b.infos.RequireAgain(ctx, t, b.store, registration.Order{Operator: operator, Person: person, Reason: reason})
+		},
 		FormKey: []byte("forms"), Now: b.clock, Log: b.deps.Log,
 	})}
 }

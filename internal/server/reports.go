@@ -5,13 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"homeward/internal/config"
-	"homeward/internal/server/provision"
 	"homeward/internal/server/report"
-	"homeward/internal/server/reset"
-	"homeward/internal/server/store"
 	"homeward/internal/server/tenant"
-	"homeward/internal/server/verify"
 )
 
 // reports fits admin.Reports.
@@ -35,32 +30,13 @@ type usageAt struct {
 	at time.Time
 }
 
-// Reports counts for the command line what the admin portal's reports show.
-func Reports(c config.Server, st *store.Store, now func() time.Time) *report.Registration {
-	passkeys, err := verify.NewPasskeys(c.BaseURL, "Homeward", nil) // only whether they can work matters here
-	if err != nil {
-		passkeys = nil
-	}
-	works := reset.New(reset.Deps{Texts: c.Text.On(), Passkeys: passkeys}).Works
-	book := Licences(st, now, func(error) {})
-	return &report.Registration{
-		Store: st, InScope: Accounts(st, now).InScope, Works: works, Licensed: licensed, Stopped: Objections(st, nil, now).Held, Now: now,
-		HoldsLicence: func(ctx context.Context, t tenant.Tenant, p provision.Person) (bool, error) {
-			return book.Covers(ctx, t, p.ID, p.Object)
-		},
-	}
-}
-
 // usageFresh is how long a count of usage is shown: ninety busy days take a second to count.
 const usageFresh = time.Minute
 
 func (s *Server) reports() *reports {
 	return &reports{
-		Registration: &report.Registration{
-			Store: s.store, InScope: s.accounts.InScope, Works: s.resets.Works, Licensed: licensed, HoldsLicence: s.holdsLicence, Stopped: s.objections.Held,
-			Now: s.now,
-		},
-		log: s.store, now: s.now, recent: map[spanOf]usageAt{},
+		Registration: &report.Registration{Store: s.store, Judge: s.resets.Judge, Now: s.now},
+		log:          s.store, now: s.now, recent: map[spanOf]usageAt{},
 	}
 }
 

@@ -22,6 +22,8 @@ import (
 func TestRegistrationReport(t *testing.T) {
 	t.Parallel()
 	b := newAdminBench(t)
+	agents := &fleetStub{writers: 1, version: 2}
+	b.resets.Fleet = agents
 	b.operator("contoso", "rita", operator.ReportsReader)
 	n := 0
 	add := func(name string, change func(*provision.Person)) string {
@@ -68,7 +70,7 @@ func TestRegistrationReport(t *testing.T) {
 	method(ready, "a1", verify.App)
 	add("few", func(p *provision.Person) { p.Mail = "" })
 	add("off", func(p *provision.Person) { p.Disabled = true })
-	add("guarded", func(p *provision.Person) { p.Protected = true })
+	method(add("guarded", func(p *provision.Person) { p.Protected = true }), "a2", verify.App)
 	add("held", func(p *provision.Person) { p.Held = provision.UPNTaken })
 	add("cloud", func(p *provision.Person) { p.Object, p.Anchor, p.Domain = "", "", "" })
 	chief := add("chief", same) // holds a role, so mail alone is too little
@@ -106,15 +108,20 @@ func TestRegistrationReport(t *testing.T) {
 		t.Errorf("with one: %v", line)
 	}
 	set(func(s *tenant.Settings) { s.LicencesNeeded, s.LicencePerPerson, s.Licences = false, false, nil })
+	agents.writers = 0
+	if line := lines()["ready"]; line[4] != "no_agent" {
+		t.Errorf("without an agent: %v", line)
+	}
+	agents.writers = 1
 	set(func(s *tenant.Settings) { s.ResetScope = tenant.ScopeNone })
 	if line := lines()["ready"]; line[4] != "not_in_scope" {
 		t.Errorf("%v", line)
 	}
-	set(func(s *tenant.Settings) { s.LicencesNeeded = true })
+	set(func(s *tenant.Settings) { s.ResetScope, s.LicencesNeeded = tenant.ScopeAll, true })
 	if line := lines()["ready"]; line[4] != "not_licensed" {
 		t.Errorf("%v", line)
 	}
-	set(func(s *tenant.Settings) { s.WritebackOff = true })
+	set(func(s *tenant.Settings) { s.LicencesNeeded, s.WritebackOff = false, true })
 	if line := lines()["ready"]; line[4] != "turned_off" {
 		t.Errorf("%v", line)
 	}

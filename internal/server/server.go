@@ -112,12 +112,14 @@ func Open(ctx context.Context, c config.Server, log *slog.Logger) (s *Server, er
 	if s.tls, err = loadCertificate(c.Cert, c.Key); err != nil {
 		return nil, err
 	}
-	if s.store, err = store.Open(ctx, store.Config{DSN: c.Database, Key: key, Logger: log}); err != nil {
+	opened, err := store.Open(ctx, store.Config{DSN: c.Database, Key: key, Logger: log})
+	if err != nil {
 		return nil, err
 	}
+	s.store = opened
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.store.Close())
+		if err != nil { // s is nil by then
+			err = errors.Join(err, opened.Close())
 		}
 	}()
 	if err := s.openRelay(ctx, key); err != nil {
@@ -238,7 +240,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Notices: letters, Atomic: together(s.store, letters, s.mails), Limits: s.limits, Audit: s.store,
 		Familiar: s.limits, Devices: verify.NewDevices(sub["devices"], s.now),
 		HoldsRole: s.holdsRole, InScope: s.accounts.InScope, Stopped: s.objections.Held, Licensed: licensed,
-		HoldsLicence: s.holdsLicence, Administrators: s.administrators,
+		HoldsLicence: s.holdsLicence, Crowd: gateFacts{s.store, s.accounts, s.book}.facts, Administrators: s.administrators,
 		Tenants: s.tenants.tenant, Command: s.commands.For, DecoyKey: sub["decoys"], Now: s.now, Log: s.log,
 	})
 	s.infos = registration.New(registration.Deps{

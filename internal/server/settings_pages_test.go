@@ -194,6 +194,14 @@ func TestRegistrationAndNotificationPages(t *testing.T) {
 	if w := b.ask(karin, http.MethodGet, notifications, nil); !strings.Contains(w.Body.String(), "Addresses known: 1.") {
 		t.Error("the administrator's own address isn't counted")
 	}
+	for address, field := range map[string]string{"http://hooks.contoso.test/in": "webhook", "http://10.0.0.7/in": "plain"} {
+		if w := b.save(karin, notifications, map[string]string{"webhook": address}); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), `id="`+field+`-error"`) {
+			t.Errorf("%s: status %d", address, w.Code)
+		}
+	}
+	if w := b.save(karin, notifications, map[string]string{"webhook": "http://10.0.0.7/in", "plain": "on"}); w.Code != http.StatusSeeOther || !b.settings().Alerts.PlainWebhook {
+		t.Errorf("confirmed: status %d", w.Code)
+	}
 	for field, bad := range map[string]string{"alerts": "nobody", "webhook": "ftp://x", "expiry": "91", "from": "25:00"} {
 		fields := maps.Clone(form)
 		fields[field] = bad

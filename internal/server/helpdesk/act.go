@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"homeward/internal/server/audit"
 	"homeward/internal/server/operator"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/tenant"
@@ -91,6 +92,23 @@ func (s *Service) Pass(ctx context.Context, t tenant.Tenant, a Act, life time.Du
 		return reset.Pass{}, err
 	}
 	return s.Resets.PassFor(ctx, t, a.order(), life)
+}
+
+// RegisterAgain takes away all that somebody has registered: they have to register again at their next visit. Its errors are
+// those of Unlock.
+func (s *Service) RegisterAgain(ctx context.Context, t tenant.Tenant, a Act) error {
+	if err := s.begin(ctx, t, a, operator.ResetUsers); err != nil {
+		return err
+	}
+	until, err := s.Limits.Operate(ctx, t.ID, a.By.Name)
+	if err != nil {
+		return fmt.Errorf("register again: %w", err)
+	}
+	if !until.IsZero() {
+		return &reset.LimitError{Until: until}
+	}
+	reason, _ := audit.Reason(a.Reason) // begin has looked at it
+	return s.Again(ctx, t, a.By.Name, a.Person, reason)
 }
 
 // begin lets an act begin: the person is found and not barred, the reason is there, and the form is sent for the first time.

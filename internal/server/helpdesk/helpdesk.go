@@ -60,6 +60,7 @@ type Ways interface {
 // Limits refuses more than a fair number of tries. A zero time means go on.
 type Limits interface {
 	Probe(ctx context.Context, tenant, operator string) (until time.Time, err error)
+	Operate(ctx context.Context, tenant, operator string) (until time.Time, err error)
 	// Once reports whether a form's mark is used for the first time.
 	Once(ctx context.Context, mark string) (bool, error)
 }
@@ -73,6 +74,8 @@ type Deps struct {
 	Ways      Ways
 	Limits    Limits
 	Resets    *reset.Service
+	// Again has somebody register again, for an operator and a reason, and tells them.
+	Again func(ctx context.Context, t tenant.Tenant, operator, person, reason string) error
 	// Record appends to a tenant's audit log.
 	Record  func(ctx context.Context, tenantID string, r audit.Record)
 	FormKey []byte // signs the marks of forms

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"homeward/internal/server/audit"
 	"homeward/internal/server/operator"
@@ -12,11 +13,14 @@ import (
 	"homeward/internal/server/tenant"
 )
 
+// Part is how many people Walk reads at once.
+const Part = 200
+
 const (
 	// pageSize is how many people a page lists.
 	pageSize = 25
 	// mostJudged bounds how many people are judged for one page when only some of them are wanted.
-	mostJudged = 200
+	mostJudged = Part
 )
 
 // Query is what a page of people is asked for by.
@@ -93,14 +97,45 @@ func (s *Service) List(ctx context.Context, t tenant.Tenant, by operator.Operato
 	return page, nil
 }
 
+// Walk calls do with every person whom the operator may find and the query asks for, by name, a part at a time, until do returns
+// an error.
+func (s *Service) Walk(ctx context.Context, t tenant.Tenant, by operator.Operator, q Query, do func(Row) error) error {
+	reach, err := s.reach(ctx, t, by)
+	if err != nil {
+		return err
+	}
+	search := provision.Search{Find: q.Find, Reach: reach, Account: q.Account, Source: q.Source, Limit: mostJudged}
+	for {
+		people, err := s.People.SearchPeople(ctx, t.ID, search)
+		if err != nil {
+			return fmt.Errorf("list people: %w", err)
+		}
+		for some := range slices.Chunk(people, pageSize) { // of which judged leaves out none that fits
+			rows, _, err := s.judged(ctx, t, some, q.Can)
+			if err != nil {
+				return err
+			}
+			for _, r := range rows {
+				if err := do(r); err != nil {
+					return err
+				}
+			}
+		}
+		if len(people) < mostJudged {
+			return nil
+		}
+		search.After = people[len(people)-1].ID
+	}
+}
+
 // judged judges people until a page is full.
 func (s *Service) judged(ctx context.Context, t tenant.Tenant, people []provision.Person, can reset.GateState) (rows []Row, looked int, err error) {
-	judge := s.Resets.Judge(t)
+	standings, err := s.Resets.Judge(t).Crowd(ctx, people)
+	if err != nil {
+		return nil, 0, fmt.Errorf("judge people: %w", err)
+	}
 	for i, p := range people {
-		standing, err := judge.Stored(ctx, p)
-		if err != nil {
-			return nil, 0, fmt.Errorf("judge a person: %w", err)
-		}
+		standing := standings[i]
 		if can != "" {
 			looked = i + 1
 			if standing.Can() != can {

@@ -39,7 +39,15 @@ type Store interface {
 	PutLicence(ctx context.Context, a Assignment) error
 	DropLicence(ctx context.Context, a Assignment) (bool, error)
 	SeatsUsed(ctx context.Context, tenant, part string) (int, error)
+	Holdings
+}
+
+// Holdings says who has one of some products: themselves, or by a group that they are in or that is above one.
+type Holdings interface {
 	HoldsLicence(ctx context.Context, tenant, person, object string, parts []string) (bool, error)
+	// LicensedPeople and LicensedObjects are HoldsLicence for many, its two halves.
+	LicensedPeople(ctx context.Context, tenant string, people, parts []string) ([]string, error)
+	LicensedObjects(ctx context.Context, tenant string, objects, parts []string) ([]string, error)
 }
 
 // Book gives licences out and takes them back.
@@ -91,13 +99,55 @@ func (b *Book) Covers(ctx context.Context, t tenant.Tenant, person, object strin
 	if !set.LicencesNeeded || !set.LicencePerPerson {
 		return true, nil
 	}
+	return b.Store.HoldsLicence(ctx, t.ID, person, object, writing(set.Licences))
+}
+
+// writing keeps the products that include writeback.
+func writing(owned []string) []string {
 	var parts []string
-	for _, part := range set.Licences {
+	for _, part := range owned {
 		if sku, err := Find(part); err == nil && sku.Writeback() {
 			parts = append(parts, sku.Part)
 		}
 	}
-	return b.Store.HoldsLicence(ctx, t.ID, person, object, parts)
+	return parts
+}
+
+// Holder is somebody who may need a licence: their id, and their object in the directory.
+type Holder struct{ Person, Object string }
+
+// CoversOf says of several people, by id, what Covers says.
+func (b *Book) CoversOf(ctx context.Context, t tenant.Tenant, people []Holder) (map[string]bool, error) {
+	out, set := map[string]bool{}, t.Settings
+	if !set.LicencesNeeded || !set.LicencePerPerson {
+		for _, p := range people {
+			out[p.Person] = true
+		}
+		return out, nil
+	}
+	var ids, objects []string
+	owner := map[string]string{}
+	for _, p := range people {
+		if ids = append(ids, p.Person); p.Object != "" {
+			objects, owner[p.Object] = append(objects, p.Object), p.Person
+		}
+	}
+	parts := writing(set.Licences)
+	own, err := b.Store.LicensedPeople(ctx, t.ID, ids, parts)
+	if err != nil {
+		return nil, err
+	}
+	grouped, err := b.Store.LicensedObjects(ctx, t.ID, objects, parts)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range own {
+		out[id] = true
+	}
+	for _, object := range grouped {
+		out[owner[object]] = true
+	}
+	return out, nil
 }
 
 // Trap says why a product is often taken for one that includes writeback, or isn't what its part number says; empty: it

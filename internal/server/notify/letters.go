@@ -182,6 +182,8 @@ func (l *Letters) Info(ctx context.Context, t tenant.Tenant, kind verify.Kind, t
 		text = w.T("mail.info.changed", values...)
 	case registration.Removed:
 		text = w.T("mail.info.removed", values...)
+	case registration.All:
+		text = w.T("mail.info.again", values...)
 	}
 	text += "\n\n" + w.T("mail.info.not_you", "Portal", l.portal)
 	if link != "" {

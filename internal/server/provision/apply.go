@@ -34,7 +34,26 @@ func (e *Engine) apply(ctx context.Context, tenantID, agentID string, b protocol
 		return protocol.SyncAck{Version: protocol.Version, Reason: no.reason, Message: no.message, Seq: no.seq}
 	}
 	ack.OK = true
+	e.measure(ctx, k, b)
 	return ack
+}
+
+// manyAdded is how many new people make the database's idea of its tables worthless.
+const manyAdded = 1000
+
+// measure has the database look at its tables anew after a full run that added many people: until it does by itself, which
+// takes minutes at best, it plans for empty ones. The run stands whatever becomes of that.
+func (e *Engine) measure(ctx context.Context, k Key, b protocol.SyncBatch) {
+	if b.Run == "" || !b.Last {
+		return
+	}
+	r, found, err := e.Store.Run(ctx, k.Tenant, b.Run)
+	if err == nil && found && r.Added >= manyAdded {
+		err = e.Store.MeasurePeople(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		e.Log.Warn("statistics couldn't be taken: searches are slow until the database takes them itself", "domain", k.Domain, "error", err)
+	}
 }
 
 // transact applies a batch in one transaction; a trial is undone in the end, with errUndo.

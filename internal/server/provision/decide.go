@@ -159,16 +159,16 @@ func (w *work) hasRole(ctx context.Context, id string) (bool, error) {
 func (w *work) mayLink(ctx context.Context, p Problem, other *Person) error {
 	switch {
 	case other == nil:
-		return refuse(ErrNoAccount, "The account to link to is gone.")
+		return Error{Why: RefusedGone}.because(ErrNoAccount, "The account to link to is gone.")
 	case !other.Cloud():
-		return refuse(ErrRefused, "%s is a directory's account already. Two objects can't be one account.", other.Name())
+		return Error{Why: RefusedDirectory, Who: other.Name()}.because(ErrRefused, "%s is a directory's account already. Two objects can't be one account.", other.Name())
 	case p.Person != "":
-		return refuse(ErrRefused, "The object has an account already. Only new objects are joined.")
+		return Error{Why: RefusedJoined}.because(ErrRefused, "The object has an account already. Only new objects are joined.")
 	}
 	if role, err := w.hasRole(ctx, other.ID); err != nil {
 		return err
 	} else if role {
-		return refuse(ErrRefused, "%s holds a role. Take the role away first: an account with a role is never taken over.", other.Name())
+		return Error{Why: RefusedRole, Who: other.Name()}.because(ErrRefused, "%s holds a role. Take the role away first: an account with a role is never taken over.", other.Name())
 	}
 	return nil
 }
@@ -179,22 +179,22 @@ func (w *work) mayUseMail(ctx context.Context, p Problem) error {
 		return err
 	}
 	if self == nil {
-		return refuse(ErrNoAccount, "The account is gone.")
+		return Error{Why: RefusedGone}.because(ErrNoAccount, "The account is gone.")
 	}
 	name := Fold(self.Mail)
 	i := strings.LastIndexByte(name, '@')
 	if i < 0 {
-		return refuse(ErrRefused, "%s has no mail address.", self.Name())
+		return Error{Why: RefusedNoMail, Who: self.Name()}.because(ErrRefused, "%s has no mail address.", self.Name())
 	}
 	if !w.verified[name[i+1:]] {
-		return refuse(ErrRefused, "The domain of the mail address %s isn't verified either.", self.Mail)
+		return Error{Why: RefusedUnverified, Value: self.Mail}.because(ErrRefused, "The domain of the mail address %s isn't verified either.", self.Mail)
 	}
 	holders, err := w.tx.PeopleByUPN(ctx, w.tenant, []string{name})
 	if err != nil {
 		return err
 	}
 	if len(holders) > 0 && holders[0].ID != self.ID {
-		return refuse(ErrRefused, "%s signs in as %s.", holders[0].Name(), self.Mail)
+		return Error{Why: RefusedSignsIn, Who: holders[0].Name(), Value: self.Mail}.because(ErrRefused, "%s signs in as %s.", holders[0].Name(), self.Mail)
 	}
 	return nil
 }
@@ -205,12 +205,12 @@ func (w *work) strip(ctx context.Context, operator string, p Problem, other *Per
 		return nil // it is free
 	}
 	if other.Cloud() {
-		return refuse(ErrRefused, "%s is a cloud account: link the two, keep them apart, or delete it.", other.Name())
+		return Error{Why: RefusedCloud, Who: other.Name()}.because(ErrRefused, "%s is a cloud account: link the two, keep them apart, or delete it.", other.Name())
 	}
 	if role, err := w.hasRole(ctx, other.ID); err != nil {
 		return err
 	} else if role {
-		return refuse(ErrRefused, "%s holds a role and keeps its name. Take the role away first.", other.Name())
+		return Error{Why: RefusedRole, Who: other.Name()}.because(ErrRefused, "%s holds a role and keeps its name. Take the role away first.", other.Name())
 	}
 	d := Decision{Tenant: w.tenant, Object: other.Object, Choice: ChooseThat, Value: p.Value, Operator: operator, At: w.now}
 	if err := w.tx.PutDecision(ctx, d); err != nil {
@@ -289,7 +289,7 @@ func (w *work) held(ctx context.Context, object string, about []Problem, c Choic
 		case len(found) == 0 && len(left) > 0:
 			return cannot(left[0])
 		case len(found) == 0 || found[0].ID != about[0].Other:
-			return refuse(ErrRefused, "The two can't be linked.")
+			return Error{Why: RefusedLink}.because(ErrRefused, "The two can't be linked.")
 		}
 	}
 	return w.tx.DropProblems(ctx, agents)
@@ -297,7 +297,7 @@ func (w *work) held(ctx context.Context, object string, about []Problem, c Choic
 
 func cannot(p Problem) error {
 	x, _ := Explain(p.Reason)
-	return refuse(ErrRefused, "The decision can't be carried out. %s %s", x.Meaning, x.Remedy)
+	return Error{Why: RefusedCase, Case: p.Reason}.because(ErrRefused, "The decision can't be carried out. %s %s", x.Meaning, x.Remedy)
 }
 
 // choices are the decisions that a problem takes. Two directory objects are never linked; a cloud account doesn't give

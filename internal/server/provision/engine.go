@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"homeward/internal/protocol"
 )
 
 // Deps are what an Engine works with.
@@ -38,6 +40,43 @@ type Error struct {
 	Kind    error
 	Type    int // the field's number of the error, zero: it has none
 	Message string
+	// Why is what it comes to on a page, in the reader's language; empty: no page asks for it. Who and Value are what its
+	// words speak of, Case the problem that stands in the way.
+	Why        Refusal
+	Who, Value string
+	Case       protocol.Reason
+}
+
+// Refusal names why something that an operator asked for on the sync page is refused. It is a closed set.
+type Refusal string
+
+// Refusals.
+const (
+	RefusedGone       Refusal = "gone"       // the account is
+	RefusedDirectory  Refusal = "directory"  // Who is a directory's already
+	RefusedJoined     Refusal = "joined"     // the object has an account already
+	RefusedRole       Refusal = "role"       // Who holds one
+	RefusedNoMail     Refusal = "no_mail"    // Who has no address
+	RefusedUnverified Refusal = "unverified" // the domain of the address Value
+	RefusedSignsIn    Refusal = "signs_in"   // Who signs in as Value
+	RefusedCloud      Refusal = "cloud"      // Who is a cloud account
+	RefusedLink       Refusal = "link"       // the two can't be linked
+	RefusedCase       Refusal = "case"       // Case stands in the way
+	RefusedDomain     Refusal = "domain"     // no agent has ever synced Value
+)
+
+// Refusals lists them.
+func Refusals() []Refusal {
+	return []Refusal{
+		RefusedGone, RefusedDirectory, RefusedJoined, RefusedRole, RefusedNoMail, RefusedUnverified, RefusedSignsIn, RefusedCloud, RefusedLink,
+		RefusedCase, RefusedDomain,
+	}
+}
+
+// because is a refusal that a page can put into words.
+func (e Error) because(kind error, format string, args ...any) error {
+	e.Kind, e.Message = kind, fmt.Sprintf(format, args...)
+	return &e
 }
 
 // Error implements error.

@@ -29,7 +29,7 @@ func (e *Engine) WantFull(ctx context.Context, tenantID, domain, operator string
 			return err
 		}
 		if n == 0 && domain != "" {
-			return refuse(ErrNoDomain, "No agent has ever synced the domain %s.", domain)
+			return Error{Why: RefusedDomain, Value: domain}.because(ErrNoDomain, "No agent has ever synced the domain %s.", domain)
 		}
 		return tx.Append(ctx, tenantID, e.record("Sync now", operator, "", domain))
 	})
@@ -67,7 +67,7 @@ func (e *Engine) SetOff(ctx context.Context, tenantID, domain, operator string, 
 		if _, found, err := tx.Lease(ctx, k); err != nil {
 			return err
 		} else if !found {
-			return refuse(ErrNoDomain, "No agent has ever synced the domain %s.", domain)
+			return Error{Why: RefusedDomain, Value: domain}.because(ErrNoDomain, "No agent has ever synced the domain %s.", domain)
 		}
 		if err := tx.SetSyncOff(ctx, k, off); err != nil {
 			return err
@@ -88,7 +88,7 @@ func (e *Engine) AllowDeletions(ctx context.Context, tenantID, domain, operator 
 		if _, found, err := tx.Lease(ctx, k); err != nil {
 			return err
 		} else if !found {
-			return refuse(ErrNoDomain, "No agent has ever synced the domain %s.", domain)
+			return Error{Why: RefusedDomain, Value: domain}.because(ErrNoDomain, "No agent has ever synced the domain %s.", domain)
 		}
 		w, err := e.begin(ctx, tx, tenantID)
 		if err != nil {
@@ -122,7 +122,7 @@ func (e *Engine) KeepDeletions(ctx context.Context, tenantID, domain, operator s
 		if err != nil {
 			return err
 		} else if !found {
-			return refuse(ErrNoDomain, "No agent has ever synced the domain %s.", domain)
+			return Error{Why: RefusedDomain, Value: domain}.because(ErrNoDomain, "No agent has ever synced the domain %s.", domain)
 		}
 		if kept, err = tx.KeepMissing(ctx, k); err != nil {
 			return err

@@ -21,6 +21,28 @@ func (e *Engine) InScope(ctx context.Context, t tenant.Tenant, p Person) (bool, 
 	return false, nil
 }
 
+// InScopeOf says of several people, by id, what InScope says. Who isn't in the answer isn't in scope.
+func (e *Engine) InScopeOf(ctx context.Context, t tenant.Tenant, people []Person) (map[string]bool, error) {
+	out, owner := map[string]bool{}, map[string]string{}
+	var objects []string
+	for _, p := range people {
+		if t.Settings.ResetScope == tenant.ScopeAll {
+			out[p.ID] = true
+		}
+		if p.Object != "" {
+			objects, owner[p.Object] = append(objects, p.Object), p.ID
+		}
+	}
+	if t.Settings.ResetScope != tenant.ScopeSelected || t.Settings.ResetGroup == "" {
+		return out, nil
+	}
+	within, err := e.Store.InGroupOf(ctx, t.ID, t.Settings.ResetGroup, objects)
+	for _, object := range within {
+		out[owner[object]] = true
+	}
+	return out, err
+}
+
 // ScopeCount is how many living people a choice covers, of all that are synced: accounts that live in the cloud only have
 // nothing to write back.
 func (e *Engine) ScopeCount(ctx context.Context, tenantID string, scope tenant.Scope, group string) (in, all int, err error) {

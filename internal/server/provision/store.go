@@ -15,6 +15,8 @@ type Store interface {
 	// SyncTx runs do in one transaction. No other SyncTx of the same tenant runs beside it, on any server. An unknown
 	// tenant is an error.
 	SyncTx(ctx context.Context, tenantID string, do func(Tx) error) error
+	// MeasurePeople has the database take statistics of the tables that sync fills. It isn't for a transaction.
+	MeasurePeople(ctx context.Context) error
 	// FreeLeases ends every lease an agent holds.
 	FreeLeases(ctx context.Context, agentID string) error
 }
@@ -162,6 +164,7 @@ type ReportTx interface {
 	CountDomain(ctx context.Context, k Key) (people, groups int, err error)
 	GroupsNamed(ctx context.Context, tenantID, folded string, limit int) ([]Group, error)
 	InGroup(ctx context.Context, tenantID, group, object string) (bool, error)
+	InGroupOf(ctx context.Context, tenantID, group string, objects []string) ([]string, error)
 	PeopleIn(ctx context.Context, tenantID, group, after string, limit int) ([]Person, error)
 	CountIn(ctx context.Context, tenantID, group string) (int, error)
 	// CloudAccounts counts living accounts that no directory feeds.

@@ -4,35 +4,52 @@ package report
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
-	"homeward/internal/protocol"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/reset"
 	"homeward/internal/server/tenant"
 	"homeward/internal/server/verify"
 )
 
-// Why is why somebody can't reset their password; empty: they can. It is a closed set, in the order it is looked at.
+// Why is why somebody can't reset their password; empty: they can. It is a closed set: the gates of the portal that are shut,
+// as files name them.
 type Why string
 
 // Reasons.
 const (
-	TurnedOff  Why = "turned_off"   // writeback, for everybody
-	Unlicensed Why = "not_licensed" // everybody, or them
-	Cloud      Why = "cloud_only"   // there is no directory account to write to
-	NotInScope Why = "not_in_scope"
-	Stopped    Why = "stopped" // their self-service, until it is released
-	Held       Why = "held"    // a conflict that waits for a decision
 	Disabled   Why = "disabled"
-	Protected  Why = "protected"
+	Stopped    Why = "stopped" // their self-service, until it is released
+	NotInScope Why = "not_in_scope"
+	Unlicensed Why = "not_licensed" // everybody, or them
 	TooFew     Why = "too_few_methods"
+	Cloud      Why = "cloud_only" // there is no directory account to write to
+	TurnedOff  Why = "turned_off" // writeback, for everybody
+	Held       Why = "held"       // a conflict that waits for a decision
+	NoAgent    Why = "no_agent"   // can write their domain now
+	Protected  Why = "protected"
+	Other      Why = "other"
 )
 
-// Reasons lists them.
+// Reasons lists them, in the order in which they are told.
 func Reasons() []Why {
-	return []Why{TurnedOff, Unlicensed, Cloud, Stopped, NotInScope, Held, Disabled, Protected, TooFew}
+	return []Why{Disabled, Stopped, NotInScope, Unlicensed, TooFew, Cloud, TurnedOff, Held, NoAgent, Protected, Other}
+}
+
+// WhyOf is the reason that a standing comes to: its first gate that isn't open.
+func WhyOf(s reset.Standing) Why {
+	if s.Can() == reset.Open {
+		return ""
+	}
+	why := map[reset.GateID]Why{
+		reset.GateEnabled: Disabled, reset.GateStopped: Stopped, reset.GateScope: NotInScope, reset.GateLicence: Unlicensed, reset.GateMethods: TooFew,
+		reset.GateDirectory: Cloud, reset.GateWriteback: TurnedOff, reset.GateMatch: Held, reset.GateAgent: NoAgent, reset.GateProtected: Protected,
+	}[s.First().ID]
+	if why == "" {
+		return Other
+	}
+	return why
 }
 
 // Person is one line of the report.
@@ -67,21 +84,15 @@ type Registered struct {
 // Store reads people and what they have registered.
 type Store interface {
 	ListPeople(ctx context.Context, tenant string, f provision.Filter) ([]provision.Person, error)
-	RolesOf(ctx context.Context, tenant string, people []string) ([]provision.Role, error)
 	Registered(ctx context.Context, tenant string, people []string) ([]Registered, error)
 }
 
 // Registration makes the report.
 type Registration struct {
-	Store   Store
-	InScope func(ctx context.Context, t tenant.Tenant, p provision.Person) (bool, error)
-	// Works reports whether this server can carry out a kind of check.
-	Works    func(k verify.Kind) bool
-	Licensed func(t tenant.Tenant) bool
-	// HoldsLicence and Stopped are about one person, as the portal asks: reset.Deps.
-	HoldsLicence func(ctx context.Context, t tenant.Tenant, p provision.Person) (bool, error)
-	Stopped      func(ctx context.Context, tenant, person string) (bool, error)
-	Now          func() time.Time
+	Store Store
+	// Judge is who says whether people can reset: whom the portal asks, and the pages that show people.
+	Judge func(t tenant.Tenant) *reset.Judge
+	Now   func() time.Time
 
 	mu     sync.Mutex
 	recent map[string]Summary
@@ -132,28 +143,29 @@ func (r *Registration) Summary(ctx context.Context, t tenant.Tenant) (Summary, e
 
 // Walk calls do with each of a tenant's people, by id, until it returns an error.
 func (r *Registration) Walk(ctx context.Context, t tenant.Tenant, do func(Person) error) error {
+	judge := r.Judge(t)
 	for after := ""; ; {
 		people, err := r.Store.ListPeople(ctx, t.ID, provision.Filter{After: after, Limit: page})
 		if err != nil || len(people) == 0 {
 			return err
 		}
-		ids := make([]string, len(people))
-		for i, p := range people {
-			ids[i] = p.ID
-		}
-		if err := r.judge(ctx, t, people, ids, do); err != nil {
+		if err := r.page(ctx, t, judge, people, do); err != nil {
 			return err
 		}
 		after = people[len(people)-1].ID
 	}
 }
 
-func (r *Registration) judge(ctx context.Context, t tenant.Tenant, people []provision.Person, ids []string, do func(Person) error) error {
+func (r *Registration) page(ctx context.Context, t tenant.Tenant, judge *reset.Judge, people []provision.Person, do func(Person) error) error {
+	ids := make([]string, len(people))
+	for i, p := range people {
+		ids[i] = p.ID
+	}
 	registered, err := r.Store.Registered(ctx, t.ID, ids)
 	if err != nil {
 		return fmt.Errorf("registration: %w", err)
 	}
-	roles, err := r.Store.RolesOf(ctx, t.ID, ids)
+	standings, err := judge.Crowd(ctx, people)
 	if err != nil {
 		return fmt.Errorf("registration: %w", err)
 	}
@@ -161,68 +173,12 @@ func (r *Registration) judge(ctx context.Context, t tenant.Tenant, people []prov
 	for _, one := range registered {
 		of[one.Person] = one
 	}
-	for _, p := range people {
-		holds := slices.ContainsFunc(roles, func(one provision.Role) bool { return one.Person == p.ID })
-		line := Person{Person: p, Kinds: of[p.ID].Kinds, Last: of[p.ID].Last, Reviewed: of[p.ID].Reviewed}
+	for i, p := range people {
+		line := Person{Person: p, Kinds: of[p.ID].Kinds, Last: of[p.ID].Last, Reviewed: of[p.ID].Reviewed, Why: WhyOf(standings[i])}
 		line.Mailbox = p.Mail != "" && !t.Settings.Checks.RegisteredOnly
-		if line.Why, err = r.why(ctx, t, line, holds || p.Protected); err != nil {
-			return fmt.Errorf("registration: %w", err)
-		}
 		if err := do(line); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (r *Registration) why(ctx context.Context, t tenant.Tenant, p Person, strict bool) (Why, error) {
-	within, err := r.InScope(ctx, t, p.Person)
-	if err != nil {
-		return "", err
-	}
-	licensed, err := r.HoldsLicence(ctx, t, p.Person)
-	if err != nil {
-		return "", err
-	}
-	stopped, err := r.Stopped(ctx, t.ID, p.ID)
-	if err != nil {
-		return "", err
-	}
-	switch {
-	case t.Settings.WritebackOff:
-		return TurnedOff, nil
-	case !r.Licensed(t) || !licensed:
-		return Unlicensed, nil
-	case p.Cloud():
-		return Cloud, nil
-	case stopped:
-		return Stopped, nil
-	case !within:
-		return NotInScope, nil
-	case p.Held != protocol.Reason(""):
-		return Held, nil
-	case p.Disabled:
-		return Disabled, nil
-	case p.Protected:
-		return Protected, nil
-	case r.usable(t, p, strict) < t.Settings.Checks.Need(strict):
-		return TooFew, nil
-	}
-	return "", nil
-}
-
-// usable is how many different kinds of checks somebody can pass.
-func (r *Registration) usable(t tenant.Tenant, p Person, strict bool) int {
-	rules, n := t.Settings.Checks, 0
-	mail := p.Mailbox && rules.Allows(string(verify.Mail), strict)
-	if mail {
-		n++
-	}
-	for _, k := range p.Kinds {
-		if k == verify.Mail && mail || !rules.Allows(string(k), strict) || !r.Works(k) || k == verify.Questions && rules.Need(false) < 2 {
-			continue
-		}
-		n++
-	}
-	return n
 }

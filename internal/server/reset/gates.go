@@ -75,7 +75,8 @@ func firstShut(gates ...Gate) Gate {
 	return Gate{State: Open}
 }
 
-// The gates one by one. What the portal decides and what an operator is told come from these and from nothing else.
+// The gates one by one. What the portal decides, what an operator is told and what reports count come from these and from
+// nothing else.
 
 func writebackGate(t tenant.Tenant) Gate {
 	g := Gate{ID: GateWriteback, State: Open}
@@ -85,32 +86,13 @@ func writebackGate(t tenant.Tenant) Gate {
 	return g
 }
 
-func (s *Service) licenceGate(t tenant.Tenant) Gate {
+// licenceGate is about the tenant's licences, and about the person's where each needs one.
+func licenceGate(covered bool) Gate {
 	g := Gate{ID: GateLicence, State: Open}
-	if s.Licensed != nil && !s.Licensed(t) {
+	if !covered {
 		return g.shut(protocol.ReasonNotLicensed, event.FlowUnlicensed)
 	}
 	return g
-}
-
-// holderGate is the licence of one person, where the tenant asks for that; for nobody, whose ID is empty, it takes the
-// same time.
-func (s *Service) holderGate(ctx context.Context, t tenant.Tenant, p provision.Person) (Gate, error) {
-	g := Gate{ID: GateLicence, State: Open}
-	if s.HoldsLicence == nil {
-		return g, nil
-	}
-	if p.ID == "" {
-		p.ID, p.Object = nobody, nobody
-	}
-	holds, err := s.HoldsLicence(ctx, t, p)
-	if err != nil {
-		return g, fmt.Errorf("licence: %w", err)
-	}
-	if !holds {
-		return g.shut(protocol.ReasonNotLicensed, event.FlowUnlicensed), nil
-	}
-	return g, nil
 }
 
 // agentGate is about writers of a domain, or of any.
@@ -122,54 +104,26 @@ func agentGate(writers []Writer, op protocol.Operation) Gate {
 	return g
 }
 
-// scopeGate takes the same time for nobody, whose ID is empty.
-func (s *Service) scopeGate(ctx context.Context, t tenant.Tenant, p provision.Person) (Gate, error) {
+func scopeGate(t tenant.Tenant, within bool) Gate {
 	g := Gate{ID: GateScope, State: Open}
 	if t.Settings.ResetScope == tenant.ScopeSelected {
 		g.Group = t.Settings.ResetGroup
 	}
-	if s.InScope == nil {
-		return g, nil
-	}
-	if p.ID == "" {
-		p.Object = nobody
-	}
-	within, err := s.InScope(ctx, t, p)
-	if err != nil {
-		return g, fmt.Errorf("scope: %w", err)
-	}
 	if !within {
-		return g.shut(protocol.ReasonNotInScope, event.FlowNotInScope), nil
+		return g.shut(protocol.ReasonNotInScope, event.FlowNotInScope)
 	}
-	return g, nil
+	return g
 }
 
 // ReasonStopped is why somebody can't help themselves whose self-service is stopped. Only records say so.
 const ReasonStopped protocol.Reason = "self_service_stopped"
 
-// stoppedGate takes the same time for nobody, whose ID is empty.
-func (s *Service) stoppedGate(ctx context.Context, tenantID, person string) (Gate, error) {
+func stoppedGate(stopped bool) Gate {
 	g := Gate{ID: GateStopped, State: Open}
-	if s.Stopped == nil {
-		return g, nil
+	if stopped {
+		return g.shut(ReasonStopped, event.FlowStopped)
 	}
-	if person == "" {
-		person = nobody
-	}
-	held, err := s.Stopped(ctx, tenantID, person)
-	if err != nil {
-		return g, fmt.Errorf("hold: %w", err)
-	}
-	if held {
-		return g.shut(ReasonStopped, event.FlowStopped), nil
-	}
-	return g, nil
-}
-
-// stopped is stoppedGate in a word; what can't be found out counts as stopped.
-func (s *Service) stopped(ctx context.Context, tenantID, person string) (bool, error) {
-	g, err := s.stoppedGate(ctx, tenantID, person)
-	return err != nil || g.State == Shut, err
+	return g
 }
 
 func matchGate(p provision.Person) Gate {
@@ -289,41 +243,45 @@ func (s *Service) Judge(t tenant.Tenant) *Judge {
 
 // Stored judges by what the server knows. No agent is asked.
 func (j *Judge) Stored(ctx context.Context, p provision.Person) (Standing, error) {
+	facts, err := j.service.facts(ctx, j.tenant, p)
+	if err != nil {
+		return Standing{}, err
+	}
+	return j.stands(ctx, p, facts)
+}
+
+// Crowd judges people as Stored does, in their order. What is known of them is read for all at once.
+func (j *Judge) Crowd(ctx context.Context, people []provision.Person) ([]Standing, error) {
+	facts, err := j.service.crowd(ctx, j.tenant, people)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Standing, len(people))
+	for i, p := range people {
+		if out[i], err = j.stands(ctx, p, facts[p.ID]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// stands passes somebody through the gates.
+func (j *Judge) stands(ctx context.Context, p provision.Person, f Facts) (Standing, error) {
 	s, t := j.service, j.tenant
-	scope, err := s.scopeGate(ctx, t, p)
-	if err != nil {
-		return Standing{}, err
-	}
-	stopped, err := s.stoppedGate(ctx, t.ID, p.ID)
-	if err != nil {
-		return Standing{}, err
-	}
-	own, err := s.own(ctx, t, protocol.Reset, p.ID)
-	if err != nil {
-		return Standing{}, err
-	}
-	strict, err := s.strict(ctx, p)
-	if err != nil {
-		return Standing{}, err
-	}
 	writers, err := j.of(ctx, p.Domain)
 	if err != nil {
 		return Standing{}, err
 	}
-	gates := []Gate{enabledGate(p), stopped, scope}
+	strict := f.Administers || p.Protected
+	gates := []Gate{enabledGate(p), stoppedGate(f.Stopped), scopeGate(t, f.Within)}
 	if t.Settings.LicencesNeeded {
-		licence := s.licenceGate(t)
-		if licence.State == Open {
-			if licence, err = s.holderGate(ctx, t, p); err != nil {
-				return Standing{}, err
-			}
-		}
-		gates = append(gates, licence)
+		gates = append(gates, licenceGate(s.subscribed(t) && f.Licensed))
 	}
 	agent, writeback := agentGate(writers, protocol.Reset), writebackGate(t)
 	if agent.Name = p.Domain; writeback.State == Shut { // then agents are given nothing, whatever they could do
 		agent = Gate{ID: GateAgent, State: Unknown, Name: p.Domain}
 	}
+	own := ordered(s.ownOf(t, protocol.Reset, p, strict, f.Methods), "")
 	gates = append(gates, methodsGate(own, t.Settings.Checks.Need(strict)), directoryGate(p), writeback, matchGate(p))
 	if !p.Cloud() {
 		gates = append(gates, agent)

@@ -204,6 +204,9 @@ type Deps struct {
 	Devices  *verify.Devices
 	// HoldsLicence reports whether somebody has the licence that the tenant asks of each person; nil: nobody needs one.
 	HoldsLicence func(ctx context.Context, t tenant.Tenant, p provision.Person) (bool, error)
+	// Crowd reads the facts about many people of a tenant at once, by their ids, as the functions above and Ways say them; nil:
+	// each is asked about alone.
+	Crowd func(ctx context.Context, t tenant.Tenant, people []provision.Person) (map[string]Facts, error)
 	// Administrators are the mail addresses of the tenant's Global Administrators; nil: there are none.
 	Administrators func(ctx context.Context, tenant string) ([]string, error)
 	Notices        Notices
@@ -273,7 +276,7 @@ func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (t
 		State: Started, Created: now, Expires: now.Add(startLife),
 	}
 	// Everybody alike, whoever was named.
-	if g := firstShut(writebackGate(t), s.licenceGate(t), agentGate(writers, r.Kind)); g.State == Shut && r.Kind != Register {
+	if g := firstShut(writebackGate(t), licenceGate(s.subscribed(t)), agentGate(writers, r.Kind)); g.State == Shut && r.Kind != Register {
 		a.State, a.Reason, a.Event, a.Finished, a.Expires = Failed, g.Reason, int(g.Event), now, now.Add(outcomeLife)
 	}
 	token, err = s.create(ctx, &a)
@@ -304,22 +307,22 @@ const nobody = "00000000000000000000000000000000"
 
 // admitted leaves out whom the tenant's choice or an undecided conflict keeps from helping themselves.
 func (s *Service) admitted(ctx context.Context, t tenant.Tenant, p provision.Person) (provision.Person, turned, error) {
-	scope, err := s.scopeGate(ctx, t, p)
+	within, err := s.within(ctx, t, p)
 	if err != nil {
 		return provision.Person{}, turned{}, err
 	}
-	stopped, err := s.stoppedGate(ctx, t.ID, p.ID)
+	stopped, err := s.held(ctx, t.ID, p.ID)
 	if err != nil {
 		return provision.Person{}, turned{}, err
 	}
-	licence, err := s.holderGate(ctx, t, p)
+	licensed, err := s.holds(ctx, t, p)
 	if err != nil {
 		return provision.Person{}, turned{}, err
 	}
 	if p.ID == "" {
 		return p, turned{}, nil
 	}
-	if g := firstShut(stopped, scope, licence, matchGate(p)); g.State == Shut {
+	if g := firstShut(stoppedGate(stopped), scopeGate(t, within), licenceGate(licensed), matchGate(p)); g.State == Shut {
 		return provision.Person{}, turned{p.ID, g.Reason, g.Event}, nil
 	}
 	return p, turned{}, nil

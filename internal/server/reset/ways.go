@@ -107,11 +107,21 @@ func (s *Service) own(ctx context.Context, t tenant.Tenant, kind protocol.Operat
 	if err != nil {
 		return nil, err
 	}
-	rules := t.Settings.Checks
 	methods, err := s.Ways.Methods(ctx, t.ID, person)
 	if err != nil {
 		return nil, fmt.Errorf("methods: %w", err)
 	}
+	ways := s.ownOf(t, kind, p, strict, methods)
+	r, err := s.Ways.Registration(ctx, t.ID, person)
+	if err != nil {
+		return nil, fmt.Errorf("registration: %w", err)
+	}
+	return numbered(ordered(ways, r.Last)), nil
+}
+
+// ownOf are the ways of somebody who has these methods, in no order.
+func (s *Service) ownOf(t tenant.Tenant, kind protocol.Operation, p provision.Person, strict bool, methods []verify.Method) []way {
+	rules := t.Settings.Checks
 	first := firstProof(t, kind) && !slices.ContainsFunc(methods, func(m verify.Method) bool { return !m.Confirmed.IsZero() })
 	ways := s.fromDirectory(rules, p, strict, first)
 	for _, m := range methods {
@@ -137,11 +147,7 @@ func (s *Service) own(ctx context.Context, t tenant.Tenant, kind protocol.Operat
 		}
 		ways = append(ways, w)
 	}
-	r, err := s.Ways.Registration(ctx, t.ID, person)
-	if err != nil {
-		return nil, fmt.Errorf("registration: %w", err)
-	}
-	return numbered(ordered(ways, r.Last)), nil
+	return ways
 }
 
 // firstProof reports whether what the directory holds may open the security info of somebody who has registered nothing.
@@ -216,14 +222,8 @@ func (s *Service) Strict(ctx context.Context, p provision.Person) (bool, error) 
 }
 
 func (s *Service) strict(ctx context.Context, p provision.Person) (bool, error) {
-	if s.HoldsRole == nil {
-		return p.Protected, nil
-	}
-	held, err := s.HoldsRole(ctx, p.Tenant, p.ID) // looked up for protected people too: time must not tell who they are
-	if err != nil {
-		return true, fmt.Errorf("roles: %w", err)
-	}
-	return held || p.Protected, nil
+	administers, err := s.administers(ctx, p)
+	return administers || p.Protected, err
 }
 
 // invented are ways for a name that has fewer than need of its own. Each kind is shown to as large a part of such names

@@ -132,6 +132,7 @@ func Notifications(s tenant.Settings) []Value {
 		{"tell administrators", onOff(s.TellAdministrators)},
 		{"alerts to", strings.Join(s.Alerts.Mail, ", ")},
 		{"alert webhook", hookName(s.Alerts.WebhookURL)},
+		{"alert webhook without encryption", onOff(s.Alerts.PlainWebhook)},
 		{"days before a password expires", Numbers(s.Expiry.Days)},
 		{"quiet hours", s.Expiry.QuietFrom + "–" + s.Expiry.QuietUntil},
 	}

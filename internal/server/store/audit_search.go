@@ -35,22 +35,65 @@ func (s *Store) searchAudit(ctx context.Context, tenant string, q audit.Query) (
 		return nil, err
 	}
 	back := q.After > 0 && q.Before == 0
-	var found []int64
-	for some := range slices.Chunk(branches, unionMost) {
-		some, err := s.auditSeqs(ctx, some, back, q.Limit)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, some...)
+	found, err := s.allSeqs(ctx, branches, back, q.Limit)
+	if err != nil {
+		return nil, err
 	}
-	slices.Sort(found)
-	found = slices.Compact(found)
 	if len(found) > q.Limit && back {
 		found = found[:q.Limit]
 	} else if len(found) > q.Limit {
 		found = found[len(found)-q.Limit:]
 	}
 	return s.auditRows(ctx, tenant, found)
+}
+
+// allSeqs are the numbers of the entries that fit any of the branches, at most limit of each, once and in order.
+func (s *Store) allSeqs(ctx context.Context, branches []conditions, back bool, limit int) ([]int64, error) {
+	var found []int64
+	for some := range slices.Chunk(branches, unionMost) {
+		some, err := s.auditSeqs(ctx, some, back, limit)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	slices.Sort(found)
+	return slices.Compact(found), nil
+}
+
+// CountAudit counts the entries that a query asks for, whatever its Before, After and Limit, up to a most; one more stands for
+// all that are more. It costs as much as a page of that many.
+func (s *Store) CountAudit(ctx context.Context, tenant string, q audit.Query, most int) (int, error) {
+	q.Before, q.After = 0, 0
+	branches, err := s.auditBranches(ctx, tenant, q)
+	if err != nil {
+		return 0, fmt.Errorf("count the audit record: %w", err)
+	}
+	n := 0
+	if q.People != nil { // an entry may be of two of them, so they are told apart
+		seqs, err := s.allSeqs(ctx, branches, false, most+1)
+		if err != nil {
+			return 0, fmt.Errorf("count the audit record: %w", err)
+		}
+		return min(len(seqs), most+1), nil
+	}
+	for some := range slices.Chunk(branches, unionMost) {
+		var texts []string
+		var args []any
+		for i, c := range some {
+			texts = append(texts, `SELECT seq FROM (`+seqText(c, false)+`) AS b`+strconv.Itoa(i))
+			args = append(append(args, c.args...), most+1)
+		}
+		text := `SELECT COUNT(*) FROM (SELECT seq FROM (` + strings.Join(texts, " UNION ALL ") + `) AS found LIMIT ?) AS few`
+		var part int
+		if err := s.readRow(ctx, text, append(args, most+1)...).Scan(&part); err != nil {
+			return 0, fmt.Errorf("count the audit record: %w", err)
+		}
+		if n += part; n > most {
+			return most + 1, nil
+		}
+	}
+	return n, nil
 }
 
 // conditions are the WHERE of a search.

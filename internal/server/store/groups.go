@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"homeward/internal/server/provision"
@@ -184,6 +185,28 @@ func (s *Store) InGroup(ctx context.Context, tenant, group, object string) (bool
 	}
 	return n > 0, nil
 }
+
+// InGroupOf returns which of some objects are in a group as InGroup says it.
+func (s *Store) InGroupOf(ctx context.Context, tenant, group string, objects []string) ([]string, error) {
+	var found []string
+	err := inLists(objects, func(marks string, args []any) error {
+		text := strings.Replace(aboveEach, "%s", marks, 1) +
+			`SELECT o FROM above WHERE g = ? AND EXISTS (SELECT 1 FROM groups WHERE tenant = ? AND object = ? AND deleted = 0)`
+		rows, err := s.query(ctx, s.reader(), text, append(append([]any{tenant}, args...), group, tenant, group))
+		some, err := all(rows, err, func(o *string) []any { return []any{o} })
+		found = append(found, some...)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for people in a group: %w", err)
+	}
+	return found, nil
+}
+
+// aboveEach is above for several objects, each with its own groups.
+const aboveEach = `WITH RECURSIVE above (t, o, g) AS (
+		SELECT tenant, member, group_object FROM group_members WHERE tenant = ? AND member IN (%s)
+		UNION SELECT m.tenant, above.o, m.group_object FROM above CROSS JOIN group_members m WHERE m.tenant = above.t AND m.member = above.g) `
 
 // above is every group that an object is in, and those that are above one. It carries the tenant along: with a constant for
 // it SQLite reads every member of the tenant for each row.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"homeward/internal/server/licence"
 )
@@ -81,4 +82,52 @@ func (s *Store) HoldsLicence(ctx context.Context, tenant, person, object string,
 		return false, fmt.Errorf("look for a licence: %w", err)
 	}
 	return n > 0, nil
+}
+
+// LicensedPeople returns which of some people were given one of some products themselves.
+func (s *Store) LicensedPeople(ctx context.Context, tenant string, people, parts []string) ([]string, error) {
+	var found []string
+	if len(parts) == 0 {
+		return nil, nil
+	}
+	err := inLists(people, func(list string, args []any) error {
+		text := `SELECT DISTINCT subject FROM licences WHERE tenant = ? AND kind = 'person' AND part IN (` + marks(len(parts)) + `) AND subject IN (` + list + `)`
+		rows, err := s.query(ctx, s.reader(), text, append(licensedBy(tenant, parts), args...))
+		some, err := all(rows, err, func(id *string) []any { return []any{id} })
+		found = append(found, some...)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for licences: %w", err)
+	}
+	return found, nil
+}
+
+// LicensedObjects returns which of some objects have one of some products by a living group, as HoldsLicence says it.
+func (s *Store) LicensedObjects(ctx context.Context, tenant string, objects, parts []string) ([]string, error) {
+	var found []string
+	if len(parts) == 0 {
+		return nil, nil
+	}
+	err := inLists(objects, func(list string, args []any) error {
+		text := strings.Replace(aboveEach, "%s", list, 1) + `SELECT DISTINCT a.o FROM above a JOIN licences l ON l.kind = 'group' AND l.subject = a.g
+			WHERE l.tenant = ? AND l.part IN (` + marks(len(parts)) + `)
+			AND EXISTS (SELECT 1 FROM groups g WHERE g.tenant = l.tenant AND g.object = l.subject AND g.deleted = 0)`
+		rows, err := s.query(ctx, s.reader(), text, append(append([]any{tenant}, args...), licensedBy(tenant, parts)...))
+		some, err := all(rows, err, func(o *string) []any { return []any{o} })
+		found = append(found, some...)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for licences: %w", err)
+	}
+	return found, nil
+}
+
+func licensedBy(tenant string, parts []string) []any {
+	args := []any{tenant}
+	for _, p := range parts {
+		args = append(args, p)
+	}
+	return args
 }

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"homeward/internal/server/audit"
 	"homeward/internal/server/masterkey"
+	"homeward/internal/server/reset"
 	"homeward/internal/server/verify"
 )
 
@@ -50,6 +52,18 @@ func (s *Store) Methods(ctx context.Context, tenant, person string) ([]verify.Me
 	const text = `SELECT ` + methodColumns + ` FROM methods WHERE tenant = ? AND person = ? ORDER BY created, id`
 	rows, err := s.query(ctx, s.reader(), text, []any{tenant, person})
 	found, err := all(rows, err, methodFields)
+	return s.opened(found, err)
+}
+
+// MethodsOf is Methods of several people, each one's oldest first.
+func (s *Store) MethodsOf(ctx context.Context, tenant string, people []string) ([]verify.Method, error) {
+	const text = `SELECT ` + methodColumns + ` FROM methods WHERE tenant = ? AND person IN (%s) ORDER BY created, id`
+	found, err := selectIn(ctx, s, text, tenant, people, methodFields)
+	return s.opened(found, err)
+}
+
+// opened are methods with their secrets open.
+func (s *Store) opened(found []verify.Method, err error) ([]verify.Method, error) {
 	for i := range found {
 		if err == nil {
 			found[i].Secret, err = s.key.Open(methodPurpose(found[i]), found[i].Secret)
@@ -107,6 +121,30 @@ func (s *Store) DeleteMethod(ctx context.Context, tenant, person, id string) err
 	const text = `DELETE FROM methods WHERE tenant = ? AND person = ? AND id = ?`
 	if err := s.execOne(ctx, text, tenant, person, id); err != nil {
 		return fmt.Errorf("delete a method: %w", err)
+	}
+	return nil
+}
+
+// DropMethods removes all methods of a person, forgets their last check and review, ends what they have open in the portal and
+// appends records, all or nothing.
+func (s *Store) DropMethods(ctx context.Context, tenant, person string, records ...audit.Record) error {
+	err := s.WithTx(ctx, func(tx *Store) error {
+		if _, err := tx.exec(ctx, `DELETE FROM methods WHERE tenant = ? AND person = ?`, tenant, person); err != nil {
+			return err
+		}
+		if _, err := tx.exec(ctx, `DELETE FROM registrations WHERE tenant = ? AND person = ?`, tenant, person); err != nil {
+			return err
+		}
+		now := millis(s.clock())
+		const end = `UPDATE attempts SET expires = ?, revision = revision + 1 WHERE tenant = ? AND person = ? AND operator = '' AND expires > ?
+			AND state IN (?, ?, ?)`
+		if _, err := tx.exec(ctx, end, now, tenant, person, now, reset.Started, reset.Verified, reset.Refused); err != nil {
+			return err
+		}
+		return tx.Append(ctx, tenant, records...)
+	})
+	if err != nil {
+		return fmt.Errorf("drop somebody's methods: %w", err)
 	}
 	return nil
 }

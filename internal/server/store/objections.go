@@ -45,6 +45,15 @@ func (s *Store) Held(ctx context.Context, tenant, person string) (bool, error) {
 	return n > 0, nil
 }
 
+// HeldOf returns which of some people's self-service is stopped.
+func (s *Store) HeldOf(ctx context.Context, tenant string, people []string) ([]string, error) {
+	found, err := selectIn(ctx, s, `SELECT person FROM holds WHERE tenant = ? AND person IN (%s)`, tenant, people, func(id *string) []any { return []any{id} })
+	if err != nil {
+		return nil, fmt.Errorf("look for holds: %w", err)
+	}
+	return found, nil
+}
+
 // Holds lists whose self-service is stopped, the latest first.
 func (s *Store) Holds(ctx context.Context, tenant string) ([]objection.Hold, error) {
 	const text = `SELECT tenant, person, operator, reason, at FROM holds WHERE tenant = ? ORDER BY at DESC, person`

@@ -8,12 +8,16 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"homeward/internal/webaddress"
 )
 
 // Alerts says where administrators are told that writeback stopped, or works again.
 type Alerts struct {
 	Mail       []string `json:"mail,omitempty"`
 	WebhookURL string   `json:"webhook_url,omitempty"`
+	// PlainWebhook: an administrator has confirmed that the webhook, on a private address, is reached without encryption.
+	PlainWebhook bool `json:"plain_webhook,omitempty"`
 }
 
 // MaxAlertMail is how many addresses alerts go to.
@@ -24,6 +28,7 @@ var (
 	ErrTooMany = errors.New("too many")
 	ErrMail    = errors.New("not a mail address")
 	ErrURL     = errors.New("not a web address")
+	ErrHook    = errors.New("nothing may be posted there")
 	ErrDays    = errors.New("not a number of days")
 	ErrClock   = errors.New("not a time of day")
 )
@@ -41,7 +46,10 @@ func (a Alerts) Check() error {
 	if a.WebhookURL == "" {
 		return nil
 	}
-	return CheckURL(a.WebhookURL, "https", "http")
+	if err := webaddress.Check(a.WebhookURL, a.PlainWebhook); err != nil {
+		return fmt.Errorf("webhook of alerts: %w: %w", ErrHook, err)
+	}
+	return nil
 }
 
 // CheckMail refuses what is no plain mail address.

@@ -56,6 +56,9 @@ func FillAudit(tb testing.TB, dsn string, n int) {
 			SELECT tenant, seq, support, at, activity, result, actor, target FROM audit
 			WHERE tenant = '%s' AND seq >= %d AND seq < %d AND (seq - 1) %% 10 NOT IN (0, 1, 2, 3, 5) ORDER BY seq`, TenantA, from, from+part))
 	}
+	do(`DELETE FROM audit_counts WHERE tenant = '` + TenantA + `'`)
+	do(`INSERT INTO audit_counts (tenant, activity, slot, result, n) SELECT tenant, activity, at / 900000, result, COUNT(*) FROM audit_entries
+		WHERE tenant = '` + TenantA + `' GROUP BY tenant, activity, at / 900000, result`)
 	for _, index := range indexes {
 		do(strings.Replace(index.text, "INDEX ", "INDEX IF NOT EXISTS ", 1))
 	}

@@ -88,6 +88,7 @@ func Run(t *testing.T, dsn func(t *testing.T) string) {
 		{"audit search", auditSearchTests()},
 		{"audit verify", auditVerifyTests()},
 		{"report", reportTests()},
+		{"audit count", auditCountTests()},
 		{"portal", portalTests()},
 		{"search", searchTests()},
 	} {

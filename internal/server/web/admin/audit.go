@@ -24,7 +24,11 @@ type AuditPage struct {
 	Agents       []Choice
 	Rows         []Entry
 	Older, Newer string // addresses; empty: there is no such page
+	Fit, All     int    // entries that fit the filter, of those of its time; more than mostCounted: they weren't counted further
 }
+
+// mostCounted is how far entries are counted: a log has millions, and nobody needs to know how many.
+const mostCounted = 1000
 
 // Template names the page's file.
 func (AuditPage) Template() string { return "audit" }
@@ -38,6 +42,25 @@ func (p AuditPage) Crumbs() []Crumb { return []Crumb{{p.Title(), ""}} }
 // Filtered reports whether anything is filtered.
 func (p AuditPage) Filtered() bool {
 	return p.Who != "" || p.When != "" || p.Activity != "" || p.Result != "" || p.Agent != ""
+}
+
+// Counted says how many entries fit.
+func (p AuditPage) Counted() string {
+	number := func(n int) string {
+		if n > mostCounted {
+			return p.T("admin.audit.count.many", "N", p.Number(mostCounted))
+		}
+		return p.Number(n)
+	}
+	if !p.narrows() {
+		return p.T("admin.audit.count.all", "All", number(p.All))
+	}
+	return p.T("admin.audit.count", "N", number(p.Fit), "All", number(p.All))
+}
+
+// narrows reports whether the filter leaves out entries of its time.
+func (p AuditPage) narrows() bool {
+	return p.Who != "" || p.Activity != "" || p.Result != "" || p.Agent != ""
 }
 
 // Choice is one entry of a select.
@@ -88,7 +111,7 @@ func activities() []string {
 	return []string{
 		"Reset password (self-service)", "Change password (self-service)", "Unlock user account (self-service)",
 		"Reset password (by admin)", "Change password (by admin)", "Unlock user account (by admin)", "Look up user account (by admin)",
-		"Verify caller (by admin)", "Issue helpdesk pass", "Help somebody", "Change administrator scope",
+		"Verify caller (by admin)", "Issue helpdesk pass", "Help somebody", "Require to register again", "Change administrator scope",
 		"Sign in to security info", "User registered security info", "User updated security info", "User deleted security info", "User reviewed security info",
 		"Admin registered security info", "Import security info",
 		"Remind of password expiry", "Report a change as not one's own", "Stop self-service", "Release self-service",
@@ -102,7 +125,7 @@ func activities() []string {
 		"Add domain", "Verify domain", "Remove domain",
 		"Sign in (administrator)", "Sign out (administrator)", "Set up administrator", "Invite administrator", "Reset administrator sign-in", "Disable administrator",
 		"Change administrator role",
-		"Export audit log", "Alert",
+		"Export audit log", "Download list of people", "Alert",
 	}
 }
 
@@ -145,10 +168,24 @@ func (v *visit) getAudit() error {
 			p.Newer = p.turned("after", found[0].Seq)
 		}
 	}
+	if err := v.count(&p, search); err != nil {
+		return err
+	}
 	if p.Rows, err = v.entries(found); err != nil {
 		return err
 	}
 	return v.render(http.StatusOK, p)
+}
+
+// count counts what a search finds, and what its time holds.
+func (v *visit) count(p *AuditPage, search audit.Query) (err error) {
+	if p.All, err = v.Records.CountAudit(v.ctx(), v.tenant.ID, audit.Query{From: search.From, To: search.To}, mostCounted); err != nil {
+		return err
+	}
+	if p.Fit = p.All; p.narrows() {
+		p.Fit, err = v.Records.CountAudit(v.ctx(), v.tenant.ID, search, mostCounted)
+	}
+	return err
 }
 
 // asked is the filter of an address, and the query it comes to.

@@ -1,11 +1,13 @@
 package admin
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
 
 	"homeward/internal/server/audit"
+	"homeward/internal/server/locale"
 	"homeward/internal/server/provision"
 )
 
@@ -99,5 +101,38 @@ func TestEveryReasonHasACard(t *testing.T) {
 				t.Errorf("%s has no words", v)
 			}
 		}
+	}
+}
+
+// TestRefusalsAreInTheReadersLanguage: whatever the engine refuses on the sync page is told in words of the reader's, which name
+// who stands in the way; none stays English.
+func TestRefusalsAreInTheReadersLanguage(t *testing.T) {
+	t.Parallel()
+	catalog, err := locale.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	english := Frame{Localizer: catalog.In("en")}
+	for _, l := range catalog.Languages() {
+		f := Frame{Localizer: catalog.In(l.Tag)}
+		for _, why := range provision.Refusals() {
+			no := &provision.Error{Kind: provision.ErrRefused, Message: "said to the command line", Why: why, Who: "WHO", Value: "VALUE", Case: provision.SoftMatchRole}
+			text, ok := f.refusal(no)
+			if !ok || text == "" || text == no.Message || strings.Contains(text, "{{") || strings.Contains(text, "<no value>") {
+				t.Errorf("%s, %s: %q", l.Tag, why, text)
+			}
+			same, _ := english.refusal(no)
+			if l.Tag != "en" && text == same {
+				t.Errorf("%s, %s is English: %q", l.Tag, why, text)
+			}
+			for _, word := range []string{"WHO", "VALUE"} {
+				if strings.Contains(same, word) != strings.Contains(text, word) {
+					t.Errorf("%s, %s names other things than in English: %q", l.Tag, why, text)
+				}
+			}
+		}
+	}
+	if text, ok := english.refusal(errors.New("ours")); ok {
+		t.Errorf("an error of ours is told: %q", text)
 	}
 }

@@ -19,10 +19,11 @@ const (
 	actUnlock act = "unlock"
 	actReset  act = "reset"
 	actPass   act = "pass"
+	actAgain  act = "register"
 )
 
 // HelpPage asks whether something shall be done for somebody, and why: GET and, when something is missing, POST
-// /admin/users/…/unlock, reset and pass.
+// /admin/users/…/unlock, reset, pass and register.
 type HelpPage struct {
 	Frame
 
@@ -104,6 +105,8 @@ func (v *visit) getUnlock() error { return v.ask(actUnlock) }
 func (v *visit) getReset() error { return v.ask(actReset) }
 
 func (v *visit) getPass() error { return v.ask(actPass) }
+
+func (v *visit) getAgain() error { return v.ask(actAgain) }
 
 // ask shows the page that asks for a reason.
 func (v *visit) ask(a act) error {
@@ -196,6 +199,19 @@ func (v *visit) postPass() error {
 	d := v.donePage(p, given.Support)
 	d.Look, d.Secret, d.Changed = Look{"ok", "check", p.T("admin.help.done.pass")}, given.Code, true
 	d.Until = p.T("admin.help.until", "Time", p.day(given.Expires))
+	return v.render(http.StatusOK, d)
+}
+
+func (v *visit) postAgain() error {
+	p, a, err := v.order(actAgain)
+	if err != nil {
+		return err
+	}
+	if err := v.Helpdesk.RegisterAgain(context.WithoutCancel(v.ctx()), v.tenant, a); err != nil {
+		return v.again(p, err)
+	}
+	d := v.donePage(p, "")
+	d.Look, d.Changed = Look{"ok", "check", p.T(actDone(p.Act))}, true
 	return v.render(http.StatusOK, d)
 }
 

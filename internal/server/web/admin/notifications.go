@@ -9,6 +9,7 @@ import (
 
 	"homeward/internal/server/setting"
 	"homeward/internal/server/tenant"
+	"homeward/internal/webaddress"
 )
 
 // NotificationsPage says who hears about what: GET and POST /admin/password-reset/notifications.
@@ -20,6 +21,7 @@ type NotificationsPage struct {
 	Administrators int  // addresses that hear of it
 	Mail           string
 	Webhook        string
+	Plain          bool // the webhook may do without encryption
 	Days           string
 	From, Until    string
 	Subject, Text  string // of the letter people get
@@ -43,7 +45,7 @@ func (v *visit) notifications(s tenant.Settings) (NotificationsPage, error) {
 	p := NotificationsPage{
 		Settings: v.base(notificationsPath, setting.Notifications(v.tenant.Settings)), People: !s.PeopleUntold, Admins: s.TellAdministrators,
 		Texts: s.PeopleTexted, CanText: v.Desk.Texts,
-		Mail: strings.Join(s.Alerts.Mail, "\n"), Webhook: s.Alerts.WebhookURL,
+		Mail: strings.Join(s.Alerts.Mail, "\n"), Webhook: s.Alerts.WebhookURL, Plain: s.Alerts.PlainWebhook,
 		Days: setting.Numbers(s.Expiry.Days), From: s.Expiry.QuietFrom, Until: s.Expiry.QuietUntil,
 	}
 	all, err := v.Desk.Administrators(v.ctx(), v.tenant.ID)
@@ -96,7 +98,7 @@ func (v *visit) postNotifications() error {
 	if err := v.form(); err != nil {
 		return err
 	}
-	alerts := tenant.Alerts{Mail: addresses(v.typed("alerts")), WebhookURL: v.typed("webhook")}
+	alerts := tenant.Alerts{Mail: addresses(v.typed("alerts")), WebhookURL: v.typed("webhook"), PlainWebhook: v.yes("plain")}
 	when, bad := days(v.typed("expiry"))
 	expiry := tenant.Expiry{Days: when, QuietFrom: v.typed("from"), QuietUntil: v.typed("until")}
 	problems := v.notificationProblems(alerts, expiry, bad)
@@ -133,7 +135,11 @@ func (v *visit) notificationProblems(a tenant.Alerts, e tenant.Expiry, bad error
 	var out Problems
 	f := v.frame
 	switch err := a.Check(); {
-	case errors.Is(err, tenant.ErrURL):
+	case errors.Is(err, webaddress.ErrPlain):
+		out = append(out, FieldError{"webhook", f.T("admin.notifications.webhook.secure")})
+	case errors.Is(err, webaddress.ErrUnconfirmed):
+		out = append(out, FieldError{"plain", f.T("admin.notifications.webhook.confirm")})
+	case errors.Is(err, tenant.ErrHook):
 		out = append(out, FieldError{"webhook", f.T("admin.notifications.webhook.wrong")})
 	case errors.Is(err, tenant.ErrTooMany):
 		out = append(out, FieldError{"alerts", f.T("admin.notifications.alerts.many", "Most", tenant.MaxAlertMail)})

@@ -264,6 +264,8 @@ func whyWord(w report.Why) string {
 		report.NotInScope: "admin.reports.why.not_in_scope",
 		report.Stopped:    "admin.reports.why.stopped",
 		report.Held:       "admin.reports.why.held",
+		report.NoAgent:    "admin.reports.why.no_agent",
+		report.Other:      "admin.reports.why.other",
 		report.Disabled:   "admin.reports.why.disabled",
 		report.Protected:  "admin.reports.why.protected",
 		report.TooFew:     "admin.reports.why.too_few",

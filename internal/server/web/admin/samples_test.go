@@ -184,7 +184,7 @@ func otherSamples(catalog *locale.Catalog, lang string) []sample {
 	agents := admin.AgentsPage{Frame: at("/admin/agents"), BaseURL: "https://password.contoso.com", Rows: rows, Code: "FJ4K-82QP-ABCD", Until: ago(-30 * time.Minute)}
 	none := admin.AgentsPage{Frame: at("/admin/agents"), BaseURL: "https://password.contoso.com"}
 	log := admin.AuditPage{
-		Frame: at("/admin/audit"), Who: "jonas", When: "today", Rows: entries(), Older: "/admin/audit?before=6", Newer: "/admin/audit?after=9",
+		Frame: at("/admin/audit"), Who: "jonas", When: "today", Rows: entries(), Older: "/admin/audit?before=6", Newer: "/admin/audit?after=9", Fit: 7, All: 1001,
 		Agents: []admin.Choice{{Value: "", Name: catalog.In(lang).T("admin.audit.any"), Chosen: true}, {Value: "U1", Name: "SRV-HW01"}},
 	}
 	step := func(hop, icon, look, word, meaning string) admin.Step {

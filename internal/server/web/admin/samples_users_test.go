@@ -95,6 +95,7 @@ func userSamples(catalog *locale.Catalog, lang string) []sample {
 		{"user-barred", http.StatusOK, quiet},
 		{"help-reset", http.StatusUnprocessableEntity, help},
 		{"help-pass", http.StatusOK, pass},
+		{"help-register", http.StatusOK, admin.HelpPage{Frame: one, Act: "register", PersonPath: "/admin/users/p2", Name: "Jonas Lindqvist", Mark: "m", CanVerify: true}},
 		{"done", http.StatusOK, done},
 		{"done-unsure", http.StatusOK, unsure},
 		{"done-failed", http.StatusOK, failed},

@@ -61,6 +61,8 @@ type Tests interface {
 // Records reads the audit log.
 type Records interface {
 	SearchAudit(ctx context.Context, tenant string, q audit.Query) ([]audit.Record, error)
+	// CountAudit counts what a query asks for; one more than most stands for all that are more.
+	CountAudit(ctx context.Context, tenant string, q audit.Query, most int) (int, error)
 	AuditRow(ctx context.Context, tenant string, seq int64) ([]audit.Record, error)
 	Records(ctx context.Context, tenant, support string) ([]audit.Record, error)
 }
@@ -118,7 +120,7 @@ type route struct {
 // routes is the whole table: what isn't in it isn't served.
 func routes() []route {
 	return slices.Concat(
-		firstRoutes(), userRoutes(), auditExportRoutes(), reportRoutes(), syncRoutes(), settingsRoutes(), licenceRoutes(), operatorRoutes(),
+		firstRoutes(), userRoutes(), userExportRoutes(), auditExportRoutes(), reportRoutes(), syncRoutes(), settingsRoutes(), licenceRoutes(), operatorRoutes(),
 	)
 }
 

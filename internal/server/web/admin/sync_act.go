@@ -15,17 +15,43 @@ import (
 const maxNamed = 100
 
 // refusal is what an operator is told of something that the engine refuses; nothing for an error of ours.
-func refusal(err error) (string, bool) {
-	if no, ok := errors.AsType[*provision.Error](err); ok {
+func (f Frame) refusal(err error) (string, bool) {
+	no, ok := errors.AsType[*provision.Error](err)
+	if !ok {
+		return "", false
+	}
+	id := refusalWord(no.Why)
+	if id == "" {
 		return no.Message, true
 	}
-	return "", false
+	says := ""
+	if word := wordsOfCase(no.Case).says; word != "" {
+		says = f.T(word, "Attribute", "")
+	}
+	return strings.TrimSpace(f.T(id, "Who", no.Who, "Value", no.Value, "Case", says)), true
+}
+
+// refusalWord is why the engine refuses something.
+func refusalWord(r provision.Refusal) string {
+	return map[provision.Refusal]string{
+		provision.RefusedGone:       "admin.sync.refused.gone",
+		provision.RefusedDirectory:  "admin.sync.refused.directory",
+		provision.RefusedJoined:     "admin.sync.refused.joined",
+		provision.RefusedRole:       "admin.sync.refused.role",
+		provision.RefusedNoMail:     "admin.sync.refused.no_mail",
+		provision.RefusedUnverified: "admin.sync.refused.unverified",
+		provision.RefusedSignsIn:    "admin.sync.refused.signs_in",
+		provision.RefusedCloud:      "admin.sync.refused.cloud",
+		provision.RefusedLink:       "admin.sync.refused.link",
+		provision.RefusedCase:       "admin.sync.refused.case",
+		provision.RefusedDomain:     "admin.sync.refused.domain",
+	}[r]
 }
 
 // syncAnswer shows the sync page with why something was refused, or goes back to it.
 func (v *visit) syncAnswer(err error, done string) error {
 	back := v.r.PostForm
-	message, refused := refusal(err)
+	message, refused := v.frame.refusal(err)
 	switch {
 	case errors.Is(err, provision.ErrNoObject):
 		message = v.frame.T("admin.sync.gone")
@@ -224,7 +250,7 @@ func (v *visit) postForget() error {
 		return err
 	}
 	err := v.Sync.Engine.Forget(v.ctx(), v.tenant.ID, v.by.Name, v.r.PostForm.Get("object"))
-	if _, refused := refusal(err); refused {
+	if _, refused := v.frame.refusal(err); refused {
 		return errNoPage // no object has such an id
 	}
 	if err != nil {

@@ -68,6 +68,9 @@ func (p UserPage) MayHelp() bool { return p.View.Help == "" }
 // MayReset is MayHelp for unlocking and resetting.
 func (p UserPage) MayReset() bool { return p.View.Reset == "" }
 
+// MayRequire reports whether the operator can have the person register again, who has registered something.
+func (p UserPage) MayRequire() bool { return p.MayReset() && len(p.View.Methods) > 0 }
+
 // Checked says when, and by whom, the gates were looked at.
 func (p UserPage) Checked() string {
 	at := p.Second(p.View.Standing.At)

@@ -29,6 +29,8 @@ func userRoutes() []route {
 		{"POST " + one + "/reset", operator.ResetUsers, (*visit).postReset},
 		{"GET " + one + "/pass", operator.HelpUsers, (*visit).getPass},
 		{"POST " + one + "/pass", operator.HelpUsers, (*visit).postPass},
+		{"GET " + one + "/register", operator.ResetUsers, (*visit).getAgain},
+		{"POST " + one + "/register", operator.ResetUsers, (*visit).postAgain},
 		{"GET " + one + "/verify", operator.HelpUsers, (*visit).getVerify},
 		{"POST " + one + "/verify", operator.HelpUsers, (*visit).postVerify},
 		{"GET " + one + "/verify/{attempt}", operator.HelpUsers, (*visit).getCaller},
@@ -107,13 +109,9 @@ func (p UsersPage) Sources() []Choice {
 
 func (v *visit) getUsers() error {
 	q := v.r.URL.Query()
-	p := UsersPage{
-		Frame: v.frame, Find: strings.TrimSpace(q.Get("find")), Can: q.Get("can"), Account: q.Get("account"), Source: q.Get("source"),
-		Licensed: v.tenant.Settings.LicencesNeeded,
-	}
-	const most = 256
-	if len(p.Find) > most {
-		return errForm
+	p, search, err := v.askedUsers()
+	if err != nil {
+		return err
 	}
 	if code := strings.ToUpper(p.Find); audit.IsSupport(code) {
 		one, err := v.Helpdesk.BySupport(v.ctx(), v.tenant, v.by, code)
@@ -124,11 +122,8 @@ func (v *visit) getUsers() error {
 			return err
 		}
 	}
-	can := map[string]reset.GateState{"yes": reset.Open, "no": reset.Shut}[p.Can]
-	found, err := v.Helpdesk.List(v.ctx(), v.tenant, v.by, helpdesk.Query{
-		Find: p.Find, Account: provision.AccountState(p.Account), Source: provision.Source(p.Source), Can: can,
-		After: q.Get("after"), Before: q.Get("before"),
-	})
+	search.After, search.Before = q.Get("after"), q.Get("before")
+	found, err := v.Helpdesk.List(v.ctx(), v.tenant, v.by, search)
 	if err != nil {
 		return err
 	}
@@ -140,18 +135,40 @@ func (v *visit) getUsers() error {
 	return v.render(http.StatusOK, p)
 }
 
+// askedUsers is the filter of an address, and the query it comes to.
+func (v *visit) askedUsers() (UsersPage, helpdesk.Query, error) {
+	q := v.r.URL.Query()
+	p := UsersPage{
+		Frame: v.frame, Find: strings.TrimSpace(q.Get("find")), Can: q.Get("can"), Account: q.Get("account"), Source: q.Get("source"),
+		Licensed: v.tenant.Settings.LicencesNeeded,
+	}
+	const most = 256
+	if len(p.Find) > most {
+		return p, helpdesk.Query{}, errForm
+	}
+	can := map[string]reset.GateState{"yes": reset.Open, "no": reset.Shut}[p.Can]
+	return p, helpdesk.Query{Find: p.Find, Account: provision.AccountState(p.Account), Source: provision.Source(p.Source), Can: can}, nil
+}
+
 // beside is the address of a page next to this one.
 func (p UsersPage) beside(which, id string) string {
 	if id == "" {
 		return ""
 	}
-	q := url.Values{which: {id}}
+	q := p.filter()
+	q.Set(which, id)
+	return usersPath + "?" + q.Encode()
+}
+
+// filter is the search as a part of an address.
+func (p UsersPage) filter() url.Values {
+	q := url.Values{}
 	for name, value := range map[string]string{"find": p.Find, "can": p.Can, "account": p.Account, "source": p.Source} {
 		if value != "" {
 			q.Set(name, value)
 		}
 	}
-	return usersPath + "?" + q.Encode()
+	return q
 }
 
 func userPath(id string) string { return usersPath + "/" + url.PathEscape(id) }

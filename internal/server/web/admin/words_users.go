@@ -55,17 +55,17 @@ func barWord(b helpdesk.Bar) string {
 }
 
 func actTitle(a act) string {
-	return map[act]string{actUnlock: "admin.help.unlock", actReset: "admin.help.reset", actPass: "admin.help.pass"}[a]
+	return map[act]string{actUnlock: "admin.help.unlock", actReset: "admin.help.reset", actPass: "admin.help.pass", actAgain: "admin.help.again"}[a]
 }
 
 func actLead(a act) string {
-	return map[act]string{actUnlock: "admin.help.unlock.lead", actReset: "admin.help.reset.lead", actPass: "admin.help.pass.lead"}[a]
+	return map[act]string{actUnlock: "admin.help.unlock.lead", actReset: "admin.help.reset.lead", actPass: "admin.help.pass.lead", actAgain: "admin.help.again.lead"}[a]
 }
 
 func actGo(a act) string {
-	return map[act]string{actUnlock: "admin.help.unlock", actReset: "admin.help.reset", actPass: "admin.help.pass.go"}[a]
+	return map[act]string{actUnlock: "admin.help.unlock", actReset: "admin.help.reset", actPass: "admin.help.pass.go", actAgain: "admin.help.again"}[a]
 }
 
 func actDone(a act) string {
-	return map[act]string{actUnlock: "admin.help.done.unlock", actReset: "admin.help.done.reset", actPass: "admin.help.done.pass"}[a]
+	return map[act]string{actUnlock: "admin.help.done.unlock", actReset: "admin.help.done.reset", actPass: "admin.help.done.pass", actAgain: "admin.help.done.again"}[a]
 }

@@ -1,0 +1,58 @@
+package provision_test
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+	"testing"
+
+	"homeward/internal/protocol"
+	"homeward/internal/server/store/storetest"
+	"homeward/test/pgtest"
+)
+
+// TestFirstRunLeavesStatistics: after a full run that added many people the database plans for their number, and not before.
+func TestFirstRunLeavesStatistics(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ dsn, driver, text string }{
+		"SQLite":     {storetest.SQLite(t), "sqlite", `SELECT CAST(MAX(CAST(stat AS INTEGER)) AS TEXT) FROM sqlite_stat1 WHERE tbl = 'people'`},
+		"PostgreSQL": {pgtest.Start(t), "pgx", `SELECT CAST(CAST(MAX(reltuples) AS INTEGER) AS TEXT) FROM pg_class WHERE relname = 'people'`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			y := yardOn(t, storetest.Open(t, c.dsn))
+			db, err := sql.Open(c.driver, strings.Replace(c.dsn, "sqlite:", "file:", 1))
+			ok(t, err)
+			defer func() { ok(t, db.Close()) }()
+			rows := func() string {
+				var n sql.NullString
+				if err := db.QueryRowContext(t.Context(), c.text).Scan(&n); err != nil && !strings.Contains(err.Error(), "no such table") {
+					t.Fatal(err)
+				}
+				return n.String
+			}
+			var people []protocol.SyncPerson
+			for n := range 1000 {
+				object := fmt.Sprintf("%032x", n+1)
+				name := fmt.Sprintf("p%d", n)
+				people = append(people, protocol.SyncPerson{Object: object, Anchor: object, UPN: name + "@corp.example", SAM: name, DisplayName: name})
+			}
+			y.synced(people[:1]...)
+			if n := rows(); n != "" && n != "-1" {
+				t.Fatalf("a small run left statistics of %s people", n)
+			}
+			y.agent("UA", "other.example").full(people[1:]...)
+			if n := rows(); n != "" && n != "-1" {
+				t.Fatalf("999 more left statistics of %s people", n)
+			}
+			third := y.agent("UA", "third.example")
+			for i := range people {
+				people[i].Object, people[i].Anchor = fmt.Sprintf("%032x", 5000+i), fmt.Sprintf("%032x", 5000+i)
+				people[i].UPN, people[i].SAM = "t"+people[i].UPN, "t"+people[i].SAM
+			}
+			third.full(people...)
+			if n := rows(); n != "2000" {
+				t.Errorf("statistics say %q people, want 2000", n)
+			}
+		})
+	}
+}
