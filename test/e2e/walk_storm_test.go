@@ -42,7 +42,7 @@ func (d *desk) storm() {
 	for i, p := range people {
 		ended[i] = storming{visitor: d.visitor(t), before: d.writes(t, p), fresh: lab.RandomPassword()}
 	}
-	work := make(chan int)
+	work := make(chan int, stormPeople) // whoever waits for a setting to be turned back keeps nobody from turning it
 	var workers sync.WaitGroup
 	for range stormWorkers {
 		workers.Go(func() {
