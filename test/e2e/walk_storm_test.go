@@ -212,7 +212,7 @@ func (e *storming) ride(ctx context.Context, s *site, p lab.Person, phone string
 	}
 	for err == nil && page.Path == "/password" {
 		if err = v.Choose(ctx, []byte(e.fresh)); err == nil && v.Status == "" { // nobody can write now: the page says so, and lets them try again
-			page, err = v.Get(ctx, "/password")
+			page, err = v.PasswordPage(ctx)
 			select {
 			case <-ctx.Done():
 			case <-time.After(10 * pollPeriod):
