@@ -170,6 +170,13 @@ func (v *Visitor) see(p Page) {
 	}
 }
 
+// PasswordPage opens the page of the new password again, as a browser does that was told to try again.
+func (v *Visitor) PasswordPage(ctx context.Context) (Page, error) {
+	p, err := v.Get(ctx, "/password")
+	v.see(p)
+	return p, err
+}
+
 // Verify goes from the first page to the one after the check.
 func (v *Visitor) Verify(ctx context.Context, name, mail, problem string) (Page, error) {
 	if p, err := v.Start(ctx, name, problem); err != nil || !strings.HasPrefix(p.Path, "/verify/") {

@@ -42,7 +42,7 @@ func (d *desk) storm() {
 	for i, p := range people {
 		ended[i] = storming{visitor: d.visitor(t), before: d.writes(t, p), fresh: lab.RandomPassword()}
 	}
-	work := make(chan int)
+	work := make(chan int, stormPeople) // whoever waits for a setting to be turned back keeps nobody from turning it
 	var workers sync.WaitGroup
 	for range stormWorkers {
 		workers.Go(func() {
@@ -212,7 +212,7 @@ func (e *storming) ride(ctx context.Context, s *site, p lab.Person, phone string
 	}
 	for err == nil && page.Path == "/password" {
 		if err = v.Choose(ctx, []byte(e.fresh)); err == nil && v.Status == "" { // nobody can write now: the page says so, and lets them try again
-			page, err = v.Get(ctx, "/password")
+			page, err = v.PasswordPage(ctx)
 			select {
 			case <-ctx.Done():
 			case <-time.After(10 * pollPeriod):
