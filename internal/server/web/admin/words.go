@@ -141,6 +141,12 @@ func messageTitle(k kind) string {
 		forbidden: "admin.message.forbidden.title",
 		linkOver:  "admin.message.link_over.title",
 		usedUp:    "admin.message.used.title",
+		stale: "admin.message.stale.title",
+		providerAway: "admin.message.provider_away.title",
+		providerNo: "admin.message.provider_no.title",
+		stranger: "admin.message.stranger.title",
+		noFactor: "admin.message.no_factor.title",
+		taken: "admin.message.taken.title",
 		barred:    "admin.message.forbidden.title",
 	}[k]
 }
@@ -154,5 +160,11 @@ func messageText(k kind) string {
 		forbidden: "admin.message.forbidden.text",
 		linkOver:  "admin.message.link_over.text",
 		usedUp:    "admin.message.used.text",
+		stale: "admin.message.stale.text",
+		providerAway: "admin.message.provider_away.text",
+		providerNo: "admin.message.provider_no.text",
+		stranger: "admin.message.stranger.text",
+		noFactor: "admin.message.no_factor.text",
+		taken: "admin.message.taken.text",
 	}[k]
 }
