@@ -176,7 +176,7 @@ func (s *Service) second(ctx context.Context, o Operator, code string, v Visit) 
 	if n, ok := step(o.Seed, code, s.Now()); ok && o.App() {
 		err := s.Store.UseStep(ctx, o.Tenant, o.ID, n)
 		if errors.Is(err, ErrConflict) {
-			return "", wrongCode{"used_code"}
+			return "", ErrCode
 		}
 		return "", err
 	}
