@@ -23,7 +23,7 @@ go build -o "$bin/" ./cmd/homeward ./cmd/homeward-agent
     "homeward domain add" "homeward domain verify" "homeward domain remove" "homeward domain list" \
     "homeward licence show" "homeward licence list" "homeward licence need" "homeward licence add" "homeward licence remove" \
     "homeward licence give" "homeward licence take" "homeward licence holders" "homeward licence seats" \
-    "homeward operator invite" "homeward operator list" "homeward operator reset" "homeward operator disable" "homeward operator scope" "homeward operator role" "homeward operator end-sessions" "homeward operator roles" "homeward tenant checks" \
+    "homeward operator invite" "homeward operator list" "homeward operator reset" "homeward operator disable" "homeward operator scope" "homeward operator role" "homeward operator end-sessions" "homeward operator factors" "homeward operator remove" "homeward operator link" "homeward operator oidc show" "homeward operator oidc set" "homeward operator oidc groups" "homeward operator oidc off" "homeward operator roles" "homeward tenant checks" \
     "homeward people reset" "homeward people unlock" "homeward people probe" "homeward people can-reset" \
     "homeward test-write" "homeward keys status" "homeward keys roll" \
     "homeward audit show" "homeward audit verify" "homeward audit export" "homeward alert list" "homeward alert secret" "homeward config check" "homeward demo" "homeward-agent" "homeward-agent check" "homeward-agent doctor" \
