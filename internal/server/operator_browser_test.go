@@ -34,6 +34,11 @@ func TestOperatorInABrowser(t *testing.T) {
 	if _, err := chromedp.Call(v.ctx, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true}); err != nil {
 		t.Fatal(err)
 	}
+	use := func() {
+		t.Helper()
+		v.until(`document.readyState === "complete" && !!document.querySelector("#use:enabled")`)
+		v.press("#use:enabled")
+	}
 	password := func(code string) {
 		t.Helper()
 		v.open("/admin/sign-in")
@@ -44,7 +49,7 @@ func TestOperatorInABrowser(t *testing.T) {
 		t.Helper()
 		v.open("/admin/account")
 		v.press(`form[action="/admin/sign-out"] button`)
-		v.until(`location.pathname === "/admin/sign-in" || location.pathname === "/admin/sign-out"`)
+		v.until(`document.readyState === "complete" && (location.pathname === "/admin/sign-in" || location.pathname === "/admin/sign-out") && !!document.querySelector("main h1")`)
 	}
 	code, err := totp.GenerateCode(secret, time.Now().Add(30*time.Second))
 	if err != nil {
@@ -55,12 +60,12 @@ func TestOperatorInABrowser(t *testing.T) {
 
 	v.open("/admin/account/passkeys")
 	v.run(`document.getElementById("name").value = "Work laptop"`)
-	v.press("#use:enabled")
+	use()
 	v.sees("/admin/account", "Your account")
 	v.until(`document.getElementById("factors-card").innerText.includes("Work laptop")`)
 	v.open("/admin/account/passkeys") // the same device makes no second one
 	v.run(`document.getElementById("name").value = "Again"; window.before = 1`)
-	v.press("#use:enabled")
+	use()
 	v.until(`!window.before && document.querySelector(".summary").textContent.includes("No new passkey")`)
 	v.open("/admin/account")
 	v.run(`document.querySelector(".rename input.input").value = "Desk key"`)
@@ -68,23 +73,23 @@ func TestOperatorInABrowser(t *testing.T) {
 	v.until(`location.search === "?done=renamed" && document.getElementById("factors-card").innerText.includes("Desk key")`)
 
 	leave()
-	v.press("#use:enabled") // no name, no password
+	use() // no name, no password
 	v.until(`location.pathname === "/admin"`)
 	v.open("/admin/account")
 	v.until(`Array.from(document.querySelectorAll("tbody tr")).some((r) => r.innerText.includes("Passkey") && r.innerText.includes("This browser"))`)
 	leave()
 	password("") // as the second factor
 	v.sees("/admin/sign-in/second", "Confirm it")
-	v.press("#use:enabled")
+	use()
 	v.until(`location.pathname === "/admin"`)
 	leave()
 	v.run(`document.getElementById("name").value = "karin@contoso.com"; document.getElementById("password").value = "not it"`)
 	v.press("main form .button")
 	v.sees("/admin/sign-in/second", "Confirm it") // the page comes whatever was typed
-	v.press("#use:enabled")
+	use()
 	v.until(`!!document.querySelector(".summary")`)
 	v.open("/admin/sign-in")
-	v.press("#use:enabled")
+	use()
 	v.until(`location.pathname === "/admin"`)
 
 	karin, err := b.operators.ByName(t.Context(), "karin@contoso.com")
@@ -102,7 +107,7 @@ func TestOperatorInABrowser(t *testing.T) {
 	}
 	v.open("/admin/account/app")
 	v.sees("/admin/account/confirm", "Confirm it")
-	v.press("#use:enabled")
+	use()
 	v.sees("/admin/account/app", "Add an authenticator app")
 	v.open("/admin/account")
 	v.press(`form[action="/admin/account/app/remove"] button`)
@@ -126,7 +131,7 @@ func TestOperatorInABrowser(t *testing.T) {
 	v.until(`!!document.getElementById("yes")`)
 	v.press("#yes")
 	v.sees("/admin/sign-in/second", "Confirm it") // the first time, an account there is linked with a proof
-	v.press("#use:enabled")
+	use()
 	v.sees("/admin/account", "Your account")
 	v.until(`document.getElementById("factors-card").innerText.includes("Linked.")`)
 	leave()
@@ -148,7 +153,7 @@ func TestOperatorInABrowser(t *testing.T) {
 	}
 	v.open("/admin/sign-in")
 	v.run(`window.before = 1`)
-	v.press("#use:enabled")
+	use()
 	v.until(`!window.before && document.querySelector(".summary").textContent.includes("We didn’t hear from your passkey")`)
 	keys, err = b.store.Passkeys(t.Context(), "contoso", karin.ID)
 	if err != nil || keys[0].Warned.IsZero() {
