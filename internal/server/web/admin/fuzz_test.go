@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,4 +100,21 @@ func TestEveryReasonHasACard(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzGroupRoles: what is read of lines of groups is what its own text says again.
+func FuzzGroupRoles(f *testing.F) {
+	for _, s := range []string{"hw-admins = Global Administrator", "CN=a,OU=b = reports-reader\n\nx=Reports Reader", "a", "=", "a = root"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		all, err := groupRoles(text)
+		if err != nil {
+			return
+		}
+		again, err := groupRoles(groupLines(all))
+		if err != nil || !slices.Equal(all, again) {
+			t.Errorf("%q is read as %v, and again as %v, %v", text, all, again, err)
+		}
+	})
 }
