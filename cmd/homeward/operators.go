@@ -20,6 +20,10 @@ type operatorVerbs struct {
 	Scope   operatorScope   `cmd:"" help:"Show or choose whom a Helpdesk Administrator may find and help: everybody, or the people of some groups and organisational units."`
 	Role    operatorRole    `cmd:"" help:"Give an administrator another role. The last Global Administrator who can sign in keeps theirs."`
 	End     operatorEnd     `cmd:"" name:"end-sessions" help:"End every session of an administrator."`
+	Factors operatorFactors `cmd:"" help:"List what an administrator signs in with: app, passkeys, accounts at OpenID providers."`
+	Remove  operatorRemove  `cmd:"" help:"Remove a lost passkey, app or account of an administrator. The only second factor stays: reset replaces it."`
+	Link    operatorLink    `cmd:"" help:"Make an account at the OpenID provider an administrator's, by its sub, where the provider verifies no addresses."`
+	OIDC    oidcVerbs       `cmd:"" name:"oidc" help:"The OpenID provider through which administrators may sign in."`
 	Roles   operatorRoles   `cmd:"" help:"Print what each role may do, as the table of the reference."`
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 type reportVerbs struct {
-	Usage        reportUsage        `cmd:"" help:"What was done day by day, and what became of it."`
+	Usage reportUsage `cmd:"" help:"What was done day by day, and what became of it."`
 }
 
 type reportUsage struct {

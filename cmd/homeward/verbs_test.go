@@ -22,7 +22,7 @@ func acts() []string {
 		"agent accept-move", "agent sync now", "tenant create", "people create", "people load", "people remove", "people hold", "people release",
 		"people methods import", "sync now", "sync decide", "sync forget", "sync allow-deletions", "sync keep-deletions", "sync off", "sync on", "role set",
 		"role clear", "domain add", "domain verify", "domain remove", "licence give", "licence take", "operator invite", "operator reset", "operator disable",
-		"operator role", "operator end-sessions", "operator roles", "audit export", "alert secret", "config check", "config keys",
+		"operator role", "operator end-sessions", "operator remove", "operator link", "operator oidc set", "operator oidc groups", "operator oidc off", "operator roles", "audit export", "alert secret", "config check", "config keys",
 	}
 }
 
@@ -30,7 +30,7 @@ func acts() []string {
 // to do nothing but act.
 func TestEveryVerbIsUniform(t *testing.T) {
 	t.Parallel()
-	k, err := kong.New(&verbs{}, kong.Name("homeward"))
+	k, err := kong.New(&verbs{}, kong.Name("homeward"), kong.Vars{"agent_config": "agent.yaml"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,12 @@ type Server struct {
 	Log       Log           `koanf:"log"`
 	Exports   []Export      `koanf:"exports" about:"places that get every row of the audit log"`
 	Alerts    Alerts        `koanf:"alerts"`
+	Operators Operators     `koanf:"operators"`
+}
+
+// Operators says how administrators' OpenID provider is reached.
+type Operators struct {
+	CAFile string `koanf:"ca_file" about:"PEM of a private certificate authority of the OpenID provider that administrators sign in through; empty: the machine's"`
 }
 
 // Alerts says what the alerts that tenants' administrators ask for may reach.

@@ -121,6 +121,12 @@ const (
 	OperatorSignedOut Code = 34064
 	OperatorDisabled  Code = 34065
 	SettingChanged    Code = 34066
+	FactorAdded       Code = 34067
+	FactorRemoved     Code = 34068
+	FactorCopied      Code = 34069
+	OperatorLinked    Code = 34070
+	OperatorUnlinked  Code = 34071
+	OperatorConfirmed Code = 34072
 
 	AuditExported  Code = 34090
 	AlertRaised    Code = 34091
@@ -272,6 +278,12 @@ func operatorEvents() []Event {
 		{OperatorInvited, "OperatorInvited", "A one-time set-up link was made for an administrator. An earlier password and second factor are void.", ""},
 		{OperatorSignedOut, "OperatorSignedOut", "A session of an administrator was ended.", ""},
 		{OperatorDisabled, "OperatorDisabled", "An administrator can't sign in any more; their sessions were ended.", "To take them back: homeward operator reset."},
+		{FactorAdded, "OperatorFactorAdded", "An administrator added a passkey or an authenticator app to what they sign in with.", "If it wasn't them: homeward operator reset."},
+		{FactorRemoved, "OperatorFactorRemoved", "A passkey or an authenticator app of an administrator was removed, by themselves or on the server's command line.", ""},
+		{FactorCopied, "OperatorPasskeyCopied", "A passkey's counter went back, as that of a copy does. The sign-in was refused.", "Ask the administrator to remove that passkey and to make a new one, unless they know why."},
+		{OperatorLinked, "OperatorLinked", "An account at the OpenID provider became an administrator's: they sign in with it from now on.", ""},
+		{OperatorUnlinked, "OperatorUnlinked", "An account at the OpenID provider opens nothing here any more.", ""},
+		{OperatorConfirmed, "OperatorConfirmed", "An administrator confirmed who they are before changing what they sign in with.", ""},
 		{ScopeChanged, "OperatorScopeChanged", "Whom a helpdesk operator may find and help was changed.", ""},
 		{SettingChanged, "SettingChanged", "An administrator changed a setting. The record holds the old and the new value.", ""},
 	}

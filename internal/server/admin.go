@@ -10,7 +10,6 @@ import (
 	"homeward/internal/build"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/enrol"
-	"homeward/internal/server/limit"
 	"homeward/internal/server/locale"
 	"homeward/internal/server/masterkey"
 	"homeward/internal/server/operator"
@@ -21,13 +20,9 @@ import (
 
 // openAdmin composes the admin portal.
 func (s *Server) openAdmin(key masterkey.Key, catalog *locale.Catalog) error {
-	seeds, err := key.Derive("operator seeds")
-	if err != nil {
+	if err := s.openOperators(key); err != nil {
 		return err
 	}
-	s.operators = operator.New(operator.Deps{
-		Store: s.store, Limits: operatorLimits(s.limits), Record: s.record, SeedKey: seeds, Now: s.now, Log: s.log,
-	})
 	assets, err := admin.Assets()
 	if err != nil {
 		return err
@@ -38,8 +33,8 @@ func (s *Server) openAdmin(key masterkey.Key, catalog *locale.Catalog) error {
 	}
 	s.admin = &admin.Site{
 		Operators: s.operators, Fleet: s.fleet, Tests: s.tests, Records: s.store, Names: s.store, Reports: s.reports(),
-		Helpdesk: s.helpdesk,
-		People:   s.store.CountPeople,
+		Helpdesk: s.helpdesk, Provider: s.provider,
+		People: s.store.CountPeople,
 		Code: func(ctx context.Context, tenantID string) (string, time.Time, error) {
 			return s.enrols.NewCode(ctx, tenantID, enrol.CodeLife)
 		},
@@ -48,6 +43,7 @@ func (s *Server) openAdmin(key masterkey.Key, catalog *locale.Catalog) error {
 		Desk: admin.Desk{
 			Groups: s.store, Counts: s.store, Holders: s.store, Book: s.book, Rebrand: s.rebrand, Picture: s.store.Picture,
 			Administrators: s.administrators, Texts: s.config.Text.On(), Passkeys: s.resets.Passkeys != nil,
+			KeepProvider: s.provider.keep, LookAtProvider: s.provider.client.Look,
 		},
 		Engine: engine, Assets: assets, Catalog: catalog, BaseURL: s.config.BaseURL, Version: build.Version(), Now: s.now, Log: s.log,
 	}
@@ -116,35 +112,4 @@ func recording(st *store.Store, now func() time.Time, unrecorded func(error)) fu
 			unrecorded(err)
 		}
 	}
-}
-
-// operatorLimits is how often somebody may try to sign in as an operator.
-type operatorLimits limits
-
-func (operatorLimits) name() limit.Rule {
-	return limit.Rule{Name: "operator/name", Burst: 20, Period: 15 * time.Minute}
-}
-
-func (operatorLimits) address() limit.Rule {
-	return limit.Rule{Name: "operator/address", Burst: 20, Period: 10 * time.Minute}
-}
-
-func (operatorLimits) told() limit.Rule {
-	return limit.Rule{Name: "operator/told", Burst: 1, Period: 10 * time.Minute}
-}
-
-// SignIn implements operator.Limits.
-func (l operatorLimits) SignIn(ctx context.Context, name, address string) (time.Time, error) {
-	return limits(l).take(ctx, limit.Claim{Rule: l.name(), Key: name}, limit.Claim{Rule: l.address(), Key: neighbourhood(address)})
-}
-
-// Passed implements operator.Limits.
-func (l operatorLimits) Passed(ctx context.Context, name string) error {
-	return l.limiter.Reset(ctx, l.name(), name)
-}
-
-// Tell implements operator.Limits.
-func (l operatorLimits) Tell(ctx context.Context, address string) (bool, error) {
-	ok, _, err := l.limiter.Take(ctx, l.told(), neighbourhood(address))
-	return ok, err
 }

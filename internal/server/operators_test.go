@@ -31,6 +31,7 @@ type adminBench struct {
 	t       *testing.T
 	handler http.Handler
 	cookies map[string]string // of operators, by name
+	logged  *lockedBuffer
 }
 
 const (
@@ -50,7 +51,8 @@ func newAdminBench(t *testing.T, edits ...func(c *config.Server)) *adminBench {
 	for _, edit := range edits {
 		edit(&c)
 	}
-	log := slog.New(slog.DiscardHandler)
+	logged := &lockedBuffer{}
+	log := slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	st, err := OpenStore(t.Context(), c, log)
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +87,7 @@ func newAdminBench(t *testing.T, edits ...func(c *config.Server)) *adminBench {
 			t.Error(err)
 		}
 	})
-	return &adminBench{Server: s, t: t, handler: s.routes(), cookies: map[string]string{}}
+	return &adminBench{Server: s, t: t, handler: s.routes(), cookies: map[string]string{}, logged: logged}
 }
 
 // benchJonas is somebody of Contoso.
@@ -223,6 +225,26 @@ func allowed() map[string][]operator.Role {
 		"POST /admin/operators/{id}/link":                     top,
 		"POST /admin/operators/{id}/end":                      top,
 		"POST /admin/operators/{id}/disable":                  top,
+		"GET /admin/operators/provider":                       top,
+		"POST /admin/operators/provider":                      top,
+		"POST /admin/operators/provider/off":                  top,
+		"POST /admin/sign-in/passkey":                         nil,
+		"GET /admin/sign-in/second":                           nil,
+		"POST /admin/sign-in/second":                          nil,
+		"GET /admin/sign-in/oidc/{tenant}":                    nil,
+		"GET /admin/sign-in/oidc/{tenant}/back":               nil,
+		"GET /admin/account/confirm":                          all(),
+		"POST /admin/account/confirm":                         all(),
+		"GET /admin/account/passkeys":                         all(),
+		"POST /admin/account/passkeys":                        all(),
+		"POST /admin/account/passkeys/rename":                 all(),
+		"POST /admin/account/passkeys/remove":                 all(),
+		"GET /admin/account/app":                              all(),
+		"POST /admin/account/app":                             all(),
+		"POST /admin/account/app/remove":                      all(),
+		"POST /admin/account/recovery":                        all(),
+		"GET /admin/account/provider":                         all(),
+		"POST /admin/account/provider/remove":                 all(),
 	}
 }
 
@@ -232,7 +254,7 @@ func address(pattern string) (method, path string) {
 	path = strings.Replace(path, "/audit/{id}", "/audit/HW-7K3Q-92MD", 1)
 	path = strings.Replace(path, "/audit/export", "/audit/export?format=csv", 1)
 	path = strings.Replace(path, "/users/{id}", "/users/"+benchPerson, 1)
-	return method, strings.NewReplacer("{$}", "", "{id}", benchAgent, "{link}", "nonsense", "{attempt}", "nonsense").Replace(path)
+	return method, strings.NewReplacer("{$}", "", "{id}", benchAgent, "{link}", "nonsense", "{attempt}", "nonsense", "{tenant}", "contoso").Replace(path)
 }
 
 // TestEveryRouteWithEveryRole walks every route that is served, with every role, with none, and from another site. A
@@ -368,7 +390,7 @@ func TestCookieIsSafe(t *testing.T) {
 	}
 	w := b.ask("karin", http.MethodPost, "/admin/sign-in", form(next))
 	cookies := w.Result().Cookies()
-	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/admin/agents" || len(cookies) != 1 {
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/admin/agents" || len(cookies) != 2 || cookies[1].Name != "__Host-homeward-admin-known" {
 		t.Fatalf("status %d to %q, %d cookies", w.Code, w.Header().Get("Location"), len(cookies))
 	}
 	c := cookies[0]

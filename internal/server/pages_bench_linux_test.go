@@ -56,7 +56,7 @@ const viewers = 32
 func views(b *testing.B, page string) {
 	v := newVisitor(b)
 	pages := v.everyPage()
-	job := errand{Base: v.base, Views: b.N}
+	job := outing{Base: v.base, Views: b.N}
 	for _, name := range slices.Sorted(maps.Keys(pages)) {
 		switch page {
 		case name:
@@ -83,8 +83,8 @@ func views(b *testing.B, page string) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// errand is what the browsers are asked to do.
-type errand struct {
+// outing is what the browsers are asked to do.
+type outing struct {
 	Base  string
 	Views int
 	Pages []visited
@@ -100,7 +100,7 @@ type visited struct {
 type taken struct{ P50, P99 time.Duration }
 
 // browsers views pages from another process.
-func (v *visitor) browsers(job errand) taken {
+func (v *visitor) browsers(job outing) taken {
 	v.t.Helper()
 	program, err := os.Executable()
 	if err != nil {
@@ -125,7 +125,7 @@ func (v *visitor) browsers(job errand) taken {
 
 // browse is the browsers' side.
 func browse(in io.Reader, out io.Writer) error {
-	var job errand
+	var job outing
 	if err := json.NewDecoder(in).Decode(&job); err != nil {
 		return err
 	}

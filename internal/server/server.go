@@ -87,8 +87,9 @@ type Server struct {
 	// helpdesk is the door through which operators find people and act on them.
 	helpdesk *helpdesk.Service
 	book     *licence.Book
-	// operators signs the administrators in.
+	// operators signs the administrators in; provider is where they may do so elsewhere.
 	operators *operator.Service
+	provider  *provider
 	// exports hands the audit log on.
 	exports *export.Streams
 	// alerts tells administrators what needs them.

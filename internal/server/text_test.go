@@ -31,8 +31,8 @@ type posted struct {
 	body   []byte
 }
 
-// provider takes text messages by webhook; the configuration leads to it.
-func provider(t *testing.T) (<-chan posted, config.Text) {
+// textGateway takes text messages by webhook; the configuration leads to it.
+func textGateway(t *testing.T) (<-chan posted, config.Text) {
 	t.Helper()
 	posts := make(chan posted, 16)
 	server := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -60,7 +60,7 @@ func provider(t *testing.T) (<-chan posted, config.Text) {
 // TestTextMessageThroughTheQueue: a check by text message from the chosen row to a provider's webhook and back.
 func TestTextMessageThroughTheQueue(t *testing.T) {
 	b := newBench(t, sqliteDSN(t))
-	posts, c := provider(t)
+	posts, c := textGateway(t)
 	send, err := textSender(c, nil, b.clock)
 	if err != nil {
 		t.Fatal(err)

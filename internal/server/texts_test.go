@@ -127,7 +127,7 @@ func TestTextsAreBounded(t *testing.T) {
 func TestTextOfAChangeThroughTheQueue(t *testing.T) {
 	b := newBench(t, sqliteDSN(t))
 	b.edit(func(p *provision.Person) { p.Mobile = "+46 70 123 45 42" })
-	posts, c := provider(t)
+	posts, c := textGateway(t)
 	send, err := textSender(c, nil, b.clock)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"homeward/internal/server/audit"
+	"homeward/internal/server/masterkey"
 	"homeward/internal/server/operator"
 	"homeward/internal/server/store"
 	"homeward/internal/server/store/storetest"
@@ -30,11 +31,13 @@ type bench struct {
 	now     time.Time
 	records []audit.Record
 	left    int // tries
+	guesses int
+	marks   map[string]bool
 }
 
 type limits struct{ b *bench }
 
-func (l limits) SignIn(context.Context, string, string) (time.Time, error) {
+func (l limits) SignIn(context.Context, string, string, string) (time.Time, error) {
 	l.b.mu.Lock()
 	defer l.b.mu.Unlock()
 	if l.b.left--; l.b.left < 0 {
@@ -43,7 +46,26 @@ func (l limits) SignIn(context.Context, string, string) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-func (l limits) Passed(context.Context, string) error { return nil }
+func (l limits) Guess(context.Context, string, string) (time.Time, error) {
+	l.b.mu.Lock()
+	defer l.b.mu.Unlock()
+	if l.b.guesses--; l.b.guesses < 0 {
+		return l.b.now.Add(time.Minute), nil
+	}
+	return time.Time{}, nil
+}
+
+func (l limits) Passed(context.Context, string, string, string) error { return nil }
+
+func (limits) Open(context.Context, string) (time.Time, error) { return time.Time{}, nil }
+
+func (l limits) Once(_ context.Context, mark string) (bool, error) {
+	l.b.mu.Lock()
+	defer l.b.mu.Unlock()
+	seen := l.b.marks[mark]
+	l.b.marks[mark] = true
+	return !seen, nil
+}
 
 func (l limits) Tell(context.Context, string) (bool, error) { return true, nil }
 
@@ -61,12 +83,16 @@ func (b *bench) later(d time.Duration) {
 
 func newBench(t *testing.T, dsn string) *bench {
 	t.Helper()
-	b := &bench{store: storetest.Open(t, dsn), now: time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC), left: 1000}
+	b := &bench{store: storetest.Open(t, dsn), now: time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC), left: 1000, guesses: 1000, marks: map[string]bool{}}
 	if err := b.store.CreateTenant(t.Context(), tenant.Tenant{ID: "contoso", Account: "A1"}); err != nil {
 		t.Fatal(err)
 	}
+	key, err := masterkey.New()
+	if err != nil {
+		t.Fatal(err)
+	}
 	b.Service = operator.New(operator.Deps{
-		Store: b.store, Limits: limits{b}, SeedKey: []byte("a key of the server's own"), Now: b.clock,
+		Store: b.store, Limits: limits{b}, Gate: limits{b}, Key: key, SeedKey: []byte("a key of the server's own"), Now: b.clock,
 		Record: func(_ context.Context, _ string, r audit.Record) {
 			b.mu.Lock()
 			defer b.mu.Unlock()

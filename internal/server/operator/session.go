@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"homeward/internal/event"
 	"homeward/internal/server/audit"
@@ -22,12 +23,12 @@ func (s *Service) hash(ctx context.Context, password []byte) (string, error) {
 }
 
 // open begins a session under a new token: one that a browser came with is never taken over.
-func (s *Service) open(ctx context.Context, o Operator, v Visit) (cookie string, err error) {
+func (s *Service) open(ctx context.Context, o Operator, v Visit, how How, proven time.Time) (cookie string, err error) {
 	cookie, hash := token()
 	now := s.Now()
 	err = s.Store.CreateSession(ctx, Session{
 		Hash: hash, ID: id(), Tenant: o.Tenant, Operator: o.ID, Created: now, Seen: now, Expires: now.Add(sessionLife),
-		Address: v.Address, Browser: cut(v.Browser),
+		Address: v.Address, Browser: cut(v.Browser), How: how, Proven: proven,
 	})
 	if err != nil {
 		return "", fmt.Errorf("open session: %w", err)

@@ -21,14 +21,25 @@ const (
 	digits = otp.DigitsSix
 )
 
-// step returns the time step that a typed code belongs to.
-func step(seed []byte, typed string, now time.Time) (int64, bool) {
-	typed = strings.Map(func(c rune) rune {
+// bare takes out of a typed code what people put between its digits.
+func bare(typed string) string {
+	return strings.Map(func(c rune) rune {
 		if c == ' ' || c == '-' {
 			return -1
 		}
 		return c
 	}, typed)
+}
+
+// isCode reports whether somebody typed what an app may show.
+func isCode(typed string) bool {
+	typed = bare(typed)
+	return len(typed) == digits.Length() && strings.Trim(typed, "0123456789") == ""
+}
+
+// step returns the time step that a typed code belongs to.
+func step(seed []byte, typed string, now time.Time) (int64, bool) {
+	typed = bare(typed)
 	at := now.Unix() / period
 	for n := at - skew; n <= at+skew; n++ {
 		ok, err := hotp.ValidateCustom(typed, uint64(max(n, 0)), encode(seed), hotp.ValidateOpts{Digits: digits, Algorithm: otp.AlgorithmSHA1})

@@ -138,6 +138,25 @@ func Notifications(s tenant.Settings) []Value {
 	}
 }
 
+// Provider is how administrators sign in elsewhere, without the client's secret.
+func Provider(s tenant.Settings) []Value {
+	p := s.Provider
+	groups := make([]string, len(p.Roles))
+	for i, r := range p.Roles {
+		groups[i] = r.Group + " = " + r.Role
+	}
+	return []Value{
+		{"issuer", p.Issuer},
+		{"client id", p.ClientID},
+		{"name", p.Name},
+		{"group claim", p.GroupClaim},
+		{"groups", strings.Join(groups, "; ")},
+		{"acr", strings.Join(p.ACR, " ")},
+		{"amr", strings.Join(p.AMR, " ")},
+		{"sign out there", onOff(p.Logout)},
+	}
+}
+
 // Numbers writes numbers with commas between them.
 func Numbers(all []int) string {
 	var out []string

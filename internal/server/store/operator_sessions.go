@@ -8,7 +8,7 @@ import (
 	"homeward/internal/server/operator"
 )
 
-const operatorSessionColumns = "hash, id, tenant, operator, created, seen, expires, address, browser"
+const operatorSessionColumns = "hash, id, tenant, operator, created, seen, expires, address, browser, how, proven"
 
 func operatorSessionFields(o *operator.Session) []any {
 	return []any{
@@ -17,7 +17,8 @@ func operatorSessionFields(o *operator.Session) []any {
 		moment{&o.Created},
 		moment{&o.Seen},
 		moment{&o.Expires},
-		&o.Address, &o.Browser,
+		&o.Address, &o.Browser, &o.How,
+		moment{&o.Proven},
 	}
 }
 
@@ -59,6 +60,17 @@ func (s *Store) EndSession(ctx context.Context, tenant, id, session string) erro
 func (s *Store) EndSessions(ctx context.Context, tenant, id, except string) error {
 	const text = `DELETE FROM operator_sessions WHERE tenant = ? AND operator = ? AND id <> ?`
 	_, err := s.exec(ctx, text, tenant, id, except)
+	return operatorError("end sessions", err)
+}
+
+// ProveSession notes that a session's owner proved who they are.
+func (s *Store) ProveSession(ctx context.Context, hash []byte, at time.Time) error {
+	return operatorError("note a proof", s.execOne(ctx, `UPDATE operator_sessions SET proven = ? WHERE hash = ?`, millis(at), hash))
+}
+
+// EndSessionsBy ends every session of a tenant that was begun in one way.
+func (s *Store) EndSessionsBy(ctx context.Context, tenant string, how operator.How) error {
+	_, err := s.exec(ctx, `DELETE FROM operator_sessions WHERE tenant = ? AND how = ?`, tenant, how)
 	return operatorError("end sessions", err)
 }
 

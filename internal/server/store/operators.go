@@ -12,6 +12,15 @@ import (
 
 const operatorColumns = "tenant, id, name, role, password, seed, step, disabled, created, changed"
 
+// operatorView is what is read of an operator: beside their row, how many passkeys and accounts at providers they have.
+const operatorView = operatorColumns + `,
+	(SELECT COUNT(*) FROM operator_passkeys k WHERE k.tenant = operators.tenant AND k.operator = operators.id),
+	(SELECT COUNT(*) FROM operator_identities i WHERE i.tenant = operators.tenant AND i.operator = operators.id)`
+
+func operatorViewFields(o *operator.Operator) []any {
+	return append(operatorFields(o), &o.Passkeys, &o.Links)
+}
+
 func operatorFields(o *operator.Operator) []any {
 	return []any{
 		&o.Tenant, &o.ID, &o.Name, &o.Role, &o.Password,
@@ -52,20 +61,24 @@ func (s *Store) sealSeed(o operator.Operator) ([]byte, error) {
 // ErrConflict; an unknown tenant ErrNotFound.
 func (s *Store) CreateOperator(ctx context.Context, o operator.Operator, l operator.Link) error {
 	err := s.WithTx(ctx, func(tx *Store) error {
-		sealed, err := s.sealSeed(o)
-		if err != nil {
-			return err
-		}
-		folded := fold(o.Name)
-		o.Seed = sealed
-		fields := append(operatorFields(&o), folded)
-		text := `INSERT INTO operators (` + operatorColumns + `, name_fold) VALUES (` + marks(len(fields)) + `)`
-		if _, err := tx.exec(ctx, text, fields...); err != nil {
+		if err := tx.putOperator(ctx, o); err != nil {
 			return err
 		}
 		return tx.putLink(ctx, l)
 	})
 	return operatorError("create an operator", err)
+}
+
+func (s *Store) putOperator(ctx context.Context, o operator.Operator) error {
+	sealed, err := s.sealSeed(o)
+	if err != nil {
+		return err
+	}
+	folded := fold(o.Name)
+	o.Seed = sealed
+	fields := append(operatorFields(&o), folded)
+	_, err = s.exec(ctx, `INSERT INTO operators (`+operatorColumns+`, name_fold) VALUES (`+marks(len(fields))+`)`, fields...)
+	return err
 }
 
 func (s *Store) putLink(ctx context.Context, l operator.Link) error {
@@ -86,7 +99,7 @@ func (s *Store) OperatorByID(ctx context.Context, tenant, id string) (operator.O
 
 func (s *Store) operator(ctx context.Context, where string, args ...any) (operator.Operator, error) {
 	var o operator.Operator
-	err := s.readRow(ctx, `SELECT `+operatorColumns+` FROM operators WHERE `+where, args...).Scan(operatorFields(&o)...)
+	err := s.readRow(ctx, `SELECT `+operatorView+` FROM operators WHERE `+where, args...).Scan(operatorViewFields(&o)...)
 	if err == nil && len(o.Seed) > 0 {
 		o.Seed, err = s.key.Open(seedPurpose(o.Tenant, o.ID), o.Seed)
 	}
@@ -98,8 +111,8 @@ func (s *Store) operator(ctx context.Context, where string, args ...any) (operat
 
 // Operators lists a tenant's operators by name, without their second factors.
 func (s *Store) Operators(ctx context.Context, tenant string) ([]operator.Operator, error) {
-	rows, err := s.query(ctx, s.reader(), `SELECT `+operatorColumns+` FROM operators WHERE tenant = ? ORDER BY name_fold`, []any{tenant})
-	found, err := all(rows, err, operatorFields)
+	rows, err := s.query(ctx, s.reader(), `SELECT `+operatorView+` FROM operators WHERE tenant = ? ORDER BY name_fold`, []any{tenant})
+	found, err := all(rows, err, operatorViewFields)
 	if err != nil {
 		return nil, operatorError("list operators", err)
 	}
@@ -113,7 +126,7 @@ func (s *Store) ResetOperator(ctx context.Context, l operator.Link) error {
 		if err := tx.execOne(ctx, text, []byte{}, false, l.Tenant, l.Operator); err != nil {
 			return err
 		}
-		if err := tx.dropOf(ctx, l.Tenant, l.Operator, "operator_links", "operator_recovery", "operator_sessions"); err != nil {
+		if err := tx.dropOf(ctx, l.Tenant, l.Operator, "operator_links", "operator_recovery", "operator_sessions", "operator_passkeys", "operator_identities"); err != nil {
 			return err
 		}
 		return tx.putLink(ctx, l)
@@ -202,13 +215,7 @@ func (s *Store) SetUpOperator(ctx context.Context, link []byte, o operator.Opera
 		if err := tx.dropOf(ctx, o.Tenant, o.ID, "operator_links", "operator_recovery", "operator_sessions"); err != nil {
 			return err
 		}
-		for _, hash := range recovery {
-			const text = `INSERT INTO operator_recovery (tenant, operator, hash) VALUES (?, ?, ?)`
-			if _, err := tx.exec(ctx, text, o.Tenant, o.ID, hash); err != nil {
-				return err
-			}
-		}
-		return nil
+		return tx.putRecovery(ctx, o.Tenant, o.ID, recovery)
 	}))
 }
 

@@ -61,6 +61,9 @@ type Settings struct {
 	// TellAdministrators: every Global Administrator is told when somebody who holds a role gets a new password.
 	TellAdministrators bool `json:"tell_administrators,omitempty"`
 
+	// Provider is where administrators may sign in instead of here.
+	Provider Provider `json:"provider,omitzero"`
+
 	HelpdeskMail string `json:"helpdesk_mail,omitempty"`
 	Brand        Brand  `json:"brand,omitzero"`
 }

@@ -48,6 +48,9 @@ func NewPasskeys(base, name string, key []byte) (*Passkeys, error) {
 // ErrPasskey reports an answer that no passkey of the person gave to this question.
 var ErrPasskey = errors.New("not an answer of a passkey")
 
+// ErrCopied is ErrPasskey where the passkey's counter went back, as that of a copy does.
+var ErrCopied = fmt.Errorf("%w: its counter went back", ErrPasskey)
+
 // maxPasskey bounds a browser's answer.
 const maxPasskey = 12 << 10
 
@@ -86,7 +89,7 @@ func (p *Passkeys) question(attempt string) (*protocol.CredentialAssertion, *web
 }
 
 // Match finds which of a person's passkeys answered the attempt's question. step is its counter, -1 where it keeps none. A
-// counter that went back, as that of a copied passkey does, is refused. It returns ErrPasskey.
+// counter that went back, as that of a copied passkey does, is refused. It returns ErrPasskey; with ErrCopied the id too.
 func (p *Passkeys) Match(attempt, person string, methods []Method, answer string) (id string, step int64, err error) {
 	if len(answer) > maxPasskey {
 		return "", 0, ErrPasskey
@@ -105,13 +108,38 @@ func (p *Passkeys) Match(attempt, person string, methods []Method, answer string
 	}
 	session.UserID = o.WebAuthnID()
 	c, err := p.party.ValidateLogin(o, *session, parsed)
-	if err != nil || c.Authenticator.CloneWarning {
+	switch {
+	case err != nil:
 		return "", 0, ErrPasskey
+	case c.Authenticator.CloneWarning:
+		return ids[string(c.ID)], 0, ErrCopied
 	}
 	if step = int64(c.Authenticator.SignCount); step == 0 {
 		step = -1
 	}
 	return ids[string(c.ID)], step, nil
+}
+
+// CredentialOf returns the id of the credential that a browser's answer speaks of, which proves nothing yet: it finds whose
+// passkey it may be where nobody typed a name. It returns ErrPasskey.
+func CredentialOf(answer string) ([]byte, error) {
+	if len(answer) > maxPasskey {
+		return nil, ErrPasskey
+	}
+	parsed, err := protocol.ParseCredentialRequestResponseBytes([]byte(answer))
+	if err != nil || len(parsed.RawID) == 0 {
+		return nil, ErrPasskey
+	}
+	return parsed.RawID, nil
+}
+
+// StoredID returns the id of a stored passkey's credential.
+func StoredID(secret []byte) ([]byte, error) {
+	var c webauthn.Credential
+	if err := json.Unmarshal(secret, &c); err != nil {
+		return nil, fmt.Errorf("stored passkey: %w", err)
+	}
+	return c.ID, nil
 }
 
 // ownerOf opens a person's passkeys; ids finds the method of each.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"embed"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -13,6 +14,14 @@ import (
 	"strings"
 	"time"
 )
+
+// shared are files that every site may use.
+//
+//go:embed static
+var shared embed.FS
+
+// Shared returns the files that more than one site uses, for NewAssetsAt.
+func Shared() (fs.FS, error) { return fs.Sub(shared, "static") }
 
 // StaticPath is where Assets are served, unless NewAssetsAt names another place.
 const StaticPath = "/static/"
@@ -34,10 +43,20 @@ type asset struct {
 // NewAssets reads every file of fsys. A file of a type that browsers are not meant to get is left out.
 func NewAssets(fsys fs.FS) (*Assets, error) { return NewAssetsAt(StaticPath, fsys) }
 
-// NewAssetsAt is NewAssets for files that are served below another path, which ends with a slash.
-func NewAssetsAt(at string, fsys fs.FS) (*Assets, error) {
+// NewAssetsAt is NewAssets for files that are served below another path, which ends with a slash. A later file takes the place
+// of an earlier one of the same name.
+func NewAssetsAt(at string, all ...fs.FS) (*Assets, error) {
 	a := &Assets{path: at, files: map[string]asset{}}
-	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+	for _, fsys := range all {
+		if err := a.read(fsys); err != nil {
+			return nil, fmt.Errorf("read static files: %w", err)
+		}
+	}
+	return a, nil
+}
+
+func (a *Assets) read(fsys fs.FS) error {
+	return fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -60,10 +79,6 @@ func NewAssetsAt(at string, fsys fs.FS) (*Assets, error) {
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read static files: %w", err)
-	}
-	return a, nil
 }
 
 // pack compresses a file once, as well as gzip can; nil where that saves nothing. Only files that are the same for everybody

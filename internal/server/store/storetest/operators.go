@@ -140,6 +140,108 @@ func operatorTests() []test {
 				t.Errorf("another tenant's: %v", err)
 			}
 		})},
+		{"passkeys", withOperator(func(t *testing.T, e *env, o operator.Operator) {
+			key := func(id string) operator.Passkey {
+				return operator.Passkey{Tenant: TenantA, ID: id, Operator: "o1", Hash: []byte("hash " + id), Name: "Key " + id, Secret: []byte("a public key"), Step: 3, Created: noon()}
+			}
+			ok(t, e.AddPasskey(e.ctx, key("k1"), 2))
+			if err := e.AddPasskey(e.ctx, func() operator.Passkey { k := key("k2"); k.Hash = []byte("hash k1"); return k }(), 2); !errors.Is(err, operator.ErrConflict) {
+				t.Errorf("one passkey twice: %v", err)
+			}
+			ok(t, e.AddPasskey(e.ctx, key("k2"), 2))
+			if err := e.AddPasskey(e.ctx, key("k3"), 2); !errors.Is(err, operator.ErrPasskeys) {
+				t.Errorf("one too many: %v", err)
+			}
+			if diff := cmp.Diff([]operator.Passkey{key("k1"), key("k2")}, at[[]operator.Passkey](t)(e.Passkeys(e.ctx, TenantA, "o1"))); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(key("k2"), at[operator.Passkey](t)(e.PasskeyByHash(e.ctx, []byte("hash k2")))); diff != "" {
+				t.Error(diff)
+			}
+			var used atomic.Int32
+			race(10, func(int) {
+				if err := e.UsePasskey(e.ctx, TenantA, "k1", 4, noon()); err == nil {
+					used.Add(1)
+				}
+			})
+			if err := e.UsePasskey(e.ctx, TenantA, "k1", 3, noon()); used.Load() != 1 || !errors.Is(err, operator.ErrConflict) {
+				t.Errorf("a counter was used %d times, and went back: %v", used.Load(), err)
+			}
+			ok(t, e.UsePasskey(e.ctx, TenantA, "k1", -1, noon()))
+			ok(t, e.WarnPasskey(e.ctx, TenantA, "k1", noon()))
+			ok(t, e.RenamePasskey(e.ctx, TenantA, "o1", "k1", "Other"))
+			if err := e.RenamePasskey(e.ctx, TenantB, "o1", "k1", "x"); !errors.Is(err, operator.ErrNotFound) {
+				t.Errorf("another tenant's: %v", err)
+			}
+			if k := at[operator.Passkey](t)(e.PasskeyByHash(e.ctx, []byte("hash k1"))); k.Name != "Other" || k.Step != 4 || !k.Warned.Equal(noon()) {
+				t.Errorf("got %+v", k)
+			}
+			e.do(t, `UPDATE operator_passkeys SET secret = (SELECT secret FROM operator_passkeys WHERE id = 'k2') WHERE id = 'k1'`)
+			if _, err := e.Passkeys(e.ctx, TenantA, "o1"); !errors.Is(err, masterkey.ErrAltered) {
+				t.Errorf("a passkey copied from another row opens: %v", err)
+			}
+			ok(t, e.DeletePasskey(e.ctx, TenantA, "o1", "k1"))
+			ok(t, e.DropApp(e.ctx, TenantA, "o1"))
+			if err := e.DeletePasskey(e.ctx, TenantA, "o1", "k2"); !errors.Is(err, operator.ErrOnly) {
+				t.Errorf("the only second factor is gone: %v", err)
+			}
+			ok(t, e.PutApp(e.ctx, TenantA, "o1", []byte("another seed"), 9))
+			ok(t, e.DeletePasskey(e.ctx, TenantA, "o1", "k2"))
+			if err := e.DropApp(e.ctx, TenantA, "o1"); !errors.Is(err, operator.ErrOnly) {
+				t.Errorf("the only second factor is gone: %v", err)
+			}
+			if got := at[operator.Operator](t)(e.OperatorByID(e.ctx, TenantA, "o1")); string(got.Seed) != "another seed" || got.Step != 9 || got.Passkeys != 0 {
+				t.Errorf("got %+v", got)
+			}
+			ok(t, e.PutRecovery(e.ctx, TenantA, "o1", [][]byte{[]byte("r9")}))
+			if left := at[int](t)(e.UseRecovery(e.ctx, TenantA, "o1", []byte("r9"))); left != 0 {
+				t.Errorf("%d recovery codes are left", left)
+			}
+		})},
+		{"accounts at providers", withOperator(func(t *testing.T, e *env, _ operator.Operator) {
+			of := func(subject string) operator.Identity {
+				return operator.Identity{Tenant: TenantA, Operator: "o1", Issuer: "https://login.example", Subject: subject, Mail: "a@b.example", Created: noon(), Used: noon()}
+			}
+			ok(t, e.AddIdentity(e.ctx, of("s1")))
+			if err := e.AddIdentity(e.ctx, of("s2")); !errors.Is(err, operator.ErrConflict) {
+				t.Errorf("two accounts of one provider: %v", err)
+			}
+			fresh := operator.Operator{Tenant: TenantA, ID: "o2", Name: "new@contoso.com", Role: operator.ReportsReader, Created: noon()}
+			made := of("s1")
+			made.Operator, made.Mapped = "o2", true
+			if err := e.AddArrived(e.ctx, fresh, made); !errors.Is(err, operator.ErrConflict) {
+				t.Errorf("an account that is somebody's: %v", err)
+			}
+			if _, err := e.OperatorByName(e.ctx, "new@contoso.com"); !errors.Is(err, operator.ErrNotFound) {
+				t.Errorf("half an operator was made: %v", err)
+			}
+			made.Subject = "s2"
+			ok(t, e.AddArrived(e.ctx, fresh, made))
+			if diff := cmp.Diff(made, at[operator.Identity](t)(e.Identity(e.ctx, TenantA, "https://login.example", "s2"))); diff != "" {
+				t.Error(diff)
+			}
+			if got := at[operator.Operator](t)(e.OperatorByID(e.ctx, TenantA, "o2")); !got.Ready() || got.Local() {
+				t.Errorf("got %+v", got)
+			}
+			if _, err := e.Identity(e.ctx, TenantB, "https://login.example", "s1"); !errors.Is(err, operator.ErrNotFound) {
+				t.Errorf("another tenant's: %v", err)
+			}
+			s := session("s1")
+			s.How, s.Proven = operator.ByProvider, noon()
+			ok(t, e.CreateSession(e.ctx, s))
+			ok(t, e.ProveSession(e.ctx, s.Hash, noon().Add(time.Minute)))
+			if got := at[operator.Session](t)(e.SessionByHash(e.ctx, s.Hash)); got.How != operator.ByProvider || !got.Proven.Equal(noon().Add(time.Minute)) {
+				t.Errorf("got %+v", got)
+			}
+			ok(t, e.EndSessionsBy(e.ctx, TenantA, operator.ByProvider))
+			if _, err := e.SessionByHash(e.ctx, s.Hash); !errors.Is(err, operator.ErrNotFound) {
+				t.Errorf("the session lives: %v", err)
+			}
+			ok(t, e.DeleteIdentity(e.ctx, TenantA, "o1", "https://login.example"))
+			if got := at[operator.Operator](t)(e.OperatorByID(e.ctx, TenantA, "o1")); got.Links != 0 {
+				t.Errorf("got %+v", got)
+			}
+		})},
 		{"sessions", withOperator(func(t *testing.T, e *env, _ operator.Operator) {
 			for _, id := range []string{"s1", "s2", "s3"} {
 				ok(t, e.CreateSession(e.ctx, session(id)))

@@ -33,7 +33,11 @@ func Assets() (*web.Assets, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin static files: %w", err)
 	}
-	return web.NewAssetsAt(staticPath, static)
+	common, err := web.Shared()
+	if err != nil {
+		return nil, fmt.Errorf("shared static files: %w", err)
+	}
+	return web.NewAssetsAt(staticPath, common, static)
 }
 
 // NewEngine returns the engine that renders this package's pages.

@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -135,4 +136,21 @@ func TestRefusalsAreInTheReadersLanguage(t *testing.T) {
 	if text, ok := english.refusal(errors.New("ours")); ok {
 		t.Errorf("an error of ours is told: %q", text)
 	}
+}
+
+// FuzzGroupRoles: what is read of lines of groups is what its own text says again.
+func FuzzGroupRoles(f *testing.F) {
+	for _, s := range []string{"hw-admins = Global Administrator", "CN=a,OU=b = reports-reader\n\nx=Reports Reader", "a", "=", "a = root"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		all, err := groupRoles(text)
+		if err != nil {
+			return
+		}
+		again, err := groupRoles(groupLines(all))
+		if err != nil || !slices.Equal(all, again) {
+			t.Errorf("%q is read as %v, and again as %v, %v", text, all, again, err)
+		}
+	})
 }

@@ -13,6 +13,13 @@ const (
 	linkOver  kind = "link_over"
 	usedUp    kind = "used"
 	barred    kind = "barred"
+	stale     kind = "stale"
+	// What becomes of a sign-in through a provider.
+	providerAway kind = "provider_away"
+	providerNo   kind = "provider_no"
+	stranger     kind = "stranger"
+	noFactor     kind = "no_factor"
+	taken        kind = "taken"
 )
 
 // MessagePage says one thing and offers one way on.

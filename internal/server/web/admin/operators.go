@@ -61,6 +61,21 @@ func (p OperatorsPage) Crumbs() []Crumb {
 // Problem reports whether something was refused.
 func (p OperatorsPage) Problem() bool { return len(p.Problems) > 0 }
 
+// Ways says what somebody signs in with.
+func (p OperatorsPage) Ways(r OperatorRow) string {
+	var out []string
+	if r.Password != "" && r.App() {
+		out = append(out, p.T("admin.account.app"))
+	}
+	if r.Passkeys > 0 {
+		out = append(out, p.T("admin.operators.passkeys", "N", r.Passkeys))
+	}
+	if r.Links > 0 {
+		out = append(out, p.T("admin.account.how.provider"))
+	}
+	return strings.Join(out, " · ")
+}
+
 // Roles are those there are.
 func (OperatorsPage) Roles() []operator.Role { return operator.Roles() }
 

@@ -101,7 +101,7 @@ func entries() []admin.Entry {
 
 func samples(catalog *locale.Catalog, lang string) []sample {
 	return slices.Concat(
-		signInSamples(catalog, lang), statusSamples(catalog, lang), otherSamples(catalog, lang), settingsSamples(catalog, lang), deskSamples(catalog, lang),
+		signInSamples(catalog, lang), factorSamples(catalog, lang), statusSamples(catalog, lang), otherSamples(catalog, lang), settingsSamples(catalog, lang), deskSamples(catalog, lang),
 		syncSamples(catalog, lang), userSamples(catalog, lang),
 	)
 }
@@ -113,9 +113,18 @@ func signInSamples(catalog *locale.Catalog, lang string) []sample {
 		Operator: operator.Operator{Name: "karin.holm@contoso.com", Role: operator.GlobalAdministrator},
 		Secret:   "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", Address: "otpauth://totp/Homeward%20Contoso:karin.holm@contoso.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Homeward%20Contoso",
 	}
+	const question = `{"challenge":"AAAA"}`
 	codes := []string{"abcd-efgh-ijkl-mnop", "qrst-uvwx-yz23-4567", "bcde-fghi-jklm-nopq", "rstu-vwxy-z234-567a"}
 	return []sample{
 		{"signin", http.StatusOK, admin.SignInPage{Frame: bare, Next: "/admin"}},
+		{"signin-ways", http.StatusOK, admin.SignInPage{Frame: bare, Next: "/admin", Token: "t", Options: question, Provider: "Contoso login", ProviderPath: "/admin/sign-in/oidc/contoso"}},
+		{"signin-passkey", http.StatusUnprocessableEntity, admin.SignInPage{Frame: bare, Next: "/admin", Token: "t", Options: question, Problems: admin.Problems{{Field: "use", Text: bare.T("passkey.error")}}}},
+		{"second", http.StatusOK, admin.FactorPage{Frame: bare, Action: "/admin/sign-in/second", Next: "/admin", Options: question, Code: true}},
+		{"second-wrong", http.StatusUnprocessableEntity, admin.FactorPage{Frame: bare, Action: "/admin/sign-in/second", Options: question, Code: true, Problems: admin.Problems{{Field: "code", Text: bare.T("admin.factor.refused")}}}},
+		{"second-code", http.StatusOK, admin.FactorPage{Frame: bare, Action: "/admin/sign-in/second", Code: true}},
+		{"on", http.StatusOK, admin.OnPage{Frame: bare, Next: "/admin"}},
+		{"signedout", http.StatusOK, admin.SignedOutPage{Frame: bare, Provider: "Contoso login", Address: "https://login.contoso.test/logout"}},
+		{"stranger", http.StatusForbidden, admin.MessagePage{Frame: bare, Kind: "stranger"}},
 		{"signin-refused", http.StatusUnprocessableEntity, admin.SignInPage{Frame: bare, Name: "karin.holm@contoso.com", Next: "/admin", Problems: admin.Problems{{Field: "password", Text: bare.T("admin.signin.refused")}}}},
 		{"setup", http.StatusOK, admin.SetUpPage{Frame: bare, Pending: pending}},
 		{"setup-wrong", http.StatusUnprocessableEntity, admin.SetUpPage{Frame: bare, Pending: pending, Problems: admin.Problems{{Field: "code", Text: bare.T("admin.setup.wrong")}}}},

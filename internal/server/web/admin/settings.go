@@ -55,6 +55,10 @@ type Desk struct {
 	Picture func(ctx context.Context, tenantID, hash string) ([]byte, error)
 	// Administrators are the addresses that hear what every Global Administrator is told.
 	Administrators func(ctx context.Context, tenantID string) ([]string, error)
+	// KeepProvider changes the OpenID provider and, unless it is nil, its client's secret, all or nothing. LookAtProvider reads
+	// an issuer's discovery document.
+	KeepProvider   func(ctx context.Context, tenantID string, secret []byte, change func(*tenant.Settings) error) error
+	LookAtProvider func(ctx context.Context, issuer string) error
 	// Texts and Passkeys: the server can send text messages, and passkeys work at its address.
 	Texts, Passkeys bool
 }

@@ -29,6 +29,11 @@ const (
 	// sessionCookie is bound to this very host by its prefix (RFC 6265bis 4.1.3.2).
 	sessionCookie  = "__Host-homeward-admin"
 	languageCookie = "__Host-homeward-language"
+	// deviceCookie is by which a browser is known to be somebody's: it opens nothing.
+	deviceCookie = "__Host-homeward-admin-known"
+	// secondCookie is somebody between two steps of a sign-in, errandCookie somebody who is at their provider.
+	secondCookie = "__Host-homeward-admin-second"
+	errandCookie = "__Host-homeward-admin-errand"
 	// pollHeader marks a request that a page makes by itself: it is no use of the session.
 	pollHeader = "Homeward-Refresh"
 
@@ -98,6 +103,8 @@ type Site struct {
 	// Tenant returns an operator's tenant; Home the one whose pages a request without one is for.
 	Tenant func(ctx context.Context, id string) (tenant.Tenant, error)
 	Home   func(r *http.Request) (tenant.Tenant, error)
+	// Provider is where operators may sign in instead of here.
+	Provider Provider
 	// Desk is what the pages of settings, licences and operators stand on beside Change.
 	Desk Desk
 
@@ -121,17 +128,15 @@ type route struct {
 func routes() []route {
 	return slices.Concat(
 		firstRoutes(), userRoutes(), userExportRoutes(), auditExportRoutes(), reportRoutes(), syncRoutes(), settingsRoutes(), licenceRoutes(), operatorRoutes(),
+		signInRoutes(), factorRoutes(), providerRoutes(),
 	)
 }
 
 func firstRoutes() []route {
 	return []route{
-		{"GET " + signInPath, operator.Public, (*visit).getSignIn},
-		{"POST " + signInPath, operator.Public, (*visit).postSignIn},
 		{"GET " + setUpPath + "{link}", operator.Public, (*visit).getSetUp},
 		{"POST " + setUpPath + "{link}", operator.Public, (*visit).postSetUp},
 
-		{"GET " + accountPath, operator.Account, (*visit).getAccount},
 		{"POST /admin/sign-out", operator.Account, (*visit).postSignOut},
 		{"POST " + accountPath + "/sessions/end", operator.Account, (*visit).postEnd},
 		{"POST " + accountPath + "/sessions/end-others", operator.Account, (*visit).postEndOthers},
@@ -265,12 +270,8 @@ func (v *visit) shown() (path, again string) {
 }
 
 // signedIn finds the operator of the browser's cookie.
-func (v *visit) signedIn(ctx context.Context) error {
-	c, err := v.r.Cookie(sessionCookie)
-	if err != nil {
-		return operator.ErrNoSession
-	}
-	v.by, v.session, err = v.Operators.Session(ctx, c.Value, v.r.Header.Get(pollHeader) == "")
+func (v *visit) signedIn(ctx context.Context) (err error) {
+	v.by, v.session, err = v.Operators.Session(ctx, v.cookie(sessionCookie), v.r.Header.Get(pollHeader) == "")
 	return err
 }
 
@@ -339,6 +340,11 @@ func (v *visit) fail(err error) {
 	case errors.Is(err, operator.ErrNoSession):
 		v.leave()
 		return
+	case errors.Is(err, operator.ErrNotFresh):
+		v.confirmFirst()
+		return
+	case errors.Is(err, operator.ErrStale):
+		sent = v.message(http.StatusGone, MessagePage{Kind: stale})
 	case many:
 		wait := max(limited.Until.Sub(v.Now()), time.Second)
 		v.w.Header().Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
@@ -406,14 +412,26 @@ func (v *visit) visitor() operator.Visit {
 	if err != nil {
 		host = v.r.RemoteAddr
 	}
-	return operator.Visit{Address: host, Browser: v.r.UserAgent(), Tenant: v.tenant.ID}
+	return operator.Visit{Address: host, Browser: v.r.UserAgent(), Tenant: v.tenant.ID, Device: v.cookie(deviceCookie)}
 }
 
 // remember gives the browser a session's cookie; the empty one takes it away.
-func (v *visit) remember(cookie string) {
-	c := &http.Cookie{Name: sessionCookie, Value: cookie, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}
-	if cookie == "" {
+func (v *visit) remember(cookie string) { v.give(sessionCookie, cookie, http.SameSiteStrictMode, 0) }
+
+// give sets a cookie of this host, for so long or until the browser ends; the empty one is taken away.
+func (v *visit) give(name, value string, site http.SameSite, life time.Duration) {
+	c := &http.Cookie{Name: name, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: site, MaxAge: int(life.Seconds())}
+	if value == "" {
 		c.MaxAge = -1
 	}
 	http.SetCookie(v.w, c)
+}
+
+// cookie is what the browser carries under a name.
+func (v *visit) cookie(name string) string {
+	c, err := v.r.Cookie(name)
+	if err != nil {
+		return ""
+	}
+	return c.Value
 }

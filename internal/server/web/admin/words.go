@@ -135,24 +135,36 @@ func spanWord(code string) string {
 // messageTitle is the heading of a plain page.
 func messageTitle(k kind) string {
 	return map[kind]string{
-		notFound:  "admin.message.not_found.title",
-		tooMany:   "admin.message.too_many.title",
-		broken:    "admin.message.broken.title",
-		forbidden: "admin.message.forbidden.title",
-		linkOver:  "admin.message.link_over.title",
-		usedUp:    "admin.message.used.title",
-		barred:    "admin.message.forbidden.title",
+		notFound:     "admin.message.not_found.title",
+		tooMany:      "admin.message.too_many.title",
+		broken:       "admin.message.broken.title",
+		forbidden:    "admin.message.forbidden.title",
+		linkOver:     "admin.message.link_over.title",
+		usedUp:       "admin.message.used.title",
+		stale:        "admin.message.stale.title",
+		providerAway: "admin.message.provider_away.title",
+		providerNo:   "admin.message.provider_no.title",
+		stranger:     "admin.message.stranger.title",
+		noFactor:     "admin.message.no_factor.title",
+		taken:        "admin.message.taken.title",
+		barred:       "admin.message.forbidden.title",
 	}[k]
 }
 
 // messageText is what a plain page says.
 func messageText(k kind) string {
 	return map[kind]string{
-		notFound:  "admin.message.not_found.text",
-		tooMany:   "admin.message.too_many.text",
-		broken:    "admin.message.broken.text",
-		forbidden: "admin.message.forbidden.text",
-		linkOver:  "admin.message.link_over.text",
-		usedUp:    "admin.message.used.text",
+		notFound:     "admin.message.not_found.text",
+		tooMany:      "admin.message.too_many.text",
+		broken:       "admin.message.broken.text",
+		forbidden:    "admin.message.forbidden.text",
+		linkOver:     "admin.message.link_over.text",
+		usedUp:       "admin.message.used.text",
+		stale:        "admin.message.stale.text",
+		providerAway: "admin.message.provider_away.text",
+		providerNo:   "admin.message.provider_no.text",
+		stranger:     "admin.message.stranger.text",
+		noFactor:     "admin.message.no_factor.text",
+		taken:        "admin.message.taken.text",
 	}[k]
 }

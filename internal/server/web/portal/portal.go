@@ -28,7 +28,11 @@ func Assets() (*web.Assets, error) {
 	if err != nil {
 		return nil, fmt.Errorf("portal static files: %w", err)
 	}
-	return web.NewAssets(static)
+	common, err := web.Shared()
+	if err != nil {
+		return nil, fmt.Errorf("shared static files: %w", err)
+	}
+	return web.NewAssetsAt(web.StaticPath, common, static)
 }
 
 // NewEngine returns the engine that renders this package's pages.
