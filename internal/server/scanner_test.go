@@ -20,7 +20,7 @@ import (
 )
 
 // What a link in a mail could use up. The audit log and limits may grow; these may not change.
-var consumables = []string{"attempts", "codes", "passes", "methods", "registrations", "operators", "operator_links", "operator_recovery", "operator_sessions"} //nolint:gochecknoglobals // a constant in all but type
+var consumables = []string{"attempts", "codes", "passes", "methods", "registrations", "operators", "operator_links", "operator_recovery", "operator_sessions", "operator_passkeys", "operator_identities"} //nolint:gochecknoglobals // a constant in all but type
 
 // contents is all that stands in the tables that a link could use up, as far as they exist.
 func contents(t *testing.T, dsn string) map[string]string {

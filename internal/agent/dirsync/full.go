@@ -11,7 +11,7 @@ import (
 )
 
 // fullGCPercent is how much the heap may grow in a full read before it is collected.
-const fullGCPercent = 200
+const fullGCPercent = 300
 
 // look finds out how the domain is read now.
 func (e *Engine) look(ctx context.Context) (activedirectory.Reading, error) {

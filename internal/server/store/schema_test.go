@@ -34,7 +34,7 @@ import (
 // Run with -update to write the dump of the present schema. Once its version is released the file never changes.
 var update = flag.Bool("update", false, "write the dump of the present schema")
 
-const presentSchema = "testdata/schema/13.sql"
+const presentSchema = "testdata/schema/15.sql"
 
 // TestEveryReleasedSchemaMigrates opens a database of each released version, filled by that version, and finds
 // its rows and the tables of a new database.
@@ -117,6 +117,8 @@ func fill(t *testing.T, s *store.Store) {
 			operator.Link{Hash: []byte("link"), Tenant: "contoso", Operator: "o1", Created: at, Expires: expires}),
 		s.SetScope(ctx, "contoso", "o1", operator.Scope{{Kind: operator.WithinUnit, Value: provision.Place("DC=corp,DC=example"), Name: "DC=corp,DC=example"}}),
 		s.CreateSession(ctx, operator.Session{Hash: []byte("session"), ID: "s1", Tenant: "contoso", Operator: "o1", Created: at, Seen: at, Expires: expires}),
+		s.AddPasskey(ctx, operator.Passkey{Tenant: "contoso", ID: "k1", Operator: "o1", Hash: []byte("credential"), Name: "key", Secret: []byte("public"), Created: at}, 5),
+		s.AddIdentity(ctx, operator.Identity{Tenant: "contoso", Operator: "o1", Issuer: "https://login.example", Subject: "sub", Created: at}),
 		s.PutAlert(ctx, alert.Row{Tenant: "contoso", Name: "writeback_stopped", Kind: alert.Writeback, Since: at, Told: at}),
 	} {
 		if err != nil {
