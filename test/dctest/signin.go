@@ -80,7 +80,7 @@ func (d *DC) Tickets(who lab.Account) ([]byte, error) {
 	}
 	part := reply.DecryptedEncPart
 	var out []byte
-	number := func(n int64) { out = binary.BigEndian.AppendUint32(out, uint32(n)) } //nolint:gosec // a field of 32 bits
+	number := func(n int64) { out = binary.BigEndian.AppendUint32(out, uint32(n)) }
 	text := func(b []byte) { number(int64(len(b))); out = append(out, b...) }
 	name := func(n types.PrincipalName) {
 		number(int64(n.NameType))
@@ -94,7 +94,7 @@ func (d *DC) Tickets(who lab.Account) ([]byte, error) {
 	name(reply.CName)
 	name(reply.CName)
 	name(types.PrincipalName{NameType: 2, NameString: []string{"krbtgt", d.Realm()}})
-	out = binary.BigEndian.AppendUint16(out, uint16(part.Key.KeyType)) //nolint:gosec // 17 or 18
+	out = binary.BigEndian.AppendUint16(out, uint16(part.Key.KeyType))
 	text(part.Key.KeyValue)
 	for _, at := range []time.Time{part.AuthTime, part.StartTime, part.EndTime, part.RenewTill} {
 		number(at.Unix())

@@ -61,7 +61,7 @@ func (w *guest) check(t *testing.T, kind verify.Kind) {
 	}
 	w.since = time.Now()
 	w.press(t, fmt.Sprintf("[name=method][value=%s]", value))
-	code := ""
+	var code string
 	switch kind {
 	case verify.Passkey:
 		w.titled(t, "passkey.title")

@@ -37,8 +37,7 @@ func (d *Directory) managed(ctx context.Context, host, address string, reader id
 	blob, err := managedPassword(l, d.config.BaseDN, d.config.User)
 	defer clear(blob)
 	if err != nil {
-		var told *Error
-		if errors.As(err, &told) {
+		if told, ok := errors.AsType[*Error](err); ok {
 			return identity{}, told
 		}
 		return identity{}, down("read the password of "+d.config.User+" from "+host, err)

@@ -49,11 +49,11 @@ type PasskeyStore interface {
 // Question is what any browser is asked for a passkey: a text to send back with the answer, and the options for
 // navigator.credentials.get. It is the same for everybody, and stores nothing. Both are empty where passkeys can't work.
 func (s *Service) Question() (token string, options []byte, err error) {
-	if s.Deps.Passkeys == nil {
+	if s.Passkeys == nil {
 		return "", nil, nil
 	}
 	q := question{ID: id(), At: s.Now()}
-	if options, err = s.Deps.Passkeys.Question(q.ID); err != nil {
+	if options, err = s.Passkeys.Question(q.ID); err != nil {
 		return "", nil, err
 	}
 	token, err = s.seal(forQuestion, q)
@@ -98,7 +98,7 @@ func (s *Service) answered(ctx context.Context, token, answer, want string) (Ope
 	if err := s.unseal(forQuestion, token, &q); err != nil {
 		return Operator{}, err
 	}
-	if s.over(q.At) || q.Operator != "" || s.Deps.Passkeys == nil {
+	if s.over(q.At) || q.Operator != "" || s.Passkeys == nil {
 		return Operator{}, ErrStale
 	}
 	return s.match(ctx, q.ID, answer, want)
@@ -124,7 +124,7 @@ func (s *Service) match(ctx context.Context, challenge, answer, want string) (o 
 	if o.Disabled || want == "" && !o.Local() || want != "" && key(o) != want {
 		return o, verify.ErrPasskey
 	}
-	_, n, err := s.Deps.Passkeys.Match(challenge, o.ID, []verify.Method{method(p)}, answer)
+	_, n, err := s.Passkeys.Match(challenge, o.ID, []verify.Method{method(p)}, answer)
 	if errors.Is(err, verify.ErrCopied) {
 		s.copied(ctx, o, p)
 	}
@@ -173,11 +173,11 @@ func (s *Service) PasskeysOf(ctx context.Context, o Operator) ([]Passkey, error)
 // passkeys can't work. Errors: ErrNotFresh, ErrPasskeys.
 func (s *Service) Invitation(ctx context.Context, o Operator, in Session) (token string, options []byte, err error) {
 	have, err := s.mayAdd(ctx, o, in)
-	if err != nil || s.Deps.Passkeys == nil {
+	if err != nil || s.Passkeys == nil {
 		return "", nil, err
 	}
 	q := question{ID: id(), Operator: key(o), At: s.Now()}
-	if options, err = s.Deps.Passkeys.Invitation(q.ID, o.ID, o.Name, have); err != nil {
+	if options, err = s.Passkeys.Invitation(q.ID, o.ID, o.Name, have); err != nil {
 		return "", nil, err
 	}
 	token, err = s.seal(forQuestion, q)
@@ -215,10 +215,10 @@ func (s *Service) AddPasskey(ctx context.Context, o Operator, in Session, token,
 	if err := s.unseal(forQuestion, token, &q); err != nil {
 		return err
 	}
-	if s.over(q.At) || q.Operator != key(o) || s.Deps.Passkeys == nil {
+	if s.over(q.At) || q.Operator != key(o) || s.Passkeys == nil {
 		return ErrStale
 	}
-	secret, n, err := s.Deps.Passkeys.Made(q.ID, o.ID, o.Name, have, answer)
+	secret, n, err := s.Passkeys.Made(q.ID, o.ID, o.Name, have, answer)
 	if err != nil {
 		return err
 	}

@@ -27,10 +27,10 @@ func (s *Service) Begin(ctx context.Context, name string, password []byte, v Vis
 // Asked is the second step's question for a passkey; empty where passkeys can't work. ErrStale: the first step must be taken anew.
 func (s *Service) Asked(pending string) (options []byte, err error) {
 	p, err := s.waiting(pending)
-	if err != nil || s.Deps.Passkeys == nil {
+	if err != nil || s.Passkeys == nil {
 		return nil, err
 	}
-	return s.Deps.Passkeys.Question(p.ID)
+	return s.Passkeys.Question(p.ID)
 }
 
 func (s *Service) waiting(pending string) (second, error) {
@@ -116,7 +116,7 @@ func (s *Service) prove(ctx context.Context, o Operator, challenge string, proof
 	if proof.Answer == "" {
 		return s.second(ctx, o, proof.Code, v)
 	}
-	if s.Deps.Passkeys == nil {
+	if s.Passkeys == nil {
 		return "", verify.ErrPasskey
 	}
 	_, err = s.match(ctx, challenge, proof.Answer, key(o))

@@ -112,7 +112,7 @@ func (s *Service) recognise(ctx context.Context, a Arrival) (o Operator, link *I
 	case errors.Is(err, ErrNotFound) && a.Role == "":
 		return Operator{}, nil, "not_invited", nil
 	case errors.Is(err, ErrNotFound):
-		if CheckName(a.Mail) != nil {
+		if CheckName(a.Mail) != nil { //nolint:nilerr // a reason is given instead, which is recorded
 			return Operator{}, nil, "unusable_name", nil
 		}
 		fresh.Mapped, fresh.Operator = true, id()

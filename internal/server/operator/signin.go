@@ -152,7 +152,7 @@ type wrongCode struct{ reason string }
 func (wrongCode) Error() string { return ErrCode.Error() }
 
 // Is makes it an ErrCode.
-func (wrongCode) Is(target error) bool { return target == ErrCode } //nolint:errorlint // a sentinel is compared
+func (wrongCode) Is(target error) bool { return target == ErrCode }
 
 func reasonOf(err error) string {
 	if w, ok := errors.AsType[wrongCode](err); ok {

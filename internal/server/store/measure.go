@@ -14,7 +14,7 @@ func (s *Store) MeasurePeople(ctx context.Context) error {
 	text := "ANALYZE " + strings.Join(syncTables(), ", ") //nolint:misspell // SQL's word
 	if s.db.dialect == goose.DialectSQLite3 {
 		// Take statistics (2) with a limit (16) of all tables that have outgrown theirs (65536), whoever used them.
-		text = "PRAGMA optimize = 65554"
+		text = "PRAGMA optimize = 65554" //nolint:misspell // SQLite's word
 	}
 	if _, err := s.exec(ctx, text); err != nil {
 		return fmt.Errorf("take statistics: %w", err)

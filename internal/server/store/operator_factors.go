@@ -8,7 +8,7 @@ import (
 	"homeward/internal/server/operator"
 )
 
-const passkeyColumns = "tenant, id, operator, hash, name, secret, step, created, used, warned"
+const passkeyColumns = "tenant, id, operator, hash, name, secret, step, created, used, warned" //nolint:gosec // names of columns
 
 func passkeyFields(p *operator.Passkey) []any {
 	return []any{

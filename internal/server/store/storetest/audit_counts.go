@@ -57,10 +57,10 @@ func countsAreTheLog(t *testing.T, e *env) {
 	undone := errors.New("undone")
 	for n := range 120 {
 		var rows []audit.Record
-		for range 1 + rand.IntN(3) {
+		for range 1 + rand.IntN(3) { //nolint:gosec // test data
 			r := audit.Record{
-				At: noon().Add(time.Duration(rand.IntN(5*60)) * time.Minute), Activity: []string{"Reset", "Unlock"}[rand.IntN(2)],
-				Result: []string{"ok", "changed", "failed"}[rand.IntN(3)],
+				At: noon().Add(time.Duration(rand.IntN(5*60)) * time.Minute), Activity: []string{"Reset", "Unlock"}[rand.IntN(2)], //nolint:gosec // test data
+				Result: []string{"ok", "changed", "failed"}[rand.IntN(3)], //nolint:gosec // test data
 			}
 			if rand.IntN(4) > 0 {
 				r.Support = "HW-" + strconv.Itoa(rand.IntN(12))

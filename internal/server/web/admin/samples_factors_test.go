@@ -40,8 +40,10 @@ func factorSamples(catalog *locale.Catalog, lang string) []sample {
 	}
 	wrong := set
 	wrong.Problems = admin.Problems{
-		{Field: "issuer", Text: f.T("admin.provider.issuer.away")}, {Field: "client", Text: f.T("admin.provider.client.wrong")},
-		{Field: "groups", Text: f.T("admin.provider.groups.wrong")}, {Field: "acr", Text: f.T("admin.provider.factors.wrong")},
+		{Field: "issuer", Text: f.T("admin.provider.issuer.away")},
+		{Field: "client", Text: f.T("admin.provider.client.wrong")},
+		{Field: "groups", Text: f.T("admin.provider.groups.wrong")},
+		{Field: "acr", Text: f.T("admin.provider.factors.wrong")},
 		{Field: "name", Text: f.T("admin.provider.name.wrong")},
 	}
 	return []sample{

@@ -119,7 +119,8 @@ func (v *visit) postPasskey() error {
 	}
 	f := v.r.PostForm
 	next := inside(f.Get("next"))
-	cookie, err := "", error(operator.ErrRefused)
+	var cookie string
+	err := operator.ErrRefused
 	if f.Get("code") != "" { // the browser had nothing to show, or somebody stopped it
 		cookie, err = v.Operators.SignInByPasskey(v.ctx(), f.Get("token"), f.Get("code"), v.visitor())
 	}

@@ -420,7 +420,7 @@ func (v *visit) remember(cookie string) { v.give(sessionCookie, cookie, http.Sam
 
 // give sets a cookie of this host, for so long or until the browser ends; the empty one is taken away.
 func (v *visit) give(name, value string, site http.SameSite, life time.Duration) {
-	c := &http.Cookie{Name: name, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: site, MaxAge: int(life.Seconds())}
+	c := &http.Cookie{Name: name, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: site, MaxAge: int(life.Seconds())} //nolint:gosec // SameSite is given, Lax or Strict
 	if value == "" {
 		c.MaxAge = -1
 	}
