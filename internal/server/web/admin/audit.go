@@ -82,6 +82,9 @@ func (p AuditPage) Whens() []Choice {
 func (p AuditPage) Activities() []Choice {
 	out := []Choice{{"", p.T("admin.audit.all"), p.Activity == ""}}
 	for _, a := range activities() {
+		if !p.Licences && a != p.Activity && strings.Contains(a, "licence") {
+			continue // nothing mentions them where none are needed
+		}
 		out = append(out, Choice{a, a, a == p.Activity})
 	}
 	return out
@@ -124,7 +127,10 @@ func activities() []string {
 		"Add user", "Delete user", "Import users", "Check cloud password (by admin)", "Add member to role", "Remove member from role",
 		"Add domain", "Verify domain", "Remove domain",
 		"Sign in (administrator)", "Sign out (administrator)", "Set up administrator", "Invite administrator", "Reset administrator sign-in", "Disable administrator",
-		"Change administrator role",
+		"Change administrator role", "Confirm (administrator)",
+		"Add authenticator app (administrator)", "Remove authenticator app (administrator)", "New recovery codes (administrator)",
+		"Add passkey (administrator)", "Remove passkey (administrator)", "Make administrator from a group",
+		"Link provider account (administrator)", "Unlink provider account (administrator)", "Change sign-in of administrators",
 		"Export audit log", "Download list of people", "Alert",
 	}
 }
