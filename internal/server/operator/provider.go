@@ -207,7 +207,9 @@ func (s *Service) LinkTo(ctx context.Context, tenantID, operatorID, sessionID st
 
 // LinkSubject is LinkTo for whoever has the server's machine.
 func (s *Service) LinkSubject(ctx context.Context, o Operator, issuer, subject, by string) error {
-	return s.link(ctx, o, Arrival{Tenant: o.Tenant, Issuer: issuer, Subject: subject}.identity(s.Now()), by)
+	i := Arrival{Tenant: o.Tenant, Issuer: issuer, Subject: subject}.identity(s.Now())
+	i.Used = time.Time{} // nobody has signed in with it yet
+	return s.link(ctx, o, i, by)
 }
 
 // IdentitiesOf lists an operator's accounts at providers.
