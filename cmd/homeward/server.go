@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -35,9 +34,6 @@ func (f file) open(ctx context.Context, s command.Streams) (*store.Store, error)
 
 type serverVerb struct{ file }
 
-// gcPercent is how much the server's heap, which is small, may grow before it is collected. GOGC in the environment wins.
-const gcPercent = 200
-
 // Run implements the verb.
 func (v *serverVerb) Run(ctx context.Context, s command.Streams) error {
 	c, err := v.load()
@@ -47,9 +43,6 @@ func (v *serverVerb) Run(ctx context.Context, s command.Streams) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Log.Level)); err != nil {
 		return fmt.Errorf("log.level: %w", err)
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
 	}
 	srv, err := server.Open(ctx, c, daemon.NewLog(s.Err, level, c.Log.Format == "json"))
 	if err != nil {

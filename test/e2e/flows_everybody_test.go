@@ -42,7 +42,7 @@ func (d *flowSite) firstProof(t *testing.T) {
 // strangers: names that may not help themselves, or that are nobody's, read what everybody reads; only records say why.
 func (d *flowSite) strangers(t *testing.T, who map[string]lab.Person) {
 	ordinary, none := d.person(t, lab.KindOrdinary), d.person(t, lab.KindNoMail)
-	unknown := lab.Person{UPN: "not.there@contoso.com"}
+	unknown := lab.Person{UPN: "not.there@contoso.com", SAM: "not.there"}
 	want := d.stranger(t, ordinary, protocol.ReasonNone)
 	for name, c := range map[string]struct {
 		p      lab.Person

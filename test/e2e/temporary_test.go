@@ -18,7 +18,7 @@ func TestTemporaryPasswordsAreAccepted(t *testing.T) {
 	t.Parallel()
 	s := shared(t)
 	operator := s.visitor(t)
-	s.setsUp(t, operator, s.invite(t, "invite", "temporary@contoso.com"))
+	s.setsUp(t, operator, s.invite(t, "invite", "temporary@contoso.com", "--role", "User Administrator"))
 	const each = 7
 	for name, policy := range map[string]dctest.Policy{
 		"14 characters": {MinLength: 14, History: 24, Complexity: true},

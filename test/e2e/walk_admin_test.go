@@ -232,6 +232,9 @@ func (d *desk) audit() {
 	must(t, err)
 	var unlisted []string
 	for _, r := range records {
+		if strings.Contains(r.Activity, "licence") {
+			continue // they aren't needed any more, and nothing mentions them then
+		}
 		if !slices.Contains(offered, r.Activity) && !slices.Contains(unlisted, r.Activity) {
 			unlisted = append(unlisted, r.Activity)
 		}

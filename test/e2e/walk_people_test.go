@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/csv"
 	"fmt"
 	"strings"
 	"time"
@@ -42,7 +43,36 @@ func (d *desk) people() {
 		d.press(".filter-go button")
 		d.sees("document.getElementById('people').textContent.includes(%q) && !document.getElementById('people').textContent.includes(%q)", c.shows, c.hides)
 	}
+	d.open("/admin/users")
+	count, err := d.Store.CountPeople(t.Context(), demo.TenantID)
+	must(t, err)
+	rows, err := csv.NewReader(strings.NewReader(d.download("a[download][href*='users.csv']"))).ReadAll()
+	must(t, err)
+	if len(rows) != count+1 {
+		t.Errorf("the list of %d people has %d rows", count, len(rows)-1)
+	}
 	d.helped(d.person(t, lab.KindOrdinary))
+	d.registersAgain(d.person(t, lab.KindOrdinary))
+}
+
+// registersAgain has somebody register anew: what they have registered is gone.
+func (d *desk) registersAgain(p lab.Person) {
+	t := d.t
+	d.phones(p)
+	found, err := d.Store.FindPeople(t.Context(), demo.TenantID, p.UPN)
+	must(t, err)
+	path := d.find(p)
+	d.press("main a[href$='/register']")
+	d.fill("#reason", "HD-4 a lost telephone")
+	d.press("main form .button")
+	d.sees("document.querySelector('#outcome.ok, main .note.ok')")
+	left, err := d.Store.Methods(t.Context(), demo.TenantID, found[0].ID)
+	must(t, err)
+	if len(left) != 0 {
+		t.Errorf("%d methods are left", len(left))
+	}
+	d.open(path)
+	d.says("#recent", "Require to register again")
 }
 
 // helped verifies a caller, gives them a pass, unlocks them and gives them a temporary password.

@@ -103,7 +103,11 @@ func (d *desk) notifications() {
 	d.fill("#until", now.Add(6*time.Hour).Format("0304PM"))
 	d.fill("#alerts", "duty@contoso.example")
 	d.fill("#webhook", d.hook.URL)
+	d.press("main .save button")
+	d.says(".summary", "Use https, or confirm") // the hook speaks http
+	d.turn("#plain", true)
 	d.save()
+	phone := d.phones(second)[0]
 	since := time.Now()
 	set := func(p lab.Person) {
 		if out, err := d.onPerson(t, lab.RandomPassword()+"\n", "reset", p.UPN); err != nil {
@@ -115,11 +119,13 @@ func (d *desk) notifications() {
 	d.mailed(walker, since, holder.UPN)
 	d.open(settings + "notifications")
 	d.turn("#people", true)
+	d.turn("#texts", true)
 	d.turn("#admins", false)
 	d.save()
 	set(holder)
 	shows(t, reset(t, d.visitor(t), second, lab.RandomPassword()), "changed")
 	d.told(t, second, since, "Your Contoso password has been changed in Active Directory")
+	d.mailed(phone, since, "Your Contoso password was changed. It wasn’t you?")
 	d.told(t, holder, since, "An administrator reset your Contoso password in Active Directory")
 	for _, m := range d.Mailbox.Messages() {
 		if m.To == first.Mail && m.At.After(since) && !strings.Contains(m.Text, "code") {

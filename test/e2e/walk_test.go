@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +119,11 @@ func (d *desk) account() {
 		if !gone() {
 			t.Errorf("%s leaves the other session as it is", button)
 		}
+	}
+	d.press("form[action='/admin/account/recovery'] button")
+	fresh := strings.Fields(d.b.text(t, "#recovery"))
+	if len(fresh) != len(recovery) || slices.Contains(fresh, recovery[3]) {
+		t.Errorf("%d new recovery codes", len(fresh))
 	}
 	if out := d.mustOperate(t, "operator", "list"); !strings.Contains(out, walker) {
 		t.Errorf("operator list: %s", out)
