@@ -82,8 +82,11 @@ func NewEngine(fsys fs.FS, assets *Assets, messages Messages) (*Engine, error) {
 	return e, nil
 }
 
-// Render sends the whole page with this status. On an error nothing has been sent yet, or the connection
-// broke while sending; the caller logs it and, in the first case, may still send another page.
+// ErrGone says that a page was drawn, but the connection broke while it was sent: nobody is there to be sent another.
+var ErrGone = errors.New("the browser is gone")
+
+// Render sends the whole page with this status. On an error nothing has been sent yet, and the caller may send another
+// page, unless it is ErrGone.
 func (e *Engine) Render(w http.ResponseWriter, status int, page Page) error {
 	return e.send(w, status, page, "layout")
 }
@@ -113,7 +116,7 @@ func (e *Engine) send(w http.ResponseWriter, status int, page Page, part string)
 	h.Set("Content-Length", strconv.Itoa(body.Len()))
 	w.WriteHeader(status)
 	if _, err := w.Write(body.Bytes()); err != nil && !errors.Is(err, http.ErrBodyNotAllowed) { // HEAD has none
-		return fmt.Errorf("send %T: %w", page, err)
+		return fmt.Errorf("send %T: %w: %w", page, ErrGone, err)
 	}
 	return nil
 }

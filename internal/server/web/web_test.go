@@ -271,3 +271,23 @@ func TestStaticFilesAreCompressed(t *testing.T) {
 		t.Errorf("with its tag: status %d, tag %s", w.Code, tag)
 	}
 }
+
+// gone is a browser that closed its connection.
+type gone struct{ *httptest.ResponseRecorder }
+
+func (gone) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+// TestBrowserThatIsGone: a page that nobody took isn't one that failed.
+func TestBrowserThatIsGone(t *testing.T) {
+	t.Parallel()
+	e, err := newEngine(t, `<h1>{{.Name}}</h1>{{.Fails}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Render(gone{httptest.NewRecorder()}, http.StatusOK, page{Name: "x"}); !errors.Is(err, web.ErrGone) {
+		t.Errorf("%v", err)
+	}
+	if err := e.Render(httptest.NewRecorder(), http.StatusOK, page{Name: "broken"}); err == nil || errors.Is(err, web.ErrGone) {
+		t.Errorf("a page that can't be drawn: %v", err)
+	}
+}

@@ -189,13 +189,13 @@ func (v *visit) fail(err error) {
 		sent = v.message(http.StatusGone, MessagePage{Kind: SessionOver})
 	case errors.As(err, &tooLarge), errors.Is(err, errForm):
 		sent = v.message(http.StatusBadRequest, MessagePage{Kind: NotFound})
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, web.ErrGone):
 		return
 	default:
 		v.Log.Error("page failed", "route", v.r.Pattern, "error", err)
 		sent = v.message(http.StatusInternalServerError, MessagePage{Kind: Broken})
 	}
-	if sent != nil && v.ctx().Err() == nil {
+	if sent != nil && !errors.Is(sent, web.ErrGone) && v.ctx().Err() == nil {
 		v.Log.Warn("answer couldn't be sent", "route", v.r.Pattern, "error", sent)
 	}
 }
