@@ -611,6 +611,24 @@ func TestNoAgentIsToldOnTheFirstPage(t *testing.T) {
 	})
 }
 
+// TestTriesNobodyCouldWriteAreFree: whoever presses again while no agent is there has all their tries when one is back.
+func TestTriesNobodyCouldWriteAreFree(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		a := b.verified()
+		writers := b.fleet.writers
+		b.fleet.writers = 0
+		for range 20 {
+			if _, err := b.Ticket(t.Context(), a); !errors.Is(err, reset.ErrNoAgent) {
+				t.Fatalf("without an agent: %v", err)
+			}
+		}
+		b.fleet.writers = writers
+		if _, err := b.Ticket(t.Context(), b.reload(a)); err != nil {
+			t.Errorf("with one again: %v", err)
+		}
+	})
+}
+
 func TestPasswordPageOpenTooLong(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		a := b.verified()

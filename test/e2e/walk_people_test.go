@@ -52,12 +52,12 @@ func (d *desk) people() {
 		t.Errorf("the list of %d people has %d rows", count, len(rows)-1)
 	}
 	d.helped(d.person(t, lab.KindOrdinary))
-	d.registersAgain(d.person(t, lab.KindOrdinary))
 }
 
 // registersAgain has somebody register anew: what they have registered is gone.
-func (d *desk) registersAgain(p lab.Person) {
+func (d *desk) registersAgain() {
 	t := d.t
+	p := d.person(t, lab.KindOrdinary)
 	d.phones(p)
 	found, err := d.Store.FindPeople(t.Context(), demo.TenantID, p.UPN)
 	must(t, err)

@@ -34,6 +34,7 @@ func TestEveryControl(t *testing.T) {
 		{"methods", (*desk).methods},
 		{"registration", (*desk).registration},
 		{"notifications", (*desk).notifications},
+		{"register again", (*desk).registersAgain},
 		{"customization", (*desk).customization},
 		{"on-premises integration", (*desk).onprem},
 		{"settings while resets run", (*desk).storm},

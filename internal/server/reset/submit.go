@@ -44,11 +44,9 @@ type Ticket struct {
 // Ticket picks the agent and fixes the request that the browser may seal a password for. It replaces the
 // ticket before, in this tab or any other. It returns ErrNoAgent, ErrOutdated, ErrState, ErrTooMany or ErrExpired.
 func (s *Service) Ticket(ctx context.Context, a Attempt) (Ticket, error) {
-	allowed := make(chan error, 1) // counted while the agent is looked for: people wait for both
-	go func() { allowed <- s.allowed(ctx, a) }()
 	w, p, err := s.writer(ctx, a)
-	if limited := <-allowed; err == nil {
-		err = limited
+	if err == nil { // what nobody can write now isn't counted: people are told to try again, and do
+		err = s.allowed(ctx, a)
 	}
 	if err != nil {
 		return Ticket{}, err
