@@ -112,8 +112,8 @@ func (s *Service) recognise(ctx context.Context, a Arrival) (o Operator, link *I
 	case errors.Is(err, ErrNotFound) && a.Role == "":
 		return Operator{}, nil, "not_invited", nil
 	case errors.Is(err, ErrNotFound):
-		if CheckName(a.Mail) != nil { //nolint:nilerr // a reason is given instead, which is recorded
-			return Operator{}, nil, "unusable_name", nil
+		if CheckName(a.Mail) != nil {
+			return Operator{}, nil, "unusable_name", nil //nolint:nilerr // the reason is given instead, and recorded
 		}
 		fresh.Mapped, fresh.Operator = true, id()
 		return Operator{Tenant: a.Tenant, ID: fresh.Operator, Name: a.Mail, Role: a.Role, Created: s.Now()}, &fresh, "", nil

@@ -62,10 +62,10 @@ func countsAreTheLog(t *testing.T, e *env) {
 				At: noon().Add(time.Duration(rand.IntN(5*60)) * time.Minute), Activity: []string{"Reset", "Unlock"}[rand.IntN(2)], //nolint:gosec // test data
 				Result: []string{"ok", "changed", "failed"}[rand.IntN(3)], //nolint:gosec // test data
 			}
-			if rand.IntN(4) > 0 {
-				r.Support = "HW-" + strconv.Itoa(rand.IntN(12))
+			if rand.IntN(4) > 0 { //nolint:gosec // test data
+				r.Support = "HW-" + strconv.Itoa(rand.IntN(12)) //nolint:gosec // test data
 			}
-			if rand.IntN(4) == 0 {
+			if rand.IntN(4) == 0 { //nolint:gosec // test data
 				r.Event = audit.Told
 			}
 			rows = append(rows, r)
