@@ -36,7 +36,7 @@ func (d *flowSite) firstProof(t *testing.T) {
 	w.sees(t, "location.pathname === '/security-info'")
 	w.untouched(t, before)
 	w.forgot(t, verify.App)
-	w.calm(t)
+	w.calm(t, unheard)
 }
 
 // strangers: names that may not help themselves, or that are nobody's, read what everybody reads; only records say why.
@@ -190,7 +190,7 @@ func (d *flowSite) securityInfo(t *testing.T) {
 	fresh := lab.RandomPassword()
 	w.chooses(t, "", fresh)
 	w.done(t, before.writes, fresh, event.ResetSuccess)
-	w.calm(t)
+	w.calm(t, unheard)
 }
 
 // everybody: what refuses all people of the tenant alike, one after the other.
@@ -256,5 +256,5 @@ func (d *flowSite) agentAway(t *testing.T) {
 	w.titled(t, "password.title")
 	w.chooses(t, "", fresh)
 	w.done(t, before.writes, fresh, event.ResetSuccess)
-	w.calm(t)
+	w.calm(t, unheard)
 }

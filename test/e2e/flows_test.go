@@ -42,7 +42,7 @@ func TestEveryFlow(t *testing.T) {
 				w := d.walk(t, p)
 				w.registersFor(t, kind)
 				w.all(t, kind)
-				w.calm(t)
+				w.calm(t, unheard)
 			})
 		}
 		for name, play := range refusals() {
@@ -50,7 +50,7 @@ func TestEveryFlow(t *testing.T) {
 				t.Parallel()
 				w := d.walk(t, d.person(t, lab.KindOrdinary))
 				play(t, w)
-				w.calm(t)
+				w.calm(t, unheard)
 			})
 		}
 		t.Run("first proof", func(t *testing.T) { t.Parallel(); d.firstProof(t) })
@@ -73,7 +73,7 @@ func TestEveryFlow(t *testing.T) {
 					w.forgot(t, kinds[:]...)
 					w.locked(t, kinds[:]...)
 				}
-				w.calm(t)
+				w.calm(t, unheard)
 			})
 		}
 		t.Run("too few ways", func(t *testing.T) { t.Parallel(); d.tooFew(t) })
