@@ -99,7 +99,7 @@ type AgentLink struct {
 	mu       sync.Mutex
 	attempts int       // since the last link that lasted
 	since    time.Time // when the link last came up; zero once an attempt to replace it was counted
-	refused  bool      // the last attempt was turned away
+	last     verdict   // of the last attempt
 }
 
 // Dial makes the first attempt to connect and returns a link that keeps trying if it failed: Status and
@@ -164,13 +164,13 @@ func (l *AgentLink) nextWait() time.Duration {
 	}
 	l.since = time.Time{}
 	l.attempts++
-	return l.cfg.Backoff.wait(l.attempts, l.refused, l.cfg.Rand())
+	return l.cfg.Backoff.wait(l.attempts, l.last, l.cfg.Rand())
 }
 
 func (l *AgentLink) up() {
 	now := l.cfg.Clock()
 	l.mu.Lock()
-	l.since, l.refused = now, false
+	l.since, l.last = now, unanswered
 	l.mu.Unlock()
 	l.online.Store(true)
 	l.cfg.Logger.Info("connected to the relay", "server", l.way.target.Host)
@@ -183,7 +183,7 @@ func (l *AgentLink) down(cause error) {
 		return // we are closing: nobody needs to hear of it
 	}
 	l.mu.Lock()
-	l.refused = refused(cause)
+	l.last = judge(cause)
 	l.mu.Unlock()
 	l.cfg.Logger.Warn("not connected to the relay", "server", l.way.target.Host, "error", cause)
 	l.cfg.Status(Status{At: l.cfg.Clock(), Cause: cause})

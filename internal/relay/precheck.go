@@ -83,5 +83,14 @@ func readAnswer(target *url.URL, resp *http.Response) error {
 	return f
 }
 
-// refused reports whether the server has turned the agent away for good, as far as it can tell now.
-func refused(err error) bool { return errors.Is(err, ErrRefused) }
+// judge says what an attempt came to that ended with err.
+func judge(err error) verdict {
+	f, ok := errors.AsType[*Fault](err)
+	switch {
+	case errors.Is(err, ErrRefused):
+		return turnedAway
+	case ok && f.Reason == protocol.ReasonAgentMoved:
+		return waitsForApproval
+	}
+	return unanswered
+}

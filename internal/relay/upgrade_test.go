@@ -2,11 +2,14 @@ package relay
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nkeys"
+
+	"homeward/internal/protocol"
 )
 
 func signed(t testing.TB, at time.Time) (value, agent string) {
@@ -97,20 +100,22 @@ func TestBackoff(t *testing.T) {
 	b := Backoff{}.withDefaults()
 	for _, c := range []struct {
 		attempt int
-		refused bool
+		last    verdict
 		random  float64
 		want    time.Duration
 	}{
-		{1, false, 0, 500 * time.Millisecond},
-		{1, false, 1, time.Second},
-		{2, false, 1, 2 * time.Second},
-		{5, false, 1, 16 * time.Second},
-		{6, false, 1, 30 * time.Second},
-		{1 << 30, false, 0, 15 * time.Second},
-		{1, true, 1, 5 * time.Minute},
-		{9, true, 0, 150 * time.Second},
+		{1, unanswered, 0, 500 * time.Millisecond},
+		{1, unanswered, 1, time.Second},
+		{2, unanswered, 1, 2 * time.Second},
+		{5, unanswered, 1, 16 * time.Second},
+		{6, unanswered, 1, 30 * time.Second},
+		{1 << 30, unanswered, 0, 15 * time.Second},
+		{1, turnedAway, 1, 5 * time.Minute},
+		{9, turnedAway, 0, 150 * time.Second},
+		{2, waitsForApproval, 1, 2 * time.Second},
+		{9, waitsForApproval, 1, 5 * time.Second},
 	} {
-		if got := b.wait(c.attempt, c.refused, c.random); got != c.want {
+		if got := b.wait(c.attempt, c.last, c.random); got != c.want {
 			t.Errorf("%+v: %s", c, got)
 		}
 	}
@@ -137,5 +142,23 @@ func TestBackoffForgetsOnlyAfterStableLinks(t *testing.T) {
 	}
 	if got := l.nextWait(); got != 2*time.Second {
 		t.Errorf("second attempt: %s", got)
+	}
+}
+
+func TestJudge(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want verdict
+	}{
+		{nil, unanswered},
+		{errors.New("broken"), unanswered},
+		{&Fault{Step: StepConnect}, unanswered},
+		{fmt.Errorf("dial: %w", &Fault{Step: StepRefused, Status: 409, Reason: protocol.ReasonAgentMoved}), waitsForApproval},
+		{&Fault{Step: StepRefused, Status: 409, Reason: protocol.ReasonAgentCloned}, unanswered},
+		{&Fault{Step: StepRefused, Status: 403, err: ErrRefused}, turnedAway},
+	} {
+		if got := judge(c.err); got != c.want {
+			t.Errorf("%v: %d, want %d", c.err, got, c.want)
+		}
 	}
 }

@@ -97,6 +97,7 @@ func (d *flowSite) reminded(t *testing.T, soon, later lab.Person) {
 	const day = 24 * time.Hour
 	d.admin(t).ApplyPSO(t, soon, dctest.Policy{MinLength: 7, MaxAge: 45 * day})
 	d.admin(t).ApplyPSO(t, later, dctest.Policy{MinLength: 7, MaxAge: 90 * day})
+	d.set(t, "reminded", func(s *tenant.Settings) { s.Expiry.Days = []int{14, 7, 1} }) // everybody is gone through once a day
 	eventually(t, func() error {
 		err := errors.New("no reminder came")
 		for _, m := range d.Mailbox.Messages() {

@@ -29,7 +29,6 @@ func TestEveryFlow(t *testing.T) {
 		s.LicencesNeeded, s.LicencePerPerson, s.Licences = true, true, []string{"SPE_E3"}
 		s.BannedWords = []string{"harbour", "lantern"}
 		s.FirstProof, s.RegisterRequired = true, true
-		s.Expiry.Days = []int{14, 7, 1}
 	})
 	d.licences(t, licensed)
 	stranger := map[string]lab.Person{"out of scope": d.last(t, lab.KindOrdinary), "without a licence": d.last(t, lab.KindOrdinary)}

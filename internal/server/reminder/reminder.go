@@ -23,8 +23,8 @@ import (
 
 const (
 	look = 20 * time.Second
-	// again is how soon a domain is asked again that couldn't be read.
-	again = 10 * time.Minute
+	// A domain that couldn't be read is asked again after pauses that grow between these.
+	first, most = look, 10 * time.Minute
 )
 
 // Reminder is one message.
@@ -68,11 +68,23 @@ type Deps struct {
 // Service sends reminders.
 type Service struct {
 	Deps
-	retry map[string]time.Time // of tenant and domain; only Run touches it
+	retry map[string]pause // of tenant and domain; only Run touches it
+}
+
+// pause is how long a domain isn't asked.
+type pause struct {
+	length time.Duration
+	until  time.Time
+}
+
+// next is the pause after another failure at now.
+func (p pause) next(now time.Time) pause {
+	length := min(max(first, 2*p.length), most)
+	return pause{length, now.Add(length)}
 }
 
 // New returns a Service.
-func New(d Deps) *Service { return &Service{Deps: d, retry: map[string]time.Time{}} }
+func New(d Deps) *Service { return &Service{Deps: d, retry: map[string]pause{}} }
 
 // Run sends what is due until ctx ends.
 func (s *Service) Run(ctx context.Context, tenants func(ctx context.Context) ([]tenant.Tenant, error)) error {
@@ -110,7 +122,7 @@ func (s *Service) Look(ctx context.Context, t tenant.Tenant) (sent int, err erro
 	var failed []error
 	for _, domain := range domains {
 		key := t.ID + "\x00" + domain
-		if s.Now().Before(s.retry[key]) {
+		if s.Now().Before(s.retry[key].until) {
 			continue
 		}
 		day, err := s.Store.Swept(ctx, t.ID, domain)
@@ -126,9 +138,11 @@ func (s *Service) Look(ctx context.Context, t tenant.Tenant) (sent int, err erro
 			err = s.Store.SetSwept(ctx, t.ID, domain, today)
 		}
 		if err != nil {
-			s.retry[key] = s.Now().Add(again)
+			s.retry[key] = s.retry[key].next(s.Now())
 			failed = append(failed, fmt.Errorf("domain %s: %w", domain, err))
+			continue
 		}
+		delete(s.retry, key)
 	}
 	return sent, errors.Join(failed...)
 }

@@ -1,8 +1,8 @@
-// Keeps a page true: asks again so often that a change shows within 15 seconds, and swaps only what has changed, so that focus and reading position
+// Keeps a page true: asks every 5 seconds, so that a change shows within 15 seconds on slow machines too, and swaps only what has changed, so that focus and reading position
 // survive. Adds Copy buttons. Without it a reload does the same.
 "use strict";
 (() => {
-  const every = 12000;
+  const every = 5000;
   const poll = document.body.dataset.poll;
   const live = () => document.querySelectorAll("[data-live][id]");
   const last = new Map(Array.from(live(), (e) => [e.id, e.outerHTML]));
