@@ -2,6 +2,7 @@ package portal_test
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -14,11 +15,12 @@ import (
 	"homeward/test/webtest"
 )
 
-// Pages are compared with the last accepted as a browser lays them out: which boxes stand where, how large, with which words,
-// colours and weights. Pictures would tell as much, but not keep: with another version of the browser or of a font library
-// every edge of a letter differs by a shade, in ways that no tolerance tells apart from a lost line. A box's place is the same
-// on every machine with the same fonts, up to a rounding that is allowed for; and what differs can be read in the failure.
-// Neither is pinned here: fonts are the system's and the browser is the distribution's newest, on purpose, as people's are.
+// Pages are compared with the last accepted in two ways. As a browser lays them out: which boxes stand where, how large, with
+// which words, colours and weights; what differs can be read in the failure. And as pictures, without their letters: with
+// another version of the browser or of a font library every edge of a letter differs by a shade, in ways that no tolerance
+// tells apart from a lost line (see webtest.ComparePictures). A box's place is the same on every machine with the same fonts,
+// up to a rounding that is allowed for. Neither is pinned here: fonts are the system's and the browser is the distribution's
+// newest, on purpose, as people's are.
 
 // near is by how many pixels a box may be elsewhere: fonts are measured anew with each version of the browser.
 const near = 3
@@ -47,6 +49,7 @@ const laidOut = `JSON.stringify((() => {
 
 // layouts are those of one language, by screen and page: as accepted, and as they are now.
 type layouts struct {
+	lang          string
 	accepted, now map[string]map[string][]string
 }
 
@@ -65,9 +68,14 @@ func (s screen) file(lang string) string {
 	return filepath.Join("testdata", "layout", lang+"-"+s.name+".json")
 }
 
+// picture is where what a page looked like is kept.
+func (s screen) picture(lang, page string) string {
+	return filepath.Join("testdata", "pictures", lang+"-"+s.name, page+".png")
+}
+
 func readLayouts(t *testing.T, lang string) layouts {
 	t.Helper()
-	l := layouts{accepted: map[string]map[string][]string{}, now: map[string]map[string][]string{}}
+	l := layouts{lang: lang, accepted: map[string]map[string][]string{}, now: map[string]map[string][]string{}}
 	for _, s := range screens() {
 		l.accepted[s.name], l.now[s.name] = readLayout(t, s.file(lang)), map[string][]string{}
 	}
@@ -84,11 +92,20 @@ func (l layouts) look(t *testing.T, b *webtest.Browser, page string) {
 			t.Fatal(err)
 		}
 		l.now[s.name][page] = boxes
+		drawn := b.Bare(t, s.width)
 		if *accept {
+			if err := webtest.WritePicture(s.picture(l.lang, page), drawn); err != nil {
+				t.Fatal(err)
+			}
 			continue
 		}
 		for _, d := range compareLayouts(l.accepted[s.name][page], boxes) {
 			t.Errorf("on a %s: %s", s.name, d)
+		}
+		if before, err := webtest.ReadPicture(s.picture(l.lang, page)); err != nil {
+			t.Error(err)
+		} else if d := webtest.ComparePictures(before, drawn); d != "" {
+			t.Errorf("on a %s, %s: %s", s.name, page, d)
 		}
 	}
 }
@@ -99,7 +116,9 @@ func (l layouts) finish(t *testing.T, lang string) {
 	for _, s := range screens() {
 		if *accept {
 			writeLayout(t, s.file(lang), l.now[s.name])
-			continue
+		}
+		if err := l.noPicturesOfOthers(s); err != nil {
+			t.Error(err)
 		}
 		for page := range l.accepted[s.name] {
 			if _, there := l.now[s.name][page]; !there && len(l.now[s.name]) > 0 { // none at all: -run left the language out
@@ -110,6 +129,22 @@ func (l layouts) finish(t *testing.T, lang string) {
 	if t.Failed() {
 		t.Log("If the pages are meant to look like this: look at them (HOMEWARD_SCREENSHOTS), then go test ./internal/server/web/portal -run EveryPage -update")
 	}
+}
+
+// noPicturesOfOthers finds pictures of pages that are gone; or removes them, if what is there now is accepted.
+func (l layouts) noPicturesOfOthers(s screen) error {
+	kept, err := filepath.Glob(s.picture(l.lang, "*"))
+	for _, file := range kept {
+		_, there := l.now[s.name][strings.TrimSuffix(filepath.Base(file), ".png")]
+		switch {
+		case there || len(l.now[s.name]) == 0:
+		case *accept:
+			err = errors.Join(err, os.Remove(file))
+		default:
+			err = errors.Join(err, fmt.Errorf("%s: the page is gone", file))
+		}
+	}
+	return err
 }
 
 func readLayout(t *testing.T, file string) map[string][]string {
