@@ -73,7 +73,7 @@ func smaller(m image.Image) *image.RGBA {
 				}
 			}
 			for c, v := range sum {
-				out.Pix[y*out.Stride+x*4+c] = uint8(v / (shrink * shrink)) //nolint:gosec // at most 255
+				out.Pix[y*out.Stride+x*4+c] = uint8(v / (shrink * shrink))
 			}
 		}
 	}
@@ -86,7 +86,7 @@ func ReadPicture(file string) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	return png.Decode(f)
 }
 
