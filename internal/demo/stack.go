@@ -345,8 +345,12 @@ func (s *Stack) prepare(ctx context.Context) (string, error) {
 }
 
 // StartServer starts the server process and waits until it answers.
-func (s *Stack) StartServer(ctx context.Context) (err error) {
-	if s.Server, err = start("server", s.path("server.log"), s.o.Homeward, "server", "--config", s.path("server.yaml")); err != nil {
+func (s *Stack) StartServer(ctx context.Context) error { return s.StartServerUnder(ctx) }
+
+// StartServerUnder does so with words before the program, such as a command that gives it a wrong clock.
+func (s *Stack) StartServerUnder(ctx context.Context, wrap ...string) (err error) {
+	argv := append(slices.Clone(wrap), s.o.Homeward, "server", "--config", s.path("server.yaml"))
+	if s.Server, err = start("server", s.path("server.log"), argv[0], argv[1:]...); err != nil {
 		return err
 	}
 	client, err := s.Client()

@@ -97,12 +97,22 @@ func TestConnectStopsAtTheCloud(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", clock, "homeward/test/clock").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, by := range []string{"5m", "-5m"} {
+	wrong := func(by string) (string, error) {
 		cmd := exec.CommandContext(t.Context(), clock, by, program, "connect", "--config", d.path("agent.yaml"), "--answers", d.answers)
 		cmd.Stdin = strings.NewReader(d.code(t) + "\n" + admin + "\n")
 		out, err := cmd.CombinedOutput()
-		d.stopped(t, "clock "+by, cloud, string(out), err, "from the portal: the limit is 30 s", "timedatectl set-ntp true; w32tm /resync")
+		return string(out), err
 	}
+	for _, by := range []string{"5m", "-5m"} {
+		out, err = wrong(by)
+		d.stopped(t, "clock "+by, cloud, out, err, "from the portal: the limit is 30 s", "timedatectl set-ntp true; w32tm /resync")
+	}
+	must(t, d.Server.Stop())
+	must(t, d.StartServerUnder(t.Context(), clock, "6m")) // machine and portal are of one mind, the controller is of another
+	out, err = wrong("6m")
+	d.stopped(t, "clock of the domain", "Connect directories", out, err, "Kerberos allows 5 minutes", "Set this machine’s clock by the domain’s")
+	must(t, d.Server.Stop())
+	must(t, d.StartServer(t.Context()))
 
 	d.change(t, "how: code", "how: device")
 	out, err = d.byDevice(t, admin, "--refuse")
