@@ -82,7 +82,9 @@ func newVisitor(t testing.TB) *visitor {
 
 func visitorOf(t testing.TB, b *bench) *visitor {
 	t.Helper()
-	server := httptest.NewTLSServer(b.site(t).Handler()) // its cookies are Secure
+	server := httptest.NewUnstartedServer(b.site(t).Handler())
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo) // browsers that leave in the middle of a handshake
+	server.StartTLS()                                                               // its cookies are Secure
 	t.Cleanup(server.Close)
 	jar, err := cookiejar.New(nil)
 	if err != nil {
