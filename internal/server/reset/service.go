@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -285,8 +286,12 @@ func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (t
 	}
 	s.record(ctx, a, startRecord(a, turned))
 	if shared != "" && a.State == Started {
-		// Aside: how long the first page takes must not tell that the address is somebody's.
+		// Aside, and at another moment: neither this page nor the next may take longer because the address is somebody's.
 		s.waiters.owner.Go(func() {
+			select {
+			case <-time.After(soonest + mathrand.N(latest-soonest)): //nolint:gosec // not a secret: it only mustn't be a rhythm
+			case <-s.waiters.stopping:
+			}
 			if err := s.tellShared(context.WithoutCancel(ctx), t, shared, r.Locale); err != nil {
 				s.Log.Error("shared mailbox couldn't be told", "support", a.Support, "error", err)
 			}
@@ -294,6 +299,9 @@ func (s *Service) Start(ctx context.Context, t tenant.Tenant, r StartRequest) (t
 	}
 	return token, a, nil
 }
+
+// Between these, the owner of a mailbox that several accounts share is told what to type.
+const soonest, latest = 2 * time.Second, 10 * time.Second
 
 // turned is somebody who exists and may not help themselves, and why. The visitor sees what unknown names see.
 type turned struct {
