@@ -29,7 +29,7 @@ type People interface {
 	AdminReset(ctx context.Context, t tenant.Tenant, operator, name string, password []byte) (reset.Attempt, error)
 	AdminUnlock(ctx context.Context, t tenant.Tenant, operator, name string) (reset.Attempt, error)
 	Probe(ctx context.Context, t tenant.Tenant, operator, name string) (protocol.PersonPolicy, error)
-	CanReset(ctx context.Context, t tenant.Tenant, operator, name string) (provision.Person, reset.Standing, error)
+	CanReset(ctx context.Context, t tenant.Tenant, operator string, find func(context.Context) (provision.Person, error)) (provision.Person, reset.Standing, error)
 	IssuePass(ctx context.Context, t tenant.Tenant, operator, name, reason string, life time.Duration) (code string, expires time.Time, err error)
 }
 
@@ -231,7 +231,9 @@ func (s *Service) can(ctx context.Context, q Person) (Standing, error) {
 	if err != nil {
 		return Standing{}, err
 	}
-	p, standing, err := s.People.CanReset(ctx, t, q.Operator, q.Name)
+	p, standing, err := s.People.CanReset(ctx, t, q.Operator, func(ctx context.Context) (provision.Person, error) {
+		return s.Callers.Named(ctx, t, helpdesk.Console(t, q.Operator), q.Name) // those too who live in the cloud only
+	})
 	if standing.Live != nil {
 		standing.Live.Detail = "" // the directory's own words belong to the audit log
 	}
