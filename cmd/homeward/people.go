@@ -11,6 +11,7 @@ type peopleVerbs struct {
 	Reset   peopleReset   `cmd:"" help:"Set somebody's password, read from standard input; they must change it at the next sign-in."`
 	Unlock  peopleUnlock  `cmd:"" help:"Clear somebody's lockout; the password stays."`
 	Pass    peoplePass    `cmd:"" help:"Give out a one-time code that counts as one check for somebody whose identity you have made sure of."`
+	Caller  callerVerbs   `cmd:"" help:"Verify who is on the telephone: a code is sent to a way of theirs, and they read it out."`
 	Hold    peopleHold    `cmd:"" help:"Stop somebody's self-service in the portal until it is released."`
 	Release peopleRelease `cmd:"" help:"Let somebody use the portal again."`
 	Methods methodVerbs   `cmd:"" help:"People's registered methods."`

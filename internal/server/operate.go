@@ -34,7 +34,8 @@ func (s *Server) control(ctx context.Context) error {
 		return ctx.Err()
 	}
 	service := &control.Service{
-		Fleet: s.fleet, Tests: s.tests, Keys: s.commands, People: s.resets, Tenant: s.tenants.tenant, Status: s.status, SignIn: s.signIn, Preview: s.previews.Ask, Rolled: s.rolled, Log: s.log,
+		Fleet: s.fleet, Tests: s.tests, Keys: s.commands, People: s.resets, Callers: s.helpdesk, Reports: s.reports(),
+		Tenant: s.tenants.tenant, Status: s.status, SignIn: s.signIn, Preview: s.previews.Ask, Rolled: s.rolled, Log: s.log,
 	}
 	return service.Serve(ctx, l, path)
 }

@@ -6,6 +6,7 @@
 package answer
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -82,17 +83,22 @@ func (t *Table) Write(out io.Writer) error {
 		_, err := fmt.Fprintln(out, t.None)
 		return err
 	}
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	var whole bytes.Buffer // every row has every column, or those behind a short one wouldn't be aligned
+	w := tabwriter.NewWriter(&whole, 0, 4, 2, ' ', 0)
 	for _, row := range append([][]string{t.Head}, t.Rows...) {
-		last := len(row)
-		for last > 1 && row[last-1] == "" { // no spaces at the end of a line
-			last--
-		}
-		if _, err := fmt.Fprintln(w, strings.Join(row[:last], "\t")); err != nil {
+		if _, err := fmt.Fprintln(w, strings.Join(row, "\t")); err != nil {
 			return err
 		}
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(whole.String()) {
+		if _, err := fmt.Fprintln(out, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // JSON writes one document. The moments in v are set to UTC, wherever they are.

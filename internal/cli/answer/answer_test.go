@@ -40,12 +40,14 @@ func TestTable(t *testing.T) {
 	b.Reset()
 	table.Add("Ines\tCarvalho\n", time.Date(2026, 3, 1, 12, 0, 0, 0, time.Local), true, []string{"a", "b"})
 	table.Add("\x1b[2J", time.Time{}, false, "")
+	table.Add("", time.Time{}, true, "after a short row")
 	if err := table.Write(&b); err != nil {
 		t.Fatal(err)
 	}
 	const want = "NAME            SINCE                ON   NOTE\n" +
 		"Ines Carvalho   2026-03-01 12:00:00  yes  a, b\n" +
-		"?[2J                                 no\n"
+		"?[2J                                 no\n" +
+		"                                     yes  after a short row\n"
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Error(diff)
 	}

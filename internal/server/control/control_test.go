@@ -45,7 +45,7 @@ func (p *people) Probe(context.Context, tenant.Tenant, string, string) (protocol
 	return protocol.PersonPolicy{Found: true}, nil
 }
 
-func (p *people) CanReset(context.Context, tenant.Tenant, string, string) (provision.Person, reset.Standing, error) {
+func (p *people) CanReset(context.Context, tenant.Tenant, string, func(context.Context) (provision.Person, error)) (provision.Person, reset.Standing, error) {
 	return provision.Person{}, reset.Standing{}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -68,6 +69,29 @@ func listen(ctx context.Context, path string) (net.Listener, error) {
 	return l, nil
 }
 
+// guarded accepts only whom admitted admits.
+type guarded struct {
+	net.Listener
+
+	log *slog.Logger
+}
+
+// Accept implements net.Listener.
+func (g guarded) Accept() (net.Conn, error) {
+	for {
+		c, err := g.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if err := admitted(c); err != nil {
+			g.log.Warn("control socket: somebody was turned away", "error", err)
+			_ = c.Close()
+			continue
+		}
+		return c, nil
+	}
+}
+
 // Serve answers on the socket until ctx ends, then removes it.
 func (s *Service) Serve(ctx context.Context, l net.Listener, path string) error {
 	srv := &http.Server{
@@ -81,7 +105,7 @@ func (s *Service) Serve(ctx context.Context, l net.Listener, path string) error 
 		defer cancel()
 		stopped <- srv.Shutdown(stop)
 	}()
-	err := srv.Serve(l)
+	err := srv.Serve(guarded{l, s.Log})
 	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("control socket: %w", err)
 	}

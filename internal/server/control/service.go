@@ -17,6 +17,7 @@ import (
 	"homeward/internal/server/commandkey"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/fleet"
+	"homeward/internal/server/helpdesk"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/status"
@@ -28,7 +29,7 @@ type People interface {
 	AdminReset(ctx context.Context, t tenant.Tenant, operator, name string, password []byte) (reset.Attempt, error)
 	AdminUnlock(ctx context.Context, t tenant.Tenant, operator, name string) (reset.Attempt, error)
 	Probe(ctx context.Context, t tenant.Tenant, operator, name string) (protocol.PersonPolicy, error)
-	CanReset(ctx context.Context, t tenant.Tenant, operator, name string) (provision.Person, reset.Standing, error)
+	CanReset(ctx context.Context, t tenant.Tenant, operator string, find func(context.Context) (provision.Person, error)) (provision.Person, reset.Standing, error)
 	IssuePass(ctx context.Context, t tenant.Tenant, operator, name, reason string, life time.Duration) (code string, expires time.Time, err error)
 }
 
@@ -38,8 +39,11 @@ type Service struct {
 	Tests  *fleet.Tester
 	Keys   *commandkey.Ring
 	People People
-	Tenant func(ctx context.Context, id string) (tenant.Tenant, error)
-	Status func(ctx context.Context, t tenant.Tenant) (status.Report, error)
+	// Callers verifies who is on the telephone, by the rules of the admin portal.
+	Callers Callers
+	Reports Reports
+	Tenant  func(ctx context.Context, id string) (tenant.Tenant, error)
+	Status  func(ctx context.Context, t tenant.Tenant) (status.Report, error)
 	// SignIn checks a cloud password as a sign-in does.
 	SignIn func(ctx context.Context, t tenant.Tenant, operator, name string, password []byte) (cloudpassword.Result, error)
 	// Preview has an agent of the domain read it, and returns once that has begun.
@@ -62,6 +66,11 @@ func (s *Service) routes() http.Handler {
 	mux.HandleFunc("POST "+PathCan, answer(s.can))
 	mux.HandleFunc("POST "+PathSignIn, answer(s.signIn))
 	mux.HandleFunc("POST "+PathPass, answer(s.pass))
+	mux.HandleFunc("POST "+PathWays, answer(s.ways))
+	mux.HandleFunc("POST "+PathAsk, answer(s.ask))
+	mux.HandleFunc("POST "+PathHear, answer(s.hear))
+	mux.HandleFunc("POST "+PathReady, answer(s.ready))
+	mux.HandleFunc("POST "+PathSum, answer(s.summary))
 	mux.HandleFunc("POST "+PathTest, answer(s.test))
 	mux.HandleFunc("POST "+PathStage, answer(s.preview))
 	mux.HandleFunc("POST "+PathKeys, answer(s.keys))
@@ -123,9 +132,14 @@ func reply(w http.ResponseWriter, status int, v any) {
 func explain(err error) string {
 	var limited *reset.LimitError
 	lone, alone := errors.AsType[*fleet.Lone](err)
+	barred, stopped := errors.AsType[*helpdesk.BarredError](err)
 	switch {
 	case alone:
 		return lone.Error() + ": resets would stop. To do it all the same, add --force"
+	case stopped:
+		return "nobody may act on this person here: " + bars()[barred.Bar]
+	case errors.Is(err, helpdesk.ErrNoPerson):
+		return reset.ErrNoPerson.Error()
 	case errors.As(err, &limited):
 		return "too many tries: wait until " + limited.Until.Local().Format("15:04:05")
 	case errors.Is(err, reset.ErrNoAgent):
@@ -217,7 +231,9 @@ func (s *Service) can(ctx context.Context, q Person) (Standing, error) {
 	if err != nil {
 		return Standing{}, err
 	}
-	p, standing, err := s.People.CanReset(ctx, t, q.Operator, q.Name)
+	p, standing, err := s.People.CanReset(ctx, t, q.Operator, func(ctx context.Context) (provision.Person, error) {
+		return s.Callers.Named(ctx, t, helpdesk.Console(t, q.Operator), q.Name) // those too who live in the cloud only
+	})
 	if standing.Live != nil {
 		standing.Live.Detail = "" // the directory's own words belong to the audit log
 	}

@@ -65,12 +65,12 @@ type Person struct {
 
 // Summary counts.
 type Summary struct {
-	People int
-	Able   int
-	With   map[verify.Kind]int // registered; verify.Mail without the directory's address
-	Why    map[Why]int
-	None   int // registered nothing
-	At     time.Time
+	People int                 `json:"people"`
+	Able   int                 `json:"able" about:"They can reset their password now."`
+	With   map[verify.Kind]int `json:"methods" about:"How many have registered each; mail without the directory's address."`
+	Why    map[Why]int         `json:"reasons" about:"Why the others can't, and how many."`
+	None   int                 `json:"none" about:"They have registered nothing."`
+	At     time.Time           `json:"at" about:"When they were counted: at most a minute ago."`
 }
 
 // Registered is what is known of one person's methods.
@@ -145,40 +145,62 @@ func (r *Registration) Summary(ctx context.Context, t tenant.Tenant) (Summary, e
 func (r *Registration) Walk(ctx context.Context, t tenant.Tenant, do func(Person) error) error {
 	judge := r.Judge(t)
 	for after := ""; ; {
-		people, err := r.Store.ListPeople(ctx, t.ID, provision.Filter{After: after, Limit: page})
-		if err != nil || len(people) == 0 {
+		people, next, err := r.part(ctx, t, judge, after)
+		if err != nil {
 			return err
 		}
-		if err := r.page(ctx, t, judge, people, do); err != nil {
-			return err
+		for _, p := range people {
+			if err := do(p); err != nil {
+				return err
+			}
 		}
-		after = people[len(people)-1].ID
+		if next == "" {
+			return nil
+		}
+		after = next
 	}
 }
 
-func (r *Registration) page(ctx context.Context, t tenant.Tenant, judge *reset.Judge, people []provision.Person, do func(Person) error) error {
+// Part returns some of a tenant's people, those behind the id after, and the id behind which the next ones are; empty: these are
+// the last.
+func (r *Registration) Part(ctx context.Context, t tenant.Tenant, after string) (people []Person, next string, err error) {
+	return r.part(ctx, t, r.Judge(t), after)
+}
+
+func (r *Registration) part(ctx context.Context, t tenant.Tenant, judge *reset.Judge, after string) (lines []Person, next string, err error) {
+	people, err := r.Store.ListPeople(ctx, t.ID, provision.Filter{After: after, Limit: page})
+	if err != nil || len(people) == 0 {
+		return nil, "", err
+	}
+	if len(people) == page {
+		next = people[page-1].ID
+	}
+	lines, err = r.page(ctx, t, judge, people)
+	return lines, next, err
+}
+
+func (r *Registration) page(ctx context.Context, t tenant.Tenant, judge *reset.Judge, people []provision.Person) ([]Person, error) {
 	ids := make([]string, len(people))
 	for i, p := range people {
 		ids[i] = p.ID
 	}
 	registered, err := r.Store.Registered(ctx, t.ID, ids)
 	if err != nil {
-		return fmt.Errorf("registration: %w", err)
+		return nil, fmt.Errorf("registration: %w", err)
 	}
 	standings, err := judge.Crowd(ctx, people)
 	if err != nil {
-		return fmt.Errorf("registration: %w", err)
+		return nil, fmt.Errorf("registration: %w", err)
 	}
 	of := map[string]Registered{}
 	for _, one := range registered {
 		of[one.Person] = one
 	}
+	lines := make([]Person, len(people))
 	for i, p := range people {
 		line := Person{Person: p, Kinds: of[p.ID].Kinds, Last: of[p.ID].Last, Reviewed: of[p.ID].Reviewed, Why: WhyOf(standings[i])}
 		line.Mailbox = p.Mail != "" && !t.Settings.Checks.RegisteredOnly
-		if err := do(line); err != nil {
-			return err
-		}
+		lines[i] = line
 	}
-	return nil
+	return lines, nil
 }

@@ -117,10 +117,12 @@ func (s *Service) Probe(ctx context.Context, t tenant.Tenant, operator, name str
 	return s.ask(ctx, a, p, writers, protocol.Probe)
 }
 
-// CanReset answers for an operator whether somebody can reset their own password now, gate by gate. Its errors are those of
-// Probe, but for ErrNoAgent, which is a gate. That it was asked is recorded.
-func (s *Service) CanReset(ctx context.Context, t tenant.Tenant, operator, name string) (provision.Person, Standing, error) {
-	p, err := s.lookUp(ctx, t, operator, func(ctx context.Context) (provision.Person, error) { return s.named(ctx, t.ID, name) })
+// CanReset answers for an operator whether somebody can reset their own password now, gate by gate. It returns ErrNoOperator,
+// *LimitError and what find returns; that no agent is there is a gate. That it was asked is recorded.
+func (s *Service) CanReset(
+	ctx context.Context, t tenant.Tenant, operator string, find func(ctx context.Context) (provision.Person, error),
+) (provision.Person, Standing, error) {
+	p, err := s.lookUp(ctx, t, operator, find)
 	if err != nil {
 		return p, Standing{}, err
 	}

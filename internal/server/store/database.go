@@ -83,7 +83,7 @@ func openSQLite(path string) (*database, error) {
 		return nil, fmt.Errorf("open the SQLite driver: %w", err)
 	}
 	read, err := sql.Open("sqlite", sqliteURI(path, url.Values{
-		"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "query_only(1)"},
+		"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "query_only(1)", "cache_size(-8192)"},
 	}))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the SQLite driver: %w", err), write.Close())

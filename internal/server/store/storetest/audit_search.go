@@ -85,6 +85,24 @@ func auditSearchTests() []test {
 			}
 		}
 	}})
+	tests = append(tests, test{"search with a clock that was set back", func(t *testing.T, e *env) {
+		for _, minute := range []int{0, 90, 40, 50, 170, 115, 300} { // the numbers of the rows grow all the same
+			ok(t, e.Append(e.ctx, TenantA, audit.Record{At: noon().Add(time.Duration(minute) * time.Minute), Activity: "Reset", Hop: "portal", Result: "ok"}))
+		}
+		for from, want := range map[int][]int64{
+			30: {7, 6, 5, 4, 3, 2}, 45: {7, 6, 5, 4, 2}, 60: {7, 6, 5, 2}, 91: {7, 6, 5}, 116: {7, 5}, 171: {7}, 299: {7}, 301: nil,
+		} {
+			for _, q := range []audit.Query{{}, {Results: []string{"ok"}}, {After: 1, Activity: "Reset"}} {
+				q.From = noon().Add(time.Duration(from) * time.Minute)
+				if diff := cmp.Diff(want, seqs(t, e, TenantA, q)); diff != "" {
+					t.Errorf("from minute %d, %+v: %s", from, q, diff)
+				}
+				if n := at[int](t)(e.CountAudit(e.ctx, TenantA, q, 100)); n != len(want) && q.After == 0 {
+					t.Errorf("from minute %d: counted %d", from, n)
+				}
+			}
+		}
+	}})
 	slices.SortFunc(tests, func(a, b test) int { return len(a.name) - len(b.name) })
 	return tests
 }

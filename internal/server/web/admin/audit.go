@@ -174,7 +174,11 @@ func (v *visit) getAudit() error {
 			p.Newer = p.turned("after", found[0].Seq)
 		}
 	}
-	if err := v.count(&p, search); err != nil {
+	first := search.Before == 0 && search.After == 0
+	if first && !more {
+		p.Fit = len(found) // all of them are on this page: nothing is left to count
+	}
+	if err := v.count(&p, search, first && !more); err != nil {
 		return err
 	}
 	if p.Rows, err = v.entries(found); err != nil {
@@ -183,13 +187,21 @@ func (v *visit) getAudit() error {
 	return v.render(http.StatusOK, p)
 }
 
-// count counts what a search finds, and what its time holds.
-func (v *visit) count(p *AuditPage, search audit.Query) (err error) {
-	if p.All, err = v.Records.CountAudit(v.ctx(), v.tenant.ID, audit.Query{From: search.From, To: search.To}, mostCounted); err != nil {
-		return err
+// count counts what a search finds, unless that is known already, and what its time holds.
+func (v *visit) count(p *AuditPage, search audit.Query, known bool) (err error) {
+	all := audit.Query{From: search.From, To: search.To}
+	switch {
+	case known && !p.narrows():
+		p.All = p.Fit
+		return nil
+	case p.narrows() && !known:
+		if p.Fit, err = v.Records.CountAudit(v.ctx(), v.tenant.ID, search, mostCounted); err != nil {
+			return err
+		}
 	}
-	if p.Fit = p.All; p.narrows() {
-		p.Fit, err = v.Records.CountAudit(v.ctx(), v.tenant.ID, search, mostCounted)
+	p.All, err = v.Records.CountAudit(v.ctx(), v.tenant.ID, all, mostCounted)
+	if !p.narrows() {
+		p.Fit = p.All
 	}
 	return err
 }

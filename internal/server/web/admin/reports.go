@@ -179,13 +179,13 @@ func (v *visit) getReports() error {
 // getRegistrationFile sends a line for each person as they are read.
 func (v *visit) getRegistrationFile() error {
 	v.attach(export.CSV, "homeward-registration")
-	out := export.NewTable(v.w, "user_principal_name", "display_name", "domain", "can_reset", "reason", "methods", "directory_mail", "last_used", "reviewed")
+	out := export.NewTable(v.w, report.Columns()...)
 	n := 0
 	err := v.Reports.Walk(v.ctx(), v.tenant, func(p report.Person) error {
 		if n++; n%exportPage == 0 {
 			v.patient()
 		}
-		return out.Row(p.UPN, p.DisplayName, p.Domain, yesNo(p.Why == ""), string(p.Why), spaced(p.Kinds), yesNo(p.Mailbox), string(p.Last), day(p.Reviewed))
+		return out.Row(p.Line().Cells()...)
 	})
 	if err == nil {
 		err = out.Flush()
@@ -203,23 +203,9 @@ func (v *visit) getUsageFile() error {
 		return err
 	}
 	v.attach(export.CSV, "homeward-usage")
-	names := []string{"date"}
-	for _, a := range report.Activities() {
-		names = append(names, "done: "+a)
-	}
-	for _, o := range report.Outcomes() {
-		names = append(names, string(o))
-	}
-	out := export.NewTable(v.w, names...)
+	out := export.NewTable(v.w, report.DayColumns()...)
 	for _, d := range u.Days {
-		line := []string{d.Date.Format(time.DateOnly)}
-		for _, a := range report.Activities() {
-			line = append(line, strconv.Itoa(d.Done[a]))
-		}
-		for _, n := range outcomes(d.Of) {
-			line = append(line, strconv.Itoa(n))
-		}
-		if err := out.Row(line...); err != nil {
+		if err := out.Row(d.Cells()...); err != nil {
 			return v.broken(err)
 		}
 	}
@@ -234,18 +220,6 @@ func yesNo(b bool) string {
 		return "yes"
 	}
 	return "no"
-}
-
-func spaced(kinds []verify.Kind) string {
-	slices.Sort(kinds)
-	text := ""
-	for _, k := range kinds {
-		if text != "" {
-			text += " "
-		}
-		text += string(k)
-	}
-	return text
 }
 
 func day(t time.Time) string {
