@@ -184,6 +184,7 @@ func (v *visit) fail(err error) {
 	case errors.Is(err, reset.ErrTooMany):
 		sent = v.message(http.StatusTooManyRequests, MessagePage{Kind: TooMany, Wait: 15 * time.Minute})
 	case errors.Is(err, reset.ErrExpired):
+		v.timedOut()
 		sent = v.render(http.StatusGone, StatusPage{Frame: v.frame, State: Expired, Now: v.Now(), Location: v.tenant.Settings.Location()})
 	case errors.Is(err, reset.ErrNoSession), errors.Is(err, reset.ErrState), errors.Is(err, reset.ErrConflict):
 		sent = v.message(http.StatusGone, MessagePage{Kind: SessionOver})
@@ -197,6 +198,13 @@ func (v *visit) fail(err error) {
 	}
 	if sent != nil && !errors.Is(sent, web.ErrGone) && v.ctx().Err() == nil {
 		v.Log.Warn("answer couldn't be sent", "route", v.r.Pattern, "error", sent)
+	}
+}
+
+// timedOut records whose page was open for too long.
+func (v *visit) timedOut() {
+	if a, err := v.attempt(); errors.Is(err, reset.ErrExpired) && a.ID != "" {
+		v.Resets.Refusal(v.ctx(), a, reset.ReasonTimedOut)
 	}
 }
 

@@ -35,8 +35,10 @@ func (v *visit) getPassword() error {
 	}
 	policy, err := v.Resets.Policy(v.ctx(), a)
 	switch {
-	case errors.Is(err, reset.ErrNoAgent), passing(policy.Reason):
-		return v.offline(a)
+	case errors.Is(err, reset.ErrNoAgent):
+		return v.offline(a, protocol.ReasonNoAgent)
+	case passing(policy.Reason):
+		return v.offline(a, policy.Reason)
 	case errors.Is(err, reset.ErrOutdated):
 		return v.block(a, protocol.ReasonAgentOutdated)
 	case err != nil:
@@ -46,7 +48,11 @@ func (v *visit) getPassword() error {
 	case !policy.Found:
 		return v.block(a, protocol.ReasonNotFound)
 	}
-	return v.render(http.StatusOK, v.password(a, policy))
+	p := v.password(a, policy)
+	if p.Blocked() && p.Refused.Reason != protocol.ReasonTooYoung { // the directory's own refusal is recorded already
+		v.Resets.Refusal(v.ctx(), a, protocol.ReasonTooYoung)
+	}
+	return v.render(http.StatusOK, p)
 }
 
 // obstacle is why the person cannot be written in this way, known before they type. A change is made with the
@@ -113,7 +119,8 @@ func passing(r protocol.Reason) bool {
 }
 
 // offline says that nobody can write just now; trying again leads back to the same step.
-func (v *visit) offline(a reset.Attempt) error {
+func (v *visit) offline(a reset.Attempt, reason protocol.Reason) error {
+	v.Resets.Refusal(v.ctx(), a, reason)
 	since, err := v.Since(v.ctx(), v.tenant.ID)
 	if err != nil {
 		return err
