@@ -173,7 +173,7 @@ func (s *Service) SendCode(ctx context.Context, t tenant.Tenant, a Attempt) erro
 	if err != nil {
 		return fmt.Errorf("send code: %w", err)
 	}
-	if err := s.Notices.Code(ctx, t, w.kind, w.to, a.Locale, code, sent.Expires); err != nil {
+	if err := s.Notices.Code(ctx, t.In(a.Zone), w.kind, w.to, a.Locale, code, sent.Expires); err != nil {
 		return fmt.Errorf("send code: %w", err)
 	}
 	r := audit.Record{Hop: "verify", Event: int(event.CodeSent), Result: "ok", Detail: w.Kind}

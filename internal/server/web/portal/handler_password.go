@@ -95,7 +95,7 @@ func (v *visit) password(a reset.Attempt, p protocol.PersonPolicy) PasswordPage 
 			MinLength: p.MinLength, Complexity: p.Complexity, History: p.History, MinAge: time.Duration(p.MinAge) * time.Millisecond,
 			NameParts: directory.NameParts(p.SAM, p.DisplayName), Banned: v.tenant.Settings.BannedWords,
 		},
-		Expires: a.Expires, NotBefore: p.ChangeableAt.Time(), Now: v.Now(), Location: v.tenant.Settings.Location(),
+		Expires: a.Expires, NotBefore: p.ChangeableAt.Time(), Now: v.Now(), Location: v.location(),
 	}
 	if p.MustChange { // who must change may change at once ([MS-SAMR] 3.1.1.7.1: pwdLastSet is 0)
 		page.NotBefore = time.Time{}
@@ -126,7 +126,7 @@ func (v *visit) offline(a reset.Attempt, reason protocol.Reason) error {
 		return err
 	}
 	return v.render(http.StatusServiceUnavailable, StatusPage{
-		Frame: v.frame, ID: a.ID, State: Offline, At: since, Now: v.Now(), Location: v.tenant.Settings.Location(),
+		Frame: v.frame, ID: a.ID, State: Offline, At: since, Now: v.Now(), Location: v.location(),
 		Support: a.Support, RetryURL: "/password",
 	})
 }
