@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"os"
+	_ "time/tzdata" // Windows and small containers have no time zones of their own
 
 	"homeward/internal/agent/command"
 	"homeward/internal/build"

@@ -113,6 +113,8 @@ const (
 	SelfServiceReleased Code = 34052
 	FlowStopped         Code = 34053
 	ExpiryReminded      Code = 34054
+	FlowTimedOut        Code = 34055
+	FlowUnderWay        Code = 34056
 
 	OperatorSignedIn  Code = 34060
 	OperatorRefused   Code = 34061
@@ -245,7 +247,7 @@ func portalEvents() []Event {
 		{FlowVerified, "FlowVerified", "The person proved who they are.", ""},
 		{FlowLimited, "FlowLimited", "Too many tries; the portal refuses more for a while.", "Wait, or verify the caller and help them."},
 		{FlowOutdated, "FlowAgentOutdated", "The agents that answer don't know this operation yet. A reset and an unlock still work.", "Update the agents; homeward status names their versions."},
-		{FlowNoAgent, "FlowNoAgent", "No agent could write for this organisation, so the person was told on the first page.", "Start the agent, or read why it can't reach a domain controller."},
+		{FlowNoAgent, "FlowNoAgent", "No agent could write for this organisation, so the person was told before anything was sent.", "Start the agent, or read why it can't reach a domain controller."},
 		{FlowSubmitted, "FlowSubmitted", "A sealed request left the portal.", ""},
 		{FlowNotified, "FlowNotified", "The person was told by mail.", ""},
 		{CheckPassed, "CheckPassed", "The person passed one check; another one follows.", ""},
@@ -259,6 +261,8 @@ func portalEvents() []Event {
 		{SelfServiceReleased, "SelfServiceReleased", "An operator let this account's owner help themselves again.", ""},
 		{FlowStopped, "FlowStopped", "Somebody tried to help themselves for an account whose self-service is stopped. They saw what unknown names see.", "Read why it was stopped: homeward people held."},
 		{ExpiryReminded, "ExpiryReminded", "Somebody was reminded that their password is about to expire.", ""},
+		{FlowTimedOut, "FlowTimedOut", "Somebody came back to a page that had been open for too long. Nothing was sent, and nothing has changed.", "They begin again."},
+		{FlowUnderWay, "FlowUnderWay", "Another change of the same person's password was on its way, so this one wasn't sent.", "The person waits a minute and presses again."},
 		{CallerVerified, "CallerVerified", "Somebody on the telephone read out to an operator the code that was sent to them, or that their app shows.", ""},
 		{FlowNotInScope, "FlowNotInScope", "Somebody who isn't among those who may reset their password tried to (SSPR_0013). They saw what unknown names see.", "If they should: put them into the chosen group, or choose another scope with homeward group scope."},
 		{FlowHeld, "FlowHeld", "Somebody whose sign-in name two directory accounts want tried to reset their password. They saw what unknown names see.", "Decide whose name it is: homeward sync problems."},

@@ -29,6 +29,7 @@ type visitor struct {
 	client *http.Client
 	base   string
 	query  string // of the last answer's address
+	zone   string // what the browser says of its own
 }
 
 // cookie is the session's token.
@@ -104,6 +105,9 @@ func (v *visitor) do(method, path string, form url.Values) (page, at string) {
 		v.t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if v.zone != "" {
+		r.AddCookie(&http.Cookie{Name: "__Host-homeward-zone", Value: v.zone})
+	}
 	answer, err := v.client.Do(r)
 	if err != nil {
 		v.t.Fatal(err)

@@ -134,6 +134,7 @@ type letters struct {
 	done   int
 	told   []reset.Done
 	langs  []string // of every letter
+	zones  []string // of every code
 	doneTo []string // of each confirmation
 	infos  []string // "kind address: what kind masked"
 }
@@ -145,10 +146,11 @@ func (l *letters) Info(_ context.Context, _ tenant.Tenant, kind verify.Kind, to,
 	return nil
 }
 
-func (l *letters) Code(_ context.Context, _ tenant.Tenant, _ verify.Kind, to, lang, code string, _ time.Time) error {
+func (l *letters) Code(_ context.Context, t tenant.Tenant, _ verify.Kind, to, lang, code string, _ time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.codes, l.to, l.langs = append(l.codes, code), append(l.to, to), append(l.langs, lang)
+	l.zones = append(l.zones, t.Settings.TimeZone)
 	return nil
 }
 

@@ -175,6 +175,7 @@ func tooYoung(t *testing.T, w *guest) {
 		says, _, _ := strings.Cut(w.says("password.young.days", "N", 1, "Moment", "|"), "|")
 		w.reads(t, "main", says)
 		w.sees(t, "!document.getElementById('password')")
+		w.recorded(t, protocol.ReasonTooYoung)
 	}
 	w.untouched(t, before)
 	w.signs(t, w.p.Password, "")
@@ -253,6 +254,7 @@ func timedOutAtCheck(t *testing.T, w *guest) {
 	w.expire(t)
 	w.press(t, "main form .button")
 	w.titled(t, "status.expired.title")
+	w.recorded(t, attempts.ReasonTimedOut)
 	w.untouched(t, before)
 }
 
@@ -263,6 +265,7 @@ func timedOutAtPassword(t *testing.T, w *guest) {
 	w.expire(t)
 	w.chooses(t, "", fresh)
 	w.titled(t, "status.expired.title")
+	w.recorded(t, attempts.ReasonTimedOut)
 	w.untouched(t, before)
 	w.signs(t, w.p.Password, fresh)
 }

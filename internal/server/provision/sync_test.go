@@ -184,6 +184,8 @@ func TestDeletionGuard(t *testing.T) {
 		{"a tenth", tenant.Sync{}, 100, 10, 0, 90},
 		{"more than a tenth", tenant.Sync{}, 100, 11, 11, 100},
 		{"five of few", tenant.Sync{}, 10, 5, 5, 10},
+		{"500 of thousands", tenant.Sync{}, 5100, 500, 0, 4600},
+		{"501 of thousands, less than a tenth", tenant.Sync{}, 5100, 501, 501, 5100},
 		{"more than the number", tenant.Sync{DeleteLimit: 6, DeletePercent: 90}, 100, 7, 7, 100},
 		{"another share", tenant.Sync{DeletePercent: 50}, 20, 10, 0, 10},
 	} {

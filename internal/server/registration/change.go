@@ -131,7 +131,7 @@ func (s *Service) Send(ctx context.Context, t tenant.Tenant, a reset.Attempt, m 
 	if err != nil {
 		return fmt.Errorf("send code: %w", err)
 	}
-	if err := s.Notices.Code(ctx, t, m.Kind, string(m.Secret), a.Locale, code, sent.Expires); err != nil {
+	if err := s.Notices.Code(ctx, t.In(a.Zone), m.Kind, string(m.Secret), a.Locale, code, sent.Expires); err != nil {
 		return fmt.Errorf("send code: %w", err)
 	}
 	s.record(ctx, a, audit.Record{Activity: activity(Added), Event: int(event.CodeSent), Result: "ok", Detail: string(m.Kind)})

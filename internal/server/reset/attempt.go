@@ -44,6 +44,9 @@ type Attempt struct {
 	Decoy  string // masked address shown when there is nobody to write to
 	Shown  string // once verified, the UPN for the page; before that a stand-in for the typed name, for counters only
 	Locale string
+	// Zone is the time zone that the browser tells, for the mails with codes; empty: the tenant's. It isn't stored. Mails that
+	// warn of a change keep to the tenant's: whoever made the change chose the browser.
+	Zone string
 	// Device names the browser when the person is known to have used it; it isn't stored.
 	Device string
 	Checks Checks // how far they have proven who they are

@@ -166,14 +166,14 @@ func (s *Service) SendCode(ctx context.Context, t tenant.Tenant, a Attempt) erro
 		return fmt.Errorf("send code: %w", err)
 	}
 	if !until.IsZero() {
-		s.record(ctx, a, audit.Record{Hop: "verify", Event: int(event.FlowLimited), Result: string(protocol.Refused), Detail: w.Kind})
+		s.limited(ctx, a, "verify", w.Kind)
 		return &LimitError{until}
 	}
 	code, sent, err := s.Codes.Issue(ctx, a.Tenant, a.ID, w.purpose())
 	if err != nil {
 		return fmt.Errorf("send code: %w", err)
 	}
-	if err := s.Notices.Code(ctx, t, w.kind, w.to, a.Locale, code, sent.Expires); err != nil {
+	if err := s.Notices.Code(ctx, t.In(a.Zone), w.kind, w.to, a.Locale, code, sent.Expires); err != nil {
 		return fmt.Errorf("send code: %w", err)
 	}
 	r := audit.Record{Hop: "verify", Event: int(event.CodeSent), Result: "ok", Detail: w.Kind}
@@ -250,6 +250,7 @@ func (s *Service) check(ctx context.Context, a Attempt, typed []string) (Attempt
 		return a, verify.Answer{}, fmt.Errorf("check code: %w", err)
 	}
 	if !until.IsZero() {
+		s.limited(ctx, a, "verify", w.Kind)
 		return a, verify.Answer{}, &LimitError{until}
 	}
 	answer, err := s.answer(ctx, a, w, typed)
@@ -428,6 +429,7 @@ func (s *Service) afterPass(ctx context.Context, a Attempt, w way) {
 func (s *Service) verified(ctx context.Context, a Attempt) (Attempt, error) {
 	// Whoever came in a moment before they were stopped goes no further.
 	if held, err := s.stopped(ctx, a.Tenant, a.Person); err != nil || held {
+		s.sentAway(ctx, a, held)
 		return a, errors.Join(err, ErrState)
 	}
 	p, err := s.People.Person(ctx, a.Tenant, a.Person)

@@ -20,6 +20,7 @@ func (s *Service) Policy(ctx context.Context, a Attempt) (protocol.PersonPolicy,
 	case a.State != Verified && a.State != Refused, a.Kind == Register:
 		return out, ErrState
 	case a.Tries >= maxTries:
+		s.limited(ctx, a, "portal", "")
 		return out, ErrTooMany
 	}
 	p, err := s.People.Person(ctx, a.Tenant, a.Person)

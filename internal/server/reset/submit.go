@@ -70,6 +70,7 @@ func (s *Service) allowed(ctx context.Context, a Attempt) error {
 		return fmt.Errorf("limit of submissions: %w", err)
 	}
 	if !until.IsZero() {
+		s.limited(ctx, a, "portal", "")
 		return &LimitError{until}
 	}
 	return nil
@@ -81,12 +82,14 @@ func (s *Service) writer(ctx context.Context, a Attempt) (Writer, provision.Pers
 	case a.State != Verified && a.State != Refused, a.Kind == Register:
 		return none, provision.Person{}, ErrState
 	case a.Tries >= maxTries:
+		s.limited(ctx, a, "portal", "")
 		return none, provision.Person{}, ErrTooMany
 	case a.remaining(s.Now()) <= 0:
 		return none, provision.Person{}, ErrExpired
 	}
 	// A refusal that came back after the hold would open the page once more.
 	if held, err := s.stopped(ctx, a.Tenant, a.Person); a.Operator == "" && (err != nil || held) {
+		s.sentAway(ctx, a, held)
 		return none, provision.Person{}, errors.Join(err, ErrState)
 	}
 	p, err := s.People.Person(ctx, a.Tenant, a.Person)
@@ -120,7 +123,11 @@ func (s *Service) Submit(ctx context.Context, a Attempt, request string, sealed 
 	case len(sealed) != sealedSize:
 		return a, false, fmt.Errorf("submit: %d sealed bytes, not %d: %w", len(sealed), sealedSize, seal.ErrMalformed)
 	}
-	return s.dispatch(ctx, a, sealed, true)
+	next, again, err = s.dispatch(ctx, a, sealed, true)
+	if errors.Is(err, ErrUnderWay) {
+		s.Refusal(ctx, a, ReasonUnderWay)
+	}
+	return next, again, err
 }
 
 // Unlock clears the person's lockout. It carries no secret, so it needs no ticket.

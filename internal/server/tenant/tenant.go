@@ -100,6 +100,14 @@ const (
 	KeepCloud     JoinPassword = "cloud" // the cloud's becomes the password at the next good sign-in
 )
 
+// In is the tenant as it is told of in another time zone; an empty name leaves its own.
+func (t Tenant) In(zone string) Tenant {
+	if zone != "" {
+		t.Settings.TimeZone = zone
+	}
+	return t
+}
+
 // Location returns the tenant's time zone; an unknown name gives UTC.
 func (s Settings) Location() *time.Location {
 	loc, err := time.LoadLocation(s.TimeZone)

@@ -184,7 +184,8 @@ func (v *visit) fail(err error) {
 	case errors.Is(err, reset.ErrTooMany):
 		sent = v.message(http.StatusTooManyRequests, MessagePage{Kind: TooMany, Wait: 15 * time.Minute})
 	case errors.Is(err, reset.ErrExpired):
-		sent = v.render(http.StatusGone, StatusPage{Frame: v.frame, State: Expired, Now: v.Now(), Location: v.tenant.Settings.Location()})
+		v.timedOut()
+		sent = v.render(http.StatusGone, StatusPage{Frame: v.frame, State: Expired, Now: v.Now(), Location: v.location()})
 	case errors.Is(err, reset.ErrNoSession), errors.Is(err, reset.ErrState), errors.Is(err, reset.ErrConflict):
 		sent = v.message(http.StatusGone, MessagePage{Kind: SessionOver})
 	case errors.As(err, &tooLarge), errors.Is(err, errForm):
@@ -197,6 +198,13 @@ func (v *visit) fail(err error) {
 	}
 	if sent != nil && !errors.Is(sent, web.ErrGone) && v.ctx().Err() == nil {
 		v.Log.Warn("answer couldn't be sent", "route", v.r.Pattern, "error", sent)
+	}
+}
+
+// timedOut records whose page was open for too long.
+func (v *visit) timedOut() {
+	if a, err := v.attempt(); errors.Is(err, reset.ErrExpired) && a.ID != "" {
+		v.Resets.Refusal(v.ctx(), a, reset.ReasonTimedOut)
 	}
 }
 
@@ -250,7 +258,8 @@ func (v *visit) attempt() (reset.Attempt, error) {
 	}
 	a, err := v.Resets.Session(v.ctx(), v.tenant.ID, c.Value)
 	a = v.Resets.Recognise(a, v.known())
-	a.Locale = v.frame.Lang() // mails speak the language of the page they follow from
+	a.Locale = v.frame.Lang() // mails speak the language of the page they follow from,
+	a.Zone = v.zone()         // and codes end at the same time
 	return a, err
 }
 

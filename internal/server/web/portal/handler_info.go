@@ -231,7 +231,7 @@ func (v *visit) showPending(status int, a reset.Attempt, m verify.Method, p Code
 	}
 	p.Frame, p.Method = v.frame, Method{Kind: string(m.Kind), Masked: m.Masked}
 	p.Action, p.ResendAction, p.AnotherURL, p.Registering = v.here(m, ""), v.here(m, "/resend"), infoPath, true
-	p.Now, p.Location = v.Now(), v.tenant.Settings.Location()
+	p.Now, p.Location = v.Now(), v.location()
 	if !last.Sent.IsZero() {
 		p.Until, p.NextSend = last.Expires, last.Sent.Add(verify.ResendAfter)
 	}

@@ -35,8 +35,10 @@ func (v *visit) getPassword() error {
 	}
 	policy, err := v.Resets.Policy(v.ctx(), a)
 	switch {
-	case errors.Is(err, reset.ErrNoAgent), passing(policy.Reason):
-		return v.offline(a)
+	case errors.Is(err, reset.ErrNoAgent):
+		return v.offline(a, protocol.ReasonNoAgent)
+	case passing(policy.Reason):
+		return v.offline(a, policy.Reason)
 	case errors.Is(err, reset.ErrOutdated):
 		return v.block(a, protocol.ReasonAgentOutdated)
 	case err != nil:
@@ -46,7 +48,11 @@ func (v *visit) getPassword() error {
 	case !policy.Found:
 		return v.block(a, protocol.ReasonNotFound)
 	}
-	return v.render(http.StatusOK, v.password(a, policy))
+	p := v.password(a, policy)
+	if p.Blocked() && p.Refused.Reason != protocol.ReasonTooYoung { // the directory's own refusal is recorded already
+		v.Resets.Refusal(v.ctx(), a, protocol.ReasonTooYoung)
+	}
+	return v.render(http.StatusOK, p)
 }
 
 // obstacle is why the person cannot be written in this way, known before they type. A change is made with the
@@ -89,7 +95,7 @@ func (v *visit) password(a reset.Attempt, p protocol.PersonPolicy) PasswordPage 
 			MinLength: p.MinLength, Complexity: p.Complexity, History: p.History, MinAge: time.Duration(p.MinAge) * time.Millisecond,
 			NameParts: directory.NameParts(p.SAM, p.DisplayName), Banned: v.tenant.Settings.BannedWords,
 		},
-		Expires: a.Expires, NotBefore: p.ChangeableAt.Time(), Now: v.Now(), Location: v.tenant.Settings.Location(),
+		Expires: a.Expires, NotBefore: p.ChangeableAt.Time(), Now: v.Now(), Location: v.location(),
 	}
 	if p.MustChange { // who must change may change at once ([MS-SAMR] 3.1.1.7.1: pwdLastSet is 0)
 		page.NotBefore = time.Time{}
@@ -113,13 +119,14 @@ func passing(r protocol.Reason) bool {
 }
 
 // offline says that nobody can write just now; trying again leads back to the same step.
-func (v *visit) offline(a reset.Attempt) error {
+func (v *visit) offline(a reset.Attempt, reason protocol.Reason) error {
+	v.Resets.Refusal(v.ctx(), a, reason)
 	since, err := v.Since(v.ctx(), v.tenant.ID)
 	if err != nil {
 		return err
 	}
 	return v.render(http.StatusServiceUnavailable, StatusPage{
-		Frame: v.frame, ID: a.ID, State: Offline, At: since, Now: v.Now(), Location: v.tenant.Settings.Location(),
+		Frame: v.frame, ID: a.ID, State: Offline, At: since, Now: v.Now(), Location: v.location(),
 		Support: a.Support, RetryURL: "/password",
 	})
 }

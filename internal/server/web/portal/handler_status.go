@@ -60,7 +60,7 @@ func (v *visit) goTo(polling bool, to string) error {
 func (v *visit) status(a reset.Attempt) (StatusPage, error) {
 	p := StatusPage{
 		Frame: v.frame, ID: a.ID, State: shown(a), Unlock: a.Kind == protocol.Unlock, At: a.Finished, Now: v.Now(),
-		Location: v.tenant.Settings.Location(), Support: a.Support, Reason: a.Reason,
+		Location: v.location(), Support: a.Support, Reason: a.Reason,
 	}
 	if a.Kind == protocol.Change {
 		p.RetryURL = changePath

@@ -207,7 +207,7 @@ func (v *visit) code(status int, a reset.Attempt, p CodePage) error {
 	}
 	v.frame.Path = at(a) + "/code" // a language chosen on the answer to a form leads back to the page
 	p.Frame, p.Action, p.ResendAction = v.frame, at(a)+"/code", at(a)+"/resend"
-	p.Now, p.Location = v.Now(), v.tenant.Settings.Location()
+	p.Now, p.Location = v.Now(), v.location()
 	return v.render(status, p)
 }
 

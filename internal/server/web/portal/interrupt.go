@@ -96,7 +96,7 @@ func (v *visit) next(person string) Next {
 func (v *visit) infoList(o registration.Overview) error {
 	p := InfoPage{
 		Frame: v.frame, Need: o.Need, Usable: o.Usable, Reviewed: o.Reviewed, Due: o.Due, CanAdd: len(o.Addable) > 0,
-		Done: v.r.URL.Query().Get("done"), Location: v.tenant.Settings.Location(),
+		Done: v.r.URL.Query().Get("done"), Location: v.location(),
 	}
 	for _, i := range o.Items {
 		p.Items = append(p.Items, InfoItem{ID: i.ID, Kind: string(i.Kind), Masked: i.Masked, Added: i.Added, Directory: i.Directory})

@@ -55,7 +55,7 @@ func (s *Site) notMeRoutes(mux *http.ServeMux) {
 
 func (v *visit) getNotMe() error {
 	view, err := v.Objections.Open(v.ctx(), v.tenant.ID, v.r.PathValue("token"))
-	p := NotMePage{Frame: v.frame, At: view.At, Location: v.tenant.Settings.Location(), Proof: view.Proof, Done: view.Done}
+	p := NotMePage{Frame: v.frame, At: view.At, Location: v.location(), Proof: view.Proof, Done: view.Done}
 	if errors.Is(err, objection.ErrNoLink) {
 		p.Over = true
 		return v.render(http.StatusGone, p)

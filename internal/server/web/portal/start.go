@@ -100,6 +100,9 @@ func (p StartPage) Steps() *Steps {
 	return &Steps{Now: 1, Of: 2 + max(p.Checks, 1), Name: p.T("step.account")}
 }
 
+// Scripts tell the server what zone the pages after this one tell times in.
+func (StartPage) Scripts() []string { return []string{"zone.js"} }
+
 // Problem reports whether something is missing.
 func (p StartPage) Problem() bool { return p.NoName || p.NoChoice }
 
