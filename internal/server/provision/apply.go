@@ -35,6 +35,7 @@ func (e *Engine) apply(ctx context.Context, tenantID, agentID string, b protocol
 	}
 	done.ack.OK = true
 	e.measure(ctx, done)
+	e.pace.note(done.run, len(b.People))
 	return done.ack
 }
 

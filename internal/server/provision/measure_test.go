@@ -98,3 +98,29 @@ func (m *measured) MeasurePeople(ctx context.Context) error {
 	m.times++
 	return m.Store.MeasurePeople(ctx)
 }
+
+// TestFullRunSpendsMemory: from its first batch to its last one, and for nothing else.
+func TestFullRunSpendsMemory(t *testing.T) {
+	t.Parallel()
+	var m purse
+	y := newYard(t)
+	y.Spending(&m)
+	a := y.agent("UA", "corp.example")
+	a.ask(nil)
+	a.must(protocol.SyncBatch{People: []protocol.SyncPerson{person(1)}, Cursor: []byte("1")})
+	if diff := cmp.Diff(purse{spent: 1}, m, cmp.AllowUnexported(purse{})); diff != "" {
+		t.Errorf("after the first batch (-want +got):\n%s", diff)
+	}
+	a.must(protocol.SyncBatch{People: []protocol.SyncPerson{person(2)}, Last: true, Cursor: []byte("end")})
+	a.change(person(3))
+	if diff := cmp.Diff(purse{spent: 1, saved: 1}, m, cmp.AllowUnexported(purse{})); diff != "" {
+		t.Errorf("after the run (-want +got):\n%s", diff)
+	}
+}
+
+// purse counts what it is told.
+type purse struct{ spent, saved int }
+
+func (p *purse) Spend() { p.spent++ }
+
+func (p *purse) Save(bool) { p.saved++ }
