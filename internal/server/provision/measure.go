@@ -34,7 +34,7 @@ func (e *Engine) measure(ctx context.Context, a applied) {
 	if a.run.ID == "" || !a.outdates() {
 		return
 	}
-	if err := e.Store.MeasurePeople(ctx); err != nil && ctx.Err() == nil {
+	if err := e.Store.MeasurePeople(ctx, a.run.Ended.IsZero()); err != nil && ctx.Err() == nil {
 		e.Log.Warn("statistics couldn't be taken: searches are slow until the database takes them itself", "domain", a.run.Domain, "error", err)
 	}
 }

@@ -94,9 +94,9 @@ type measured struct {
 	times int
 }
 
-func (m *measured) MeasurePeople(ctx context.Context) error {
+func (m *measured) MeasurePeople(ctx context.Context, growing bool) error {
 	m.times++
-	return m.Store.MeasurePeople(ctx)
+	return m.Store.MeasurePeople(ctx, growing)
 }
 
 // TestFullRunSpendsMemory: from its first batch to its last one, and for nothing else.
