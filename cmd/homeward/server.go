@@ -48,6 +48,7 @@ func (v *serverVerb) Run(ctx context.Context, s command.Streams) error {
 	if err != nil {
 		return err
 	}
+	srv.Spending(&heap{})
 	if err := srv.FirstOperators(ctx, s.Out); err != nil {
 		return errors.Join(err, srv.Close(ctx))
 	}

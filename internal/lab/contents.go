@@ -14,6 +14,7 @@ import (
 type contents struct {
 	Created       time.Time
 	Domain        Domain
+	Backend       Backend
 	Host          string // short name
 	Address       string // that the DNS records have
 	Administrator Account
@@ -49,6 +50,8 @@ type (
 		Realm         string        `json:"realm"`
 		NetBIOS       string        `json:"netbios"`
 		Host          string        `json:"host"`
+		BackendStore  string        `json:"backend_store"`
+		BackendSize   string        `json:"backend_store_size"`
 		Address       string        `json:"address"`
 		AdminPassword string        `json:"admin_password"`
 		UPNSuffix     string        `json:"upn_suffix"`
@@ -110,9 +113,9 @@ func hostName(n int) string { return "dc" + strconv.Itoa(n) }
 // provisionAddress stands in the DNS records of a template; settle replaces it by the DC's own address.
 const provisionAddress = "127.0.0.2"
 
-func newContents(domain Domain, sample bool) *contents {
+func newContents(domain Domain, backend Backend, sample bool) *contents {
 	c := &contents{
-		Created: time.Now(), Domain: domain, Host: hostName(1), Address: provisionAddress,
+		Created: time.Now(), Domain: domain, Backend: backend, Host: hostName(1), Address: provisionAddress,
 		Administrator: Account{
 			DN: "CN=Administrator,CN=Users," + domain.BaseDN(), UPN: "Administrator@" + domain.DNS,
 			SAM: "Administrator", Password: RandomPassword(),
@@ -131,6 +134,7 @@ func newContents(domain Domain, sample bool) *contents {
 func (c *contents) request() provisionRequest {
 	req := provisionRequest{
 		Realm: c.Domain.Realm(), NetBIOS: c.Domain.NetBIOS, Host: c.Host, Address: c.Address,
+		BackendStore: c.Backend.store(), BackendSize: backendSize,
 		AdminPassword: c.Administrator.Password, UPNSuffix: c.Domain.UPNSuffix, Policy: labPolicy(),
 		OUs: c.Domain.organizationalUnits(), Grants: c.Domain.grants(), People: []accountSpec{}, PSOs: []psoSpec{},
 		Service: accountSpec{

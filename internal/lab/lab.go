@@ -36,6 +36,9 @@ type Options struct {
 	Domain Domain
 	// Sample adds the sample people.
 	Sample bool
+	// Backend is the database the DC keeps its directory in. The zero value is SmallBackend. DCs that join have the small
+	// one: each DC chooses for itself.
+	Backend Backend
 	// PasswordFilter is an executable on this machine that the DC asks about every new password (password on
 	// standard input, exit status 0 accepts, SAMBA_CPS_ACCOUNT_NAME names the account). It is copied into the
 	// DC's folder and runs inside the lab root, which has /bin/sh and python3; it sees [DC.Dir] as /lab.

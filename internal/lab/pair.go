@@ -102,7 +102,7 @@ func launchPair(ctx context.Context, one, two *DC) error {
 
 // makePair makes the template below temp: two DCs that have replicated with each other and were stopped.
 func makePair(ctx context.Context, opt Options, temp string) error {
-	one, err := Start(ctx, Options{Dir: filepath.Join(temp, firstFolder), Domain: opt.Domain, Sample: opt.Sample, Logger: opt.Logger})
+	one, err := Start(ctx, Options{Dir: filepath.Join(temp, firstFolder), Domain: opt.Domain, Backend: opt.Backend, Sample: opt.Sample, Logger: opt.Logger})
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (c *cache) template(ctx context.Context, name, first string, with func(temp
 
 // templateName changes with everything that goes into a domain except its passwords.
 func templateName(root string, opt Options) (string, error) {
-	req := newContents(opt.Domain, opt.Sample).request()
+	req := newContents(opt.Domain, opt.Backend, opt.Sample).request()
 	req.AdminPassword, req.Service.Password = "", ""
 	for i := range req.People {
 		req.People[i].Password = ""
@@ -88,7 +88,7 @@ func (c *cache) renewTemplate(ctx context.Context, name, first string, with func
 
 // provision makes the domain in dir. The passwords go in through standard input: no argument list shows them.
 func provision(ctx context.Context, root, dir string, opt Options) error {
-	who := newContents(opt.Domain, opt.Sample)
+	who := newContents(opt.Domain, opt.Backend, opt.Sample)
 	req, err := json.Marshal(who.request())
 	if err != nil {
 		return err

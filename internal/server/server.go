@@ -132,6 +132,9 @@ func Open(ctx context.Context, c config.Server, log *slog.Logger) (s *Server, er
 	return s, nil
 }
 
+// Spending has memory spent while everybody of a directory is taken in. Call it before Run.
+func (s *Server) Spending(m provision.Memory) { s.accounts.Spending(m) }
+
 // OpenStore opens the store alone, for the command line.
 func OpenStore(ctx context.Context, c config.Server, log *slog.Logger) (*store.Store, error) {
 	key, err := MasterKey(c, log)

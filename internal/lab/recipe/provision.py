@@ -41,6 +41,7 @@ def provision(want):
         "--realm=" + want["realm"], "--domain=" + want["netbios"], "--host-name=" + want["host"],
         "--host-ip=" + want["address"], "--server-role=dc", "--dns-backend=SAMBA_INTERNAL",
         "--adminpass=" + want["admin_password"], "--use-rfc2307", "--targetdir=" + TARGET,
+        "--backend-store=" + want["backend_store"], "--backend-store-size=" + want["backend_store_size"],
         "--option=interfaces=" + want["address"] + "/8", "--option=bind interfaces only=yes",
         # Otherwise the host's resolver is copied, and a foreign name can block the DNS task for seconds.
         "--option=dns forwarder=", "--quiet")

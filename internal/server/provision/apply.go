@@ -23,42 +23,25 @@ func (e *Engine) apply(ctx context.Context, tenantID, agentID string, b protocol
 			Version: protocol.Version, Reason: protocol.ReasonMalformed, Message: "The batch names no domain, or its cursor is too long.",
 		}
 	}
-	ack, err := e.transact(ctx, k, agentID, b, thin, false)
+	done, err := e.transact(ctx, k, agentID, b, thin, false)
 	if err != nil && unexpected(err) && ctx.Err() == nil {
 		if rest, ok := e.without(ctx, k, agentID, b, thin); ok {
-			ack, err = e.transact(ctx, k, agentID, rest, thin, false)
+			done, err = e.transact(ctx, k, agentID, rest, thin, false)
 		}
 	}
 	if err != nil {
 		no := e.answerOf(ctx, err, "a batch", k)
 		return protocol.SyncAck{Version: protocol.Version, Reason: no.reason, Message: no.message, Seq: no.seq}
 	}
-	ack.OK = true
-	e.measure(ctx, k, b)
-	return ack
-}
-
-// manyAdded is how many new people make the database's idea of its tables worthless.
-const manyAdded = 1000
-
-// measure has the database look at its tables anew after a full run that added many people: until it does by itself, which
-// takes minutes at best, it plans for empty ones. The run stands whatever becomes of that.
-func (e *Engine) measure(ctx context.Context, k Key, b protocol.SyncBatch) {
-	if b.Run == "" || !b.Last {
-		return
-	}
-	r, found, err := e.Store.Run(ctx, k.Tenant, b.Run)
-	if err == nil && found && r.Added >= manyAdded {
-		err = e.Store.MeasurePeople(ctx)
-	}
-	if err != nil && ctx.Err() == nil {
-		e.Log.Warn("statistics couldn't be taken: searches are slow until the database takes them itself", "domain", k.Domain, "error", err)
-	}
+	done.ack.OK = true
+	e.measure(ctx, done)
+	e.pace.note(done.run, len(b.People))
+	return done.ack
 }
 
 // transact applies a batch in one transaction; a trial is undone in the end, with errUndo.
-func (e *Engine) transact(ctx context.Context, k Key, agentID string, b protocol.SyncBatch, thin, trial bool) (protocol.SyncAck, error) {
-	ack := protocol.SyncAck{Version: protocol.Version}
+func (e *Engine) transact(ctx context.Context, k Key, agentID string, b protocol.SyncBatch, thin, trial bool) (applied, error) {
+	done := applied{ack: protocol.SyncAck{Version: protocol.Version}}
 	err := e.Store.SyncTx(ctx, k.Tenant, func(tx Tx) error {
 		l, again, err := e.admit(ctx, tx, k, agentID, b)
 		if err != nil {
@@ -66,19 +49,20 @@ func (e *Engine) transact(ctx context.Context, k Key, agentID string, b protocol
 		}
 		if again {
 			n, err := e.pending(ctx, tx, l)
-			ack.Seq, ack.Until, ack.Pending = l.Seq, protocol.MilliOf(l.Expires), n
+			done.ack.Seq, done.ack.Until, done.ack.Pending = l.Seq, protocol.MilliOf(l.Expires), n
 			return err
 		}
 		w, err := e.begin(ctx, tx, k.Tenant)
 		if err != nil {
 			return err
 		}
-		if err := e.carryOut(ctx, w, l, b, thin, &ack); err != nil || !trial {
+		if err := e.carryOut(ctx, w, l, b, thin, &done.ack); err != nil || !trial {
+			done.run, done.added = w.run, w.Added
 			return err
 		}
 		return errUndo
 	})
-	return ack, err
+	return done, err
 }
 
 func unexpected(err error) bool {
@@ -265,6 +249,9 @@ func (w *work) history(ctx context.Context, l Lease, b protocol.SyncBatch, last 
 		if status != "" {
 			r.Status = status
 		}
+	}
+	if r.Full {
+		w.run = r
 	}
 	return w.tx.PutRun(ctx, r)
 }

@@ -20,10 +20,12 @@ type Deps struct {
 // Engine takes in what agents read, and keeps the accounts.
 type Engine struct {
 	Deps
+
+	pace *pace
 }
 
 // New returns an Engine.
-func New(d Deps) *Engine { return &Engine{d} }
+func New(d Deps) *Engine { return &Engine{d, newPace(nil)} }
 
 // Errors of what operators ask for.
 var (

@@ -22,6 +22,7 @@ type work struct {
 	// what became free, so that who waits for it may have it
 	values, people []string
 	joins          []audit.Record
+	run            Run // the full run's line of the history, once it is written
 }
 
 // begin reads what decides how objects are taken in.

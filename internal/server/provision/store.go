@@ -15,8 +15,9 @@ type Store interface {
 	// SyncTx runs do in one transaction. No other SyncTx of the same tenant runs beside it, on any server. An unknown
 	// tenant is an error.
 	SyncTx(ctx context.Context, tenantID string, do func(Tx) error) error
-	// MeasurePeople has the database take statistics of the tables that sync fills. It isn't for a transaction.
-	MeasurePeople(ctx context.Context) error
+	// MeasurePeople has the database take statistics of the tables that sync fills, which may still be growing. It isn't for a
+	// transaction.
+	MeasurePeople(ctx context.Context, growing bool) error
 	// FreeLeases ends every lease an agent holds.
 	FreeLeases(ctx context.Context, agentID string) error
 }

@@ -5,9 +5,11 @@ import (
 	"strings"
 )
 
-// Lists are cut and padded to few lengths, so that few texts are prepared.
+// Lists are cut and padded to few lengths, so that few texts are prepared. A long one is still short beside the smallest table
+// that statistics are taken of: to SQLite a table stays as large as it was then, and one that isn't much larger than the list
+// is read as a whole, for each list, when it has long grown.
 const (
-	longList  = 512
+	longList  = 128
 	shortList = 16
 )
 
