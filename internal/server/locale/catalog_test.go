@@ -100,13 +100,13 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := load(fstest.MapFS{"messages/en.json": {Data: []byte(en)}, "messages/de.json": {Data: []byte(tt.de)}})
+			_, err := Load(fstest.MapFS{"messages/en.json": {Data: []byte(en)}, "messages/de.json": {Data: []byte(tt.de)}})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error is %v, want one with %q", err, tt.want)
 			}
 		})
 	}
-	if _, err := load(fstest.MapFS{}); err == nil {
+	if _, err := Load(fstest.MapFS{}); err == nil {
 		t.Error("no messages at all are accepted")
 	}
 }
