@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -16,6 +17,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"homeward/internal/event"
 )
 
 func newCatalogT(t *testing.T) *Catalog {
@@ -77,7 +80,50 @@ func usedIDs(t *testing.T, root string) (asked map[string]string, quoted map[str
 	if err != nil {
 		t.Fatal(err)
 	}
+	for id := range eventTexts() { // asked for by number
+		asked[id], quoted[id] = "the catalogue of events", true
+	}
 	return asked, quoted
+}
+
+// eventTexts are what the events' messages say in English, as a page writes it.
+func eventTexts() map[string]string {
+	texts := map[string]string{}
+	for _, e := range event.Catalogue() {
+		id := "event." + strconv.Itoa(int(e.Code))
+		texts[id] = inPrint(e.Meaning)
+		if e.Remedy != "" {
+			texts[id+".do"] = inPrint(e.Remedy)
+		}
+	}
+	return texts
+}
+
+// inPrint writes a text of plain ASCII with the quotation marks of print.
+func inPrint(text string) string {
+	text = strings.ReplaceAll(text, "'", "’")
+	for strings.Contains(text, `"`) {
+		text = strings.Replace(strings.Replace(text, `"`, "“", 1), `"`, "”", 1)
+	}
+	return text
+}
+
+// TestEventsSayTheSame: the pages say of an event in English what the reference and the agent's log do; other languages have all
+// of it, in words of their own.
+func TestEventsSayTheSame(t *testing.T) {
+	c := newCatalogT(t)
+	for id, text := range eventTexts() {
+		for _, lang := range c.Languages() {
+			switch got := c.In(lang.Tag).T(id); {
+			case lang.Tag == "en" && got != text:
+				t.Errorf("%s says %q, the catalogue of events %q", id, got, text)
+			case got == id:
+				t.Errorf("%s: %s has no text", lang.Tag, id)
+			case lang.Tag != "en" && got == text:
+				t.Errorf("%s: %s is English", lang.Tag, id)
+			}
+		}
+	}
 }
 
 func TestLoadRefuses(t *testing.T) {

@@ -19,6 +19,11 @@ func (l Localizer) Clock(t time.Time, loc *time.Location) string {
 	return clock
 }
 
+// Seconds is Clock with its seconds: 14:32:07.
+func (l Localizer) Seconds(t time.Time, loc *time.Location) string {
+	return l.Clock(t, loc) + t.In(loc).Format(":05")
+}
+
 // Day writes the date of t at loc without its year: 15 March, 15. März, 1er mars, 3月15日.
 func (l Localizer) Day(t time.Time, loc *time.Location) string {
 	t = t.In(loc)

@@ -187,7 +187,7 @@ func (f Frame) verdict(v provision.Verdict) string {
 	if id := verdictWord(v); id != "" {
 		return f.T(id)
 	}
-	return strings.ReplaceAll(string(v), "_", " ")
+	return f.T("admin.code", "Code", string(v))
 }
 
 // why is what a verdict's reason means, and what to do.
