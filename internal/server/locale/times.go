@@ -38,6 +38,15 @@ func (l Localizer) Moment(t time.Time, loc *time.Location) string {
 	return l.T("time.moment", "Day", l.Day(t, loc), "Time", l.Clock(t, loc))
 }
 
+// Zone names a zone as the database of time zones does, with its distance from UTC at t: Europe/Stockholm (UTC+01:00). It is
+// the same in every language.
+func Zone(t time.Time, loc *time.Location) string {
+	if loc == time.UTC {
+		return "UTC"
+	}
+	return loc.String() + " (UTC" + t.In(loc).Format("-07:00") + ")"
+}
+
 // months returns the message id of a month's name.
 func months(m time.Month) string {
 	return [...]string{

@@ -247,10 +247,7 @@ func (f Frame) Zone() string {
 	if f.Location == nil {
 		return ""
 	}
-	if f.Location == time.UTC {
-		return "UTC"
-	}
-	return f.Location.String() + " (UTC" + f.Now.In(f.Location).Format("-07:00") + ")"
+	return locale.Zone(f.Now, f.Location)
 }
 
 // values turns what a sentence of the status says into the arguments of its message. Its moment is written as the page's
