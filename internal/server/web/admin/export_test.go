@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"homeward/internal/protocol"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/provision"
@@ -52,6 +53,8 @@ func Word(kind, code string) string {
 		return resultWord(code)
 	case "hop":
 		return hopWord(code)
+	case "case":
+		return wordsOfCase(protocol.Reason(code)).says
 	case "cause":
 		return wordsOfCause(code).says
 	}

@@ -21,8 +21,8 @@ func (f Frame) refusal(err error) (string, bool) {
 		return "", false
 	}
 	id := refusalWord(no.Why)
-	if id == "" {
-		return no.Message, true
+	if id == "" { // only a form that nobody was shown asks for such a thing
+		id = refusalWord(provision.RefusedCase)
 	}
 	says := ""
 	if word := wordsOfCase(no.Case).says; word != "" {

@@ -64,8 +64,8 @@ func (f Frame) card(i int, c provision.Case) Card {
 	if c.Reason == provision.NoRoutableName && c.Detail != "" {
 		value, out.Detail = c.Detail, ""
 	}
-	if w.title == "" { // a reason of a newer part: in the engine's own words
-		out.Name, out.Says = c.Name, c.Meaning+" "+c.Remedy
+	if w.title == "" { // a reason of a newer part
+		out.Name, out.Says = c.Name, f.T("admin.code", "Code", string(c.Reason))
 	} else {
 		out.Name = f.T(w.title, "Name", nameOf(c.This, c.Name), "Value", value)
 		out.Says = f.T(w.says, "Attribute", c.Attribute)

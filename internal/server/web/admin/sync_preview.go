@@ -198,8 +198,7 @@ func (f Frame) why(r protocol.Reason) string {
 	if w := wordsOfCase(r); w.says != "" {
 		return f.T(w.says, "Attribute", "")
 	}
-	x, _ := provision.Explain(r)
-	return x.Meaning + " " + x.Remedy
+	return f.T("admin.code", "Code", string(r))
 }
 
 func (v *visit) getPreview() error {

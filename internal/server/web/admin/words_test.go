@@ -76,6 +76,8 @@ func TestWhatIsStoredHasWords(t *testing.T) {
 		{"hop", "../../reset/outcome.go", `hop\w+ += "(\w+)"|Hop: "([^"]+)"`, 4},
 		{"hop", "../../../agent/writeback/*.go", `\.add\("([^"]+)"`, 5},
 		{"hop", "../../../agent/writeback/*.go", `Hop\{+Name: "([^"]+)"`, 2},
+		{"case", "../../provision/reason.go", `protocol\.Reason = "(\w+)"`, 15},
+		{"case", "../../../protocol/sync*.go", `Fault\w+ +Reason = "(\w+)"`, 5},
 		{"cause", "../../status/reasons.go", `ID(?: =|, c\.\w+ =|:) "(\w+)"|c\.Name, c\.ID = \w+, "(\w+)"`, 15},
 	} {
 		text := sources(t, source.path)
