@@ -80,7 +80,7 @@ func (s *Server) alertFacts(ctx context.Context, t tenant.Tenant, open func(aler
 func stopped(r status.Report, people int) alert.Problem {
 	v := alert.Values{Affected: people}
 	if len(r.Off) > 0 {
-		v.Cause, v.CauseValues = r.Off[0].ID, r.Off[0].Values
+		v.Cause, v.CauseValues, v.CauseMoment = r.Off[0].ID, r.Off[0].Values, r.Off[0].Moment
 	}
 	return alert.Problem{Kind: alert.Writeback, Values: v}
 }

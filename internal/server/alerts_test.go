@@ -108,7 +108,7 @@ func TestAlertsReachAdministrators(t *testing.T) {
 	cancel()
 	<-ended
 	for _, m := range mail.all() {
-		if !slices.Contains(one.Settings.Alerts.Mail, m.To) || m.Lang != "de" || !strings.HasPrefix(m.Subject, "Contoso: Das Zurückschreiben") || !strings.Contains(m.Text, "https://password.contoso.test/admin") {
+		if !slices.Contains(one.Settings.Alerts.Mail, m.To) || m.Lang != "de" || !strings.HasPrefix(m.Subject, "Contoso: Das Rückschreiben") || !strings.Contains(m.Text, "https://password.contoso.test/admin") {
 			t.Errorf("%+v", m)
 		}
 		if strings.Contains(m.Subject, "steht still") && (!strings.Contains(m.Text, "SRV-HW01") || !strings.Contains(m.Text, "1204") || !strings.Contains(m.Text, "Was zu tun ist:")) {

@@ -58,6 +58,7 @@ type Values struct {
 	// Cause is the status's reason, and what its words need.
 	Cause       string            `json:"cause,omitempty"`
 	CauseValues map[string]string `json:"cause_values,omitempty"`
+	CauseMoment time.Time         `json:"cause_moment,omitzero"` // the value Time
 }
 
 // Name is what a problem is stored under.

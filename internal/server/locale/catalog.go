@@ -41,9 +41,13 @@ type Language struct {
 
 // New loads the messages built into the program. It fails when a language lacks a message, has one too
 // many, lacks a plural form that its grammar has, or a translation uses other placeholders than the English text.
-func New() (*Catalog, error) { return load(messages) }
+func New() (*Catalog, error) { return Load(messages) }
 
-func load(fsys fs.FS) (*Catalog, error) {
+// Files are the messages built into the program: messages/en.json and the other languages.
+func Files() fs.FS { return messages }
+
+// Load is New for messages of one's own, laid out as Files are.
+func Load(fsys fs.FS) (*Catalog, error) {
 	files, err := fs.Glob(fsys, "messages/*.json")
 	if err != nil {
 		return nil, fmt.Errorf("list messages: %w", err)

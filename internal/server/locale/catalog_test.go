@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -16,6 +17,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"homeward/internal/event"
 )
 
 func newCatalogT(t *testing.T) *Catalog {
@@ -77,7 +80,50 @@ func usedIDs(t *testing.T, root string) (asked map[string]string, quoted map[str
 	if err != nil {
 		t.Fatal(err)
 	}
+	for id := range eventTexts() { // asked for by number
+		asked[id], quoted[id] = "the catalogue of events", true
+	}
 	return asked, quoted
+}
+
+// eventTexts are what the events' messages say in English, as a page writes it.
+func eventTexts() map[string]string {
+	texts := map[string]string{}
+	for _, e := range event.Catalogue() {
+		id := "event." + strconv.Itoa(int(e.Code))
+		texts[id] = inPrint(e.Meaning)
+		if e.Remedy != "" {
+			texts[id+".do"] = inPrint(e.Remedy)
+		}
+	}
+	return texts
+}
+
+// inPrint writes a text of plain ASCII with the quotation marks of print.
+func inPrint(text string) string {
+	text = strings.ReplaceAll(text, "'", "’")
+	for strings.Contains(text, `"`) {
+		text = strings.Replace(strings.Replace(text, `"`, "“", 1), `"`, "”", 1)
+	}
+	return text
+}
+
+// TestEventsSayTheSame: the pages say of an event in English what the reference and the agent's log do; other languages have all
+// of it, in words of their own.
+func TestEventsSayTheSame(t *testing.T) {
+	c := newCatalogT(t)
+	for id, text := range eventTexts() {
+		for _, lang := range c.Languages() {
+			switch got := c.In(lang.Tag).T(id); {
+			case lang.Tag == "en" && got != text:
+				t.Errorf("%s says %q, the catalogue of events %q", id, got, text)
+			case got == id:
+				t.Errorf("%s: %s has no text", lang.Tag, id)
+			case lang.Tag != "en" && got == text:
+				t.Errorf("%s: %s is English", lang.Tag, id)
+			}
+		}
+	}
 }
 
 func TestLoadRefuses(t *testing.T) {
@@ -100,13 +146,13 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := load(fstest.MapFS{"messages/en.json": {Data: []byte(en)}, "messages/de.json": {Data: []byte(tt.de)}})
+			_, err := Load(fstest.MapFS{"messages/en.json": {Data: []byte(en)}, "messages/de.json": {Data: []byte(tt.de)}})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error is %v, want one with %q", err, tt.want)
 			}
 		})
 	}
-	if _, err := load(fstest.MapFS{}); err == nil {
+	if _, err := Load(fstest.MapFS{}); err == nil {
 		t.Error("no messages at all are accepted")
 	}
 }
@@ -186,7 +232,7 @@ func TestEveryLanguageCounts(t *testing.T) {
 	c := newCatalogT(t)
 	for lang, want := range map[string]map[int]string{
 		"fr": {0: "Il vous reste 0 essai avec ce code.", 1: "Il vous reste 1 essai avec ce code.", 2: "Il vous reste 2 essais avec ce code."},
-		"es": {1: "Te queda 1 intento con este código.", 3: "Te quedan 3 intentos con este código."},
+		"es": {1: "Le queda 1 intento con este código.", 3: "Le quedan 3 intentos con este código."},
 		"sv": {1: "Du har 1 försök kvar med den här koden."},
 		"ja": {1: "このコードを試せるのはあと\u00a01\u00a0回です。", 3: "このコードを試せるのはあと\u00a03\u00a0回です。"},
 		"ar": {
@@ -219,20 +265,66 @@ func TestEveryLanguageTellsTime(t *testing.T) {
 	c := newCatalogT(t)
 	oslo := time.FixedZone("Oslo", 3600)
 	first, second := time.Date(2027, 3, 1, 7, 10, 0, 0, time.UTC), time.Date(2027, 8, 2, 22, 5, 0, 0, time.UTC)
-	for lang, want := range map[string][2]string{
-		"en": {"1 March at 08:10", "2 August at 23:05"},
-		"de": {"1. März um 08:10", "2. August um 23:05"},
-		"fr": {"1er mars à 08:10", "2 août à 23:05"},
-		"es": {"1 de marzo a las 8:10", "2 de agosto a las 23:05"},
-		"sv": {"1 mars kl. 08:10", "2 augusti kl. 23:05"},
-		"ja": {"3月1日 8:10", "8月2日 23:05"},
-		"ar": {"1 مارس الساعة 08:10", "2 أغسطس الساعة 23:05"},
+	for lang, want := range map[string][5]string{
+		"en": {"1 March at 08:10", "2 August at 23:05", "08:10:00", "1,248", "3.4"},
+		"de": {"1. März um 08:10", "2. August um 23:05", "08:10:00", "1.248", "3,4"},
+		"fr": {"1er mars à 08:10", "2 août à 23:05", "08:10:00", "1\u00a0248", "3,4"},
+		"es": {"1 de marzo a las 8:10", "2 de agosto a las 23:05", "8:10:00", "1.248", "3,4"},
+		"sv": {"1 mars kl. 08:10", "2 augusti kl. 23:05", "08:10:00", "1\u00a0248", "3,4"},
+		"ja": {"3月1日 8:10", "8月2日 23:05", "8:10:00", "1,248", "3.4"},
+		"ar": {"1 مارس الساعة 08:10", "2 أغسطس الساعة 23:05", "08:10:00", "1,248", "3.4"},
 	} {
 		l := c.In(lang)
-		if diff := cmp.Diff(want, [2]string{l.Moment(first, oslo), l.Moment(second, oslo)}); diff != "" {
+		const number, decimal = 1248, 3.4
+		got := [5]string{l.Moment(first, oslo), l.Moment(second, oslo), l.Seconds(first, oslo), l.Number(number), l.Decimal(decimal, 1)}
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", lang, diff)
 		}
 	}
+}
+
+// TestEveryLanguageIsPolite: German, French and Spanish address people formally, as the rest of their pages do.
+func TestEveryLanguageIsPolite(t *testing.T) {
+	c := newCatalogT(t)
+	for lang, familiar := range map[string]string{
+		"de": `[Dd]u|[Dd]ir|[Dd]ich|[Dd]eine?[mnrs]?`,
+		"fr": `[Tt]u|[Tt]oi|[Tt]es|[Tt]on|[Tt]a`,
+		"es": `[Tt]ú|[Tt]us?|ti|[Tt]e|[Tt]uy[oa]s?|contigo`,
+	} {
+		words := regexp.MustCompile(`(?:^|[^\pL])(?:` + familiar + `)(?:$|[^\pL])`)
+		for _, id := range c.IDs() {
+			for _, text := range c.In(lang).forms(id) {
+				if w := words.FindString(text); w != "" {
+					t.Errorf("%s: %s says %q: %s", lang, id, w, text)
+				}
+			}
+		}
+	}
+}
+
+// TestNothingIsLeftInEnglish: a sentence that is the same as the English one was forgotten.
+func TestNothingIsLeftInEnglish(t *testing.T) {
+	c := newCatalogT(t)
+	en := c.In("en")
+	same := []string{"rule.kinds.list", "admin.hours", "admin.minutes", "admin.help.life.short"} // 15 minutes, in French too
+	names := regexp.MustCompile(`\{\{\.\w+\}\}|Active Directory|JSON Lines|DirSync|uSNChanged|Support code|homeward\S*|Microsoft 365|Code|Agent`)
+	for _, lang := range c.Languages() {
+		for _, id := range c.IDs() {
+			text := en.forms(id)["other"]
+			plain := names.ReplaceAllString(text, "")
+			if lang.Tag != "en" && !slices.Contains(same, id) && strings.Count(strings.TrimSpace(plain), " ") > 0 && c.In(lang.Tag).forms(id)["other"] == text && strings.ContainsFunc(plain, unicode.IsLetter) {
+				t.Errorf("%s: %s is still English: %q", lang.Tag, id, text)
+			}
+		}
+	}
+}
+
+// forms are a message's texts by their plural form; "other" for one that has none.
+func (l Localizer) forms(id string) map[string]string {
+	if s, ok := l.sentences[id]; ok {
+		return map[string]string{"other": s.template()}
+	}
+	return l.Patterns(id)
 }
 
 // TestDirections: what is not Arabic keeps its order in an Arabic sentence, and other languages get no marks.

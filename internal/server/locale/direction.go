@@ -47,7 +47,7 @@ func (l Localizer) markUp(text string) string {
 // wantsIsolation reports whether the parts of a left-to-right text would change places in a right-to-left sentence.
 // Single words, codes and times do not. An address that a mail program makes a link of stays free of marks.
 func wantsIsolation(text string) bool {
-	if strings.HasPrefix(text, "http") || strings.Trim(text, "0123456789:") == "" {
+	if strings.HasPrefix(text, "http") || strings.Trim(text, "0123456789:.,") == "" {
 		return false
 	}
 	parts := false

@@ -19,6 +19,11 @@ func (l Localizer) Clock(t time.Time, loc *time.Location) string {
 	return clock
 }
 
+// Seconds is Clock with its seconds: 14:32:07.
+func (l Localizer) Seconds(t time.Time, loc *time.Location) string {
+	return l.Clock(t, loc) + t.In(loc).Format(":05")
+}
+
 // Day writes the date of t at loc without its year: 15 March, 15. März, 1er mars, 3月15日.
 func (l Localizer) Day(t time.Time, loc *time.Location) string {
 	t = t.In(loc)
@@ -31,6 +36,15 @@ func (l Localizer) Day(t time.Time, loc *time.Location) string {
 // Moment writes date and time of t at loc: 11 March at 08:10, 11. März um 08:10.
 func (l Localizer) Moment(t time.Time, loc *time.Location) string {
 	return l.T("time.moment", "Day", l.Day(t, loc), "Time", l.Clock(t, loc))
+}
+
+// Zone names a zone as the database of time zones does, with its distance from UTC at t: Europe/Stockholm (UTC+01:00). It is
+// the same in every language.
+func Zone(t time.Time, loc *time.Location) string {
+	if loc == time.UTC {
+		return "UTC"
+	}
+	return loc.String() + " (UTC" + t.In(loc).Format("-07:00") + ")"
 }
 
 // months returns the message id of a month's name.

@@ -100,6 +100,9 @@ func (l *Letters) alert(w locale.Localizer, t tenant.Tenant, n alert.Notice) (su
 	do := w.T(words.do, values...)
 	if says := "admin.cause." + v.Cause + ".says"; l.catalog.Has(says) {
 		why := named(v.CauseValues)
+		if !v.CauseMoment.IsZero() {
+			why = append(why, "Time", w.Moment(v.CauseMoment, zone))
+		}
 		parts = append(parts, w.T(says, why...))
 		if next := "admin.cause." + v.Cause + ".next"; l.catalog.Has(next) {
 			do = w.T(next, why...) + " " + do

@@ -116,7 +116,7 @@ func (l *Letters) Done(ctx context.Context, t tenant.Tenant, to, lang string, d 
 	if link != "" {
 		text += "\n\n" + w.T("mail.not_me", "URL", link)
 	}
-	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(), Subject: subject, Text: text + l.foot(w, t)}, l.now().Add(doneLife))
+	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(), Subject: subject, Text: text + l.zoned(w, t, d.At)}, l.now().Add(doneLife))
 }
 
 // done is the letter's words. None holds a password: an operator tells the new one in person.
@@ -189,7 +189,7 @@ func (l *Letters) Info(ctx context.Context, t tenant.Tenant, kind verify.Kind, t
 	if link != "" {
 		text += "\n\n" + w.T("mail.not_me", "URL", link)
 	}
-	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(), Subject: w.T("mail.info.subject", "Name", t.Name), Text: text + l.foot(w, t)}, l.now().Add(doneLife))
+	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(), Subject: w.T("mail.info.subject", "Name", t.Name), Text: text + l.zoned(w, t, c.At)}, l.now().Add(doneLife))
 }
 
 // Expiring tells somebody that their password is about to expire, with a way to change it. It isn't sent once that is over.
@@ -201,7 +201,7 @@ func (l *Letters) Expiring(ctx context.Context, t tenant.Tenant, to, lang string
 	if expires.Before(until) {
 		until = expires
 	}
-	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(), Subject: w.T("mail.expiry.subject", "Name", t.Name, "Moment", day), Text: text + l.foot(w, t)}, until)
+	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(), Subject: w.T("mail.expiry.subject", "Name", t.Name, "Moment", day), Text: text + l.zoned(w, t, expires)}, until)
 }
 
 // methodName says what a kind is.
@@ -218,6 +218,11 @@ func methodName(w locale.Localizer, k verify.Kind) string {
 	default:
 		return w.T("info.kind.mail")
 	}
+}
+
+// zoned is foot after the clock that a moment of the letter is of: its reader may be elsewhere.
+func (l *Letters) zoned(w locale.Localizer, t tenant.Tenant, at time.Time) string {
+	return "\n\n" + w.T("mail.zone", "Zone", locale.Zone(at, t.Settings.Location())) + l.foot(w, t)
 }
 
 // foot is the helpdesk line, where there is a helpdesk to name.

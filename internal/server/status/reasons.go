@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,7 +56,7 @@ func (f Facts) off(r Report) []Cause {
 			}
 		}
 		c := Cause{
-			Name: nameOffline, ID: "offline", Agent: a.ID, Values: with("Agent", a.Machine, "Time", f.clock(a.Seen)),
+			Name: nameOffline, ID: "offline", Agent: a.ID, Moment: a.Seen, Values: with("Agent", a.Machine, "Time", f.clock(a.Seen)),
 			Says: fmt.Sprintf("%s last answered at %s. At least one agent must be online.", a.Machine, f.clock(a.Seen)),
 			Next: "On " + a.Machine + ": check that the service homeward-agent runs and reaches this server on TCP 443.",
 		}
@@ -124,7 +125,7 @@ func (f Facts) moved() []Cause {
 			continue
 		}
 		out = append(out, Cause{
-			Name: nameNotApproved, ID: "moved", Agent: a.ID, Values: with("Agent", a.Machine, "New", a.Rival.Machine.Name, "Time", f.clock(a.Rival.At)),
+			Name: nameNotApproved, ID: "moved", Agent: a.ID, Moment: a.Rival.At, Values: with("Agent", a.Machine, "New", a.Rival.Machine.Name, "Time", f.clock(a.Rival.At)),
 			Says: fmt.Sprintf("%s asked to serve at %s with the identity of the agent on %s.", a.Rival.Machine.Name, f.clock(a.Rival.At), a.Machine),
 			Next: "If the agent moved there, run homeward agent accept-move " + ShortID(a.ID) + ". If not, somebody has copied its state folder: run homeward agent cut-off " + ShortID(a.ID) + ".",
 		})
@@ -169,7 +170,7 @@ func (f Facts) directory(r Report) []Cause {
 	}
 	for _, a := range f.Agents {
 		if len(a.Domains) == 0 && a.Obstacle("") == fleet.NoDirectory {
-			rest = append(rest, explain(a, "its domain", protocol.Reason(a.Reason)))
+			rest = append(rest, explain(a, cmp.Or(a.Domain, "its domain"), protocol.Reason(a.Reason)))
 		}
 	}
 	return append(rights, rest...)
@@ -208,14 +209,14 @@ func (f Facts) notes(r Report) []Cause {
 	for _, a := range r.Agents {
 		if a.Rival != nil && a.Rival.Reason == protocol.ReasonAgentCloned {
 			out = append(out, Cause{
-				Name: "Cloned agent", ID: "cloned", Agent: a.ID, Values: with("Agent", a.Machine, "New", orUnnamed(a.Rival.Machine), "Time", f.clock(a.Rival.At)),
+				Name: "Cloned agent", ID: "cloned", Agent: a.ID, Moment: a.Rival.At, Values: with("Agent", a.Machine, "New", a.Rival.Machine, "Time", f.clock(a.Rival.At)),
 				Says: fmt.Sprintf("%s came with the identity of the agent on %s at %s and was refused.", orUnnamed(a.Rival.Machine), a.Machine, f.clock(a.Rival.At)),
 				Next: "On the copy: remove the agent’s state folder and enrol it with a code of its own.",
 			})
 		}
 		if (a.State == "offline" || a.State == "silent") && !slices.ContainsFunc(r.Off, func(c Cause) bool { return c.Name == nameOffline }) {
 			out = append(out, Cause{
-				Name: "Agent offline", ID: "away", Agent: a.ID, Values: with("Agent", a.Machine, "Time", f.clock(a.Seen)),
+				Name: "Agent offline", ID: "away", Agent: a.ID, Moment: a.Seen, Values: with("Agent", a.Machine, "Time", f.clock(a.Seen)),
 				Says: fmt.Sprintf("%s last answered at %s.", a.Machine, f.clock(a.Seen)), Next: "Start it, or cut it off for good: homeward agent cut-off " + ShortID(a.ID),
 			})
 		}
@@ -234,7 +235,7 @@ func (f Facts) notes(r Report) []Cause {
 	for _, d := range r.Domains {
 		if d.Test != nil && !d.Test.Passed {
 			out = append(out, Cause{
-				Name: "Test write failed", ID: "test", Values: with("Domain", d.Name, "Time", f.clock(d.Test.At)),
+				Name: "Test write failed", ID: "test", Moment: d.Test.At, Values: with("Domain", d.Name, "Time", f.clock(d.Test.At)),
 				Says: fmt.Sprintf("The test write to %s at %s failed: %s.", d.Name, f.clock(d.Test.At), strings.ReplaceAll(string(d.Test.Reason), "_", " ")),
 				Next: "Look for event 31027 in the audit log, and run homeward-agent doctor.",
 			})

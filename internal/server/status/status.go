@@ -63,6 +63,8 @@ type Report struct {
 	// SentenceID and Values say the same to a page that has it in the reader's language.
 	SentenceID string            `json:"sentence_id"`
 	Values     map[string]string `json:"values,omitempty"`
+	// Moment is the sentence's Time, for a page that writes it as its reader does.
+	Moment time.Time `json:"moment,omitzero"`
 
 	Off     []Cause  `json:"off,omitempty"`    // why writeback is off, in fixing order
 	Notes   []Cause  `json:"notes,omitempty"`  // what needs attention while it works
@@ -78,6 +80,7 @@ type Cause struct {
 	// ID and Values say the same to a page that has it in the reader's language; Agent is the one to look at.
 	ID     string            `json:"id"`
 	Values map[string]string `json:"values,omitempty"`
+	Moment time.Time         `json:"moment,omitzero"` // the value Time, for a page that writes it as its reader does
 	Agent  string            `json:"agent,omitempty"`
 }
 
@@ -146,7 +149,7 @@ func Judge(f Facts) Report {
 	r.Works = f.Up && !f.Tenant.Settings.WritebackOff && len(f.licence()) == 0 && len(r.Agents) > 0 && slices.ContainsFunc(r.Domains, func(d Domain) bool { return d.Works }) &&
 		!slices.ContainsFunc(r.Domains, func(d Domain) bool { return !d.Works && !d.Off })
 	said := f.sentence(r)
-	r.State, r.Sentence, r.SentenceID, r.Values = said.state, said.text, said.id, said.values
+	r.State, r.Sentence, r.SentenceID, r.Values, r.Moment = said.state, said.text, said.id, said.values, said.moment
 	return r
 }
 
@@ -246,20 +249,21 @@ type said struct {
 	state    State
 	text, id string
 	values   map[string]string
+	moment   time.Time
 }
 
 // sentence is the one the administrator sees first (design.md, section 5).
 func (f Facts) sentence(r Report) said {
-	unset := said{Unset, "Writeback isn’t set up yet.", "unset", nil}
+	unset := said{Unset, "Writeback isn’t set up yet.", "unset", nil, time.Time{}}
 	switch {
 	case len(f.Agents) == 0:
 		return unset
 	case f.Tenant.Settings.WritebackOff:
-		return said{Off, "Writeback is turned off.", "off", nil}
+		return said{Off, "Writeback is turned off.", "off", nil, time.Time{}}
 	case len(f.licence()) > 0:
-		return said{Off, "No licence includes password writeback.", "unlicensed", nil}
+		return said{Off, "No licence includes password writeback.", "unlicensed", nil, time.Time{}}
 	case !f.Up:
-		return said{Unknown, fmt.Sprintf("The portal can’t reach the relay %s. Your agents may be fine.", f.Relay), "relay", with("Relay", f.Relay)}
+		return said{Unknown, fmt.Sprintf("The portal can’t reach the relay %s. Your agents may be fine.", f.Relay), "relay", with("Relay", f.Relay), time.Time{}}
 	}
 	if f.all(fleet.NotConnected, fleet.Silent) {
 		last := f.last()
@@ -267,25 +271,25 @@ func (f Facts) sentence(r Report) said {
 			return unset
 		}
 		at := f.clock(last)
-		return said{Down, fmt.Sprintf("No agent has answered since %s. The relay is up, so the break is between your servers and the relay.", at), "silent", with("Time", at)}
+		return said{Down, fmt.Sprintf("No agent has answered since %s. The relay is up, so the break is between your servers and the relay.", at), "silent", with("Time", at), last}
 	}
 	if a, ok := f.switchedOff(r); ok {
-		return said{Off, fmt.Sprintf("Writeback is off in the agent’s configuration on %s.", a), "off_there", with("Agent", a)}
+		return said{Off, fmt.Sprintf("Writeback is off in the agent’s configuration on %s.", a), "off_there", with("Agent", a), time.Time{}}
 	}
 	if !r.Works {
 		if a, ok := f.first(fleet.Outdated); ok && len(r.Off) > 0 && r.Off[0].Name == nameOutdated {
-			return said{Unknown, fmt.Sprintf("We can’t check %s: its version is too old to report.", a.Machine), "unchecked", with("Agent", a.Machine)}
+			return said{Unknown, fmt.Sprintf("We can’t check %s: its version is too old to report.", a.Machine), "unchecked", with("Agent", a.Machine), time.Time{}}
 		}
-		return said{Down, "Writeback doesn’t work. " + first(r.Off), "broken", nil} // the design's six sentences have none for a reachable agent
+		return said{Down, "Writeback doesn’t work. " + first(r.Off), "broken", nil, time.Time{}} // the design's six sentences have none for a reachable agent
 	}
 	if a, ok := f.behind(); ok {
-		return said{Degraded, fmt.Sprintf("Writeback works, but %s is out of date (%s).", a.Machine, a.Build), "outdated", with("Agent", a.Machine, "Version", a.Build)}
+		return said{Degraded, fmt.Sprintf("Writeback works, but %s is out of date (%s).", a.Machine, a.Build), "outdated", with("Agent", a.Machine, "Version", a.Build), time.Time{}}
 	}
 	state := Working
 	if len(r.Notes) > 0 {
 		state = Degraded
 	}
-	return said{state, "Your on-premises writeback agents are up and running.", "working", nil}
+	return said{state, "Your on-premises writeback agents are up and running.", "working", nil, time.Time{}}
 }
 
 // with makes a map of name, value, name, value …

@@ -213,7 +213,7 @@ func (f Frame) Sentence() string {
 	if id == "" {
 		return r.Sentence
 	}
-	return f.T(id, values(r.Values)...)
+	return f.T(id, f.values(r.Values, r.Moment)...)
 }
 
 // Second writes a moment with its seconds: 14:32:07, and the day when it isn't today.
@@ -221,9 +221,8 @@ func (f Frame) Second(t time.Time) string {
 	if t.IsZero() || f.Location == nil {
 		return f.T("admin.never")
 	}
-	at, now := t.In(f.Location), f.Now.In(f.Location)
-	clock := at.Format("15:04:05")
-	if at.YearDay() == now.YearDay() && at.Year() == now.Year() {
+	clock := f.Seconds(t, f.Location)
+	if f.today(t) {
 		return clock
 	}
 	return f.T("time.moment", "Day", f.Day(t, f.Location), "Time", clock)
@@ -234,14 +233,34 @@ func (f Frame) When(t time.Time) string {
 	if t.IsZero() || f.Location == nil {
 		return f.T("admin.never")
 	}
-	at := t.In(f.Location)
-	return f.T("admin.date", "Day", f.Day(t, f.Location), "Year", at.Format("2006"), "Time", at.Format("15:04:05"))
+	return f.T("admin.date", "Day", f.Day(t, f.Location), "Year", t.In(f.Location).Format("2006"), "Time", f.Seconds(t, f.Location))
 }
 
-// values turns a map into the arguments of a message.
-func values(m map[string]string) []any {
+// today reports whether a moment is of the same day as the page.
+func (f Frame) today(t time.Time) bool {
+	at, now := t.In(f.Location), f.Now.In(f.Location)
+	return at.YearDay() == now.YearDay() && at.Year() == now.Year()
+}
+
+// Zone says which clock the page's times are of, as the database of time zones names it, and its distance from UTC.
+func (f Frame) Zone() string {
+	if f.Location == nil {
+		return ""
+	}
+	return locale.Zone(f.Now, f.Location)
+}
+
+// values turns what a sentence of the status says into the arguments of its message. Its moment is written as the page's
+// reader does; a machine that told no name gets a word of theirs.
+func (f Frame) values(m map[string]string, moment time.Time) []any {
 	out := make([]any, 0, 2*len(m))
 	for name, v := range m {
+		switch {
+		case name == "Time" && f.Location != nil && (v == "" || !moment.IsZero()):
+			v = f.day(moment)
+		case name == "New" && v == "":
+			v = f.T("admin.agent.unnamed")
+		}
 		out = append(out, name, v)
 	}
 	return out

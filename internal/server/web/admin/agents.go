@@ -79,7 +79,7 @@ func (f Frame) agentRow(a status.Agent, full enrol.Agent) AgentRow {
 	default:
 		r.Look, r.Icon = "unknown", "question"
 	}
-	r.Word = a.State
+	r.Word = f.T("admin.code", "Code", a.State)
 	if id := agentWord(a.State); id != "" {
 		r.Word = f.T(id)
 	}

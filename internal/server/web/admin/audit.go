@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"homeward/internal/event"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/enrol"
 )
@@ -78,14 +77,14 @@ func (p AuditPage) Whens() []Choice {
 	return out
 }
 
-// Activities are those there are. Their names are the field's, in every language.
+// Activities are those there are. An address has the name that is stored, in every language.
 func (p AuditPage) Activities() []Choice {
 	out := []Choice{{"", p.T("admin.audit.all"), p.Activity == ""}}
 	for _, a := range activities() {
 		if !p.Licences && a != p.Activity && strings.Contains(a, "licence") {
 			continue // nothing mentions them where none are needed
 		}
-		out = append(out, Choice{a, a, a == p.Activity})
+		out = append(out, Choice{a, p.activity(a), a == p.Activity})
 	}
 	return out
 }
@@ -140,9 +139,11 @@ type Entry struct {
 	audit.Record
 
 	Path               string
+	What               string // the activity
 	Time, Who, Through string
 	Look, Icon         string
 	Word, Why          string
+	Name               string // of the event, where it says more than the result
 	Took               string
 }
 
@@ -329,20 +330,23 @@ func (v *visit) entries(found []audit.Record) ([]Entry, error) {
 }
 
 func (v *visit) entry(n *namer, r audit.Record) Entry {
-	e := Entry{Record: r, Path: auditPath + "/" + r.Support, Time: v.frame.Second(r.At), Took: v.frame.took(r.Micros)}
+	return v.frame.entry(r, n.name)
+}
+
+// entry puts a record in words; name says who an id stands for.
+func (f Frame) entry(r audit.Record, name func(id string) string) Entry {
+	e := Entry{Record: r, Path: auditPath + "/" + r.Support, What: f.activity(r.Activity), Time: f.Second(r.At), Took: f.took(r.Micros)}
 	if r.Support == "" {
 		e.Path = auditPath + "/" + strconv.FormatInt(r.Seq, 10)
 	}
-	e.Who, e.Through = n.name(r.Target), n.name(r.Actor)
+	e.Who, e.Through = name(r.Target), name(r.Actor)
 	if e.Who == e.Through {
 		e.Through = ""
 	}
 	e.Look, e.Icon = look(r)
-	e.Word, e.Why = v.frame.result(r.Result), v.frame.reason(r.Reason)
-	if e.Why == "" {
-		if known, ok := event.Lookup(event.Code(r.Event)); ok && r.Support != "" && r.Result == "ok" {
-			e.Why = known.Name
-		}
+	e.Word, e.Why = f.result(r.Result), f.reason(r.Reason)
+	if e.Why == "" && r.Support != "" && r.Result == "ok" {
+		e.Name, _, _ = f.event(r.Event)
 	}
 	return e
 }
@@ -358,20 +362,4 @@ func look(r audit.Record) (look, icon string) {
 		return "bad", "cross"
 	}
 	return "unknown", "question"
-}
-
-// result is a result in the operator's language; one without words stays as it is.
-func (f Frame) result(r string) string {
-	if id := resultWord(r); id != "" {
-		return f.T(id)
-	}
-	return strings.ReplaceAll(r, "_", " ")
-}
-
-// reason is a reason in the operator's language; one without words is its code, spelt out.
-func (f Frame) reason(r string) string {
-	if id := reasonWord(r); id != "" {
-		return f.T(id)
-	}
-	return strings.ReplaceAll(r, "_", " ")
 }

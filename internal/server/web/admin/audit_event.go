@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"homeward/internal/event"
 	"homeward/internal/server/audit"
 )
 
@@ -26,7 +25,7 @@ type EventPage struct {
 type Step struct {
 	audit.Record
 
-	Time, Took         string
+	What, Time, Took   string
 	Look, Icon         string
 	Hop, Name, Meaning string
 	Who                string
@@ -37,7 +36,9 @@ type Step struct {
 func (EventPage) Template() string { return "event" }
 
 // Title is the page's one h1.
-func (p EventPage) Title() string { return p.Entry.Activity + ": " + p.Entry.Word }
+func (p EventPage) Title() string {
+	return p.T("admin.event.title", "What", p.Entry.What, "Result", p.Entry.Word)
+}
 
 // Crumbs lead to the page.
 func (p EventPage) Crumbs() []Crumb {
@@ -74,44 +75,44 @@ func (v *visit) getEvent() error {
 }
 
 func (v *visit) eventPage(records []audit.Record) (EventPage, error) {
-	p := EventPage{Frame: v.frame, Support: records[0].Support}
 	n, err := v.namer()
 	if err != nil {
-		return p, err
+		return EventPage{}, err
 	}
+	return v.frame.eventPage(records, n.name), nil
+}
+
+// eventPage puts the records of one attempt in words; name says who an id stands for.
+func (f Frame) eventPage(records []audit.Record, name func(id string) string) EventPage {
+	p := EventPage{Frame: f, Support: records[0].Support}
 	last := records[len(records)-1]
 	for _, r := range records {
 		if r.Event != audit.Told {
 			last = r
 		}
-		p.Steps = append(p.Steps, v.step(n, r))
+		p.Steps = append(p.Steps, f.step(r, name))
 	}
-	p.Entry = v.entry(n, last)
+	p.Entry = f.entry(last, name)
 	// The reason is in the last row that names one: an answer row that follows says only that it failed.
 	for _, r := range records {
-		if e, ok := event.Lookup(event.Code(r.Event)); ok && (p.Meaning == "" || e.Remedy != "" || p.Remedy == "") {
-			p.Meaning, p.Remedy, p.Code = e.Meaning, e.Remedy, r.Event
+		if _, meaning, remedy := f.event(r.Event); meaning != "" && (p.Meaning == "" || remedy != "" || p.Remedy == "") {
+			p.Meaning, p.Remedy, p.Code = meaning, remedy, r.Event
 		}
 	}
 	if whole := records[len(records)-1].At.Sub(records[0].At); whole > 0 {
 		p.Total = p.took(int64(whole / time.Microsecond))
 	}
-	return p, nil
+	return p
 }
 
-func (v *visit) step(n *namer, r audit.Record) Step {
+func (f Frame) step(r audit.Record, name func(id string) string) Step {
 	s := Step{
-		Record: r, Time: r.At.In(v.frame.Location).Format("15:04:05.000"), Took: v.frame.took(r.Micros),
-		Word: v.frame.result(r.Result), Why: v.frame.reason(r.Reason), Who: n.name(r.Actor),
+		Record: r, What: f.activity(r.Activity), Time: f.Seconds(r.At, f.Location) + r.At.Format(".000"), Took: f.took(r.Micros),
+		Word: f.result(r.Result), Why: f.reason(r.Reason), Who: name(r.Actor),
 	}
 	s.Look, _ = look(r)
-	s.Icon, s.Hop = hopIcon(r.Hop), v.frame.T("admin.hop.other", "Name", r.Hop)
-	if id := hopWord(r.Hop); id != "" {
-		s.Hop = v.frame.T(id)
-	}
-	if e, ok := event.Lookup(event.Code(r.Event)); ok {
-		s.Name, s.Meaning = e.Name, e.Meaning
-	}
+	s.Icon, s.Hop = hopIcon(r.Hop), f.hop(r.Hop)
+	s.Name, s.Meaning, _ = f.event(r.Event)
 	return s
 }
 

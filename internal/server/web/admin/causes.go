@@ -27,7 +27,7 @@ func (f Frame) causes(all []status.Cause) []CauseView {
 	for _, c := range all {
 		v := CauseView{ID: c.ID, Name: c.Name, Says: c.Says, Next: c.Next, Command: command(c.ID)}
 		if w := wordsOfCause(c.ID); w.name != "" {
-			v.Name, v.Says, v.Next = f.T(w.name), f.T(w.says, values(c.Values)...), f.T(w.next, values(c.Values)...)
+			v.Name, v.Says, v.Next = f.T(w.name), f.T(w.says, f.values(c.Values, c.Moment)...), f.T(w.next, f.values(c.Values, c.Moment)...)
 		}
 		if c.Agent != "" && f.CanSeeAgents() {
 			v.Agent = agentsPath + "/" + c.Agent

@@ -1,6 +1,12 @@
 package admin
 
-import "homeward/internal/server/provision"
+import (
+	"homeward/internal/protocol"
+	"homeward/internal/server/audit"
+	"homeward/internal/server/enrol"
+	"homeward/internal/server/provision"
+	"homeward/internal/server/status"
+)
 
 // SyncRow, Card, RunRow and VerdictRow put samples in words as the pages do.
 func (f Frame) SyncRow(r SyncRow) SyncRow { return f.syncRow(r) }
@@ -16,3 +22,41 @@ func (f Frame) VerdictRow(p provision.Preview) VerdictRow { return f.verdictRow(
 
 // Activities are what the log can be filtered by.
 func Activities() []string { return activities() }
+
+// Entry is f.entry, for ids that are names.
+func (f Frame) Entry(r audit.Record) Entry { return f.entry(r, asIs) }
+
+// EventPage is f.eventPage, for ids that are names.
+func (f Frame) EventPage(records []audit.Record) EventPage { return f.eventPage(records, asIs) }
+
+func asIs(id string) string { return id }
+
+// AgentRow is f.agentRow.
+func (f Frame) AgentRow(a status.Agent, full enrol.Agent) AgentRow { return f.agentRow(a, full) }
+
+// Causes is f.causes.
+func (f Frame) Causes(all []status.Cause) []CauseView { return f.causes(all) }
+
+// Checklist is f.checklist.
+func (f Frame) Checklist(people int, testable bool) []CheckStep {
+	return f.checklist(checkFacts{people: people, testable: testable})
+}
+
+// Word is the message of something stored: an activity, a reason, a result, a hop, a cause of the status.
+func Word(kind, code string) string {
+	switch kind {
+	case "activity":
+		return activityWord(code)
+	case "reason":
+		return reasonWord(code)
+	case "result":
+		return resultWord(code)
+	case "hop":
+		return hopWord(code)
+	case "case":
+		return wordsOfCase(protocol.Reason(code)).says
+	case "cause":
+		return wordsOfCause(code).says
+	}
+	return ""
+}

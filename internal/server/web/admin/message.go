@@ -45,7 +45,7 @@ func (p MessagePage) Text() string {
 	case barred:
 		return p.T(p.Why)
 	case forbidden:
-		return p.T(messageText(p.Kind), "Role", string(p.Operator.Role))
+		return p.T(messageText(p.Kind), "Role", p.RoleName(p.Operator.Role))
 	}
 	return p.T(messageText(p.Kind))
 }

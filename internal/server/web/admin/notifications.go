@@ -52,7 +52,7 @@ func (v *visit) notifications(s tenant.Settings) (NotificationsPage, error) {
 	p.Administrators = len(all)
 	name := v.tenant.Name
 	p.Subject = p.T("mail.changed.subject", "Name", name, "Moment", "")
-	p.Text = p.T("mail.changed.text", "Name", name, "Moment", p.When(p.Now))
+	p.Text = p.T("mail.changed.text", "Name", name, "Moment", p.Moment(p.Now, p.Location)) + "\n" + p.T("mail.zone", "Zone", p.Zone())
 	if s.HelpdeskPhone != "" {
 		p.Text += "\n" + p.T("mail.help", "Phone", s.HelpdeskPhone)
 	}

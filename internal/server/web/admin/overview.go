@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 
 	"homeward/internal/server/audit"
 	"homeward/internal/server/fleet"
@@ -254,11 +254,24 @@ func (f Frame) took(micros int64) string {
 	case micros <= 0:
 		return ""
 	case ms >= 10_000:
-		return f.T("admin.seconds", "Seconds", strconv.FormatInt(ms/1000, 10))
+		return f.T("admin.seconds", "Seconds", f.Decimal(float64(ms/1000), 0))
 	case ms >= 1000:
-		return f.T("admin.seconds", "Seconds", strconv.FormatFloat(float64(ms)/1000, 'f', 1, 64))
+		return f.T("admin.seconds", "Seconds", f.Decimal(float64(ms)/1000, 1))
 	case ms > 0:
-		return strconv.FormatInt(ms, 10) + " ms"
+		return f.T("admin.milliseconds", "Milliseconds", f.Decimal(float64(ms), 0))
 	}
-	return strconv.FormatFloat(float64(micros)/1000, 'f', 1, 64) + " ms"
+	return f.T("admin.milliseconds", "Milliseconds", f.Decimal(float64(micros)/1000, 1))
+}
+
+// span writes a length of time shortly: 400 ms, 3.4 s, 2 min 5 s, 1 h 3 min.
+func (f Frame) span(d time.Duration) string {
+	if d < time.Minute {
+		return f.took(max(d.Microseconds(), 1))
+	}
+	d = d.Round(time.Second)
+	hours, minutes, seconds := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
+	if hours > 0 {
+		return f.T("admin.hours", "Hours", f.Number(hours), "Minutes", minutes)
+	}
+	return f.T("admin.minutes", "Minutes", minutes, "Seconds", seconds)
 }

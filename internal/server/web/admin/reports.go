@@ -112,7 +112,7 @@ type Line struct {
 func (p ReportsPage) Totals() []Line {
 	var out []Line
 	for _, a := range report.Activities() {
-		out = append(out, Line{a, outcomes(p.Usage.Totals[a])})
+		out = append(out, Line{p.activity(a), outcomes(p.Usage.Totals[a])})
 	}
 	return out
 }

@@ -62,7 +62,7 @@ func settingsSamples(catalog *locale.Catalog, lang string) []sample {
 
 	notifications := admin.NotificationsPage{
 		Settings: at(base + "notifications"), People: true, Texts: true, CanText: true, Admins: true, Administrators: 9, Mail: "it-alerts@contoso.com", Days: "14, 5, 1", From: "22:00", Until: "07:00",
-		Subject: f.T("mail.changed.subject", "Name", "Contoso"), Text: f.T("mail.changed.text", "Name", "Contoso", "Moment", "10 March, 14:32") + "\n" + f.T("mail.help", "Phone", "+46 8 555 01 42"),
+		Subject: f.T("mail.changed.subject", "Name", "Contoso"), Text: f.T("mail.changed.text", "Name", "Contoso", "Moment", f.Moment(now(), time.UTC)) + "\n" + f.T("mail.help", "Phone", "+46 8 555 01 42"),
 	}
 	wrongMail := notifications
 	wrongMail.CanText = false

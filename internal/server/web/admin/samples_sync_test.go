@@ -70,7 +70,7 @@ func syncSamples(catalog *locale.Catalog, lang string) []sample {
 	runs := []admin.RunRow{f.RunRow(going.LastRun), f.RunRow(fresh.LastRun), f.RunRow(provision.Run{Key: staged.Key, Started: ago(time.Hour), Ended: ago(59 * time.Minute), Status: provision.RunStopped})}
 	page := admin.SyncPage{
 		Frame: f, Rows: []admin.SyncRow{row(fresh, "")}, Cards: cards, Total: 4, Found: 4, Runs: runs, Decided: 7, Turn: admin.Pages{Number: 2, Count: 250, Before: "/admin/sync", After: "/admin/sync?page=3"},
-		Reasons: []admin.Choice{{Value: "", Name: f.T("admin.audit.all"), Chosen: true}, {Value: "upn_taken", Name: "Duplicate (3)"}, {Value: "soft_match", Name: "Soft match (1)"}},
+		Reasons: []admin.Choice{{Value: "", Name: f.T("admin.audit.all"), Chosen: true}, {Value: "upn_taken", Name: f.CaseName(provision.UPNTaken) + " (3)"}, {Value: "soft_match", Name: f.CaseName(provision.SoftMatchAsk) + " (1)"}},
 	}
 	busy := page
 	busy.Rows, busy.Done = []admin.SyncRow{row(going, ""), row(stopped, ""), row(staged, ""), off}, f.T("admin.done.decided")
@@ -99,7 +99,7 @@ func syncSamples(catalog *locale.Catalog, lang string) []sample {
 		},
 	}
 	none := admin.PreviewPage{Frame: f, Domain: "corp.contoso.test", Problems: admin.Problems{{Field: "ask", Text: f.T("admin.preview.nobody")}}}
-	overview := admin.OverviewPage{Frame: frame(catalog, lang, "/admin", working()), Host: "password.contoso.com", Testable: true, Latest: entries()}
+	overview := admin.OverviewPage{Frame: frame(catalog, lang, "/admin", working()), Host: "password.contoso.com", Testable: true, Latest: entries(f)}
 	overview.Waits = provision.Waits{Problems: 3, Stopped: []string{"lab.contoso.test"}, Unheld: []string{"old.contoso.test"}}
 	empty := admin.SyncPage{Frame: f, Reasons: page.Reasons[:1], Turn: admin.Pages{Number: 1, Count: 1}}
 	return []sample{

@@ -66,7 +66,7 @@ func working() status.Report {
 		},
 		Domains: []status.Domain{{Name: "corp.contoso.test", Works: true, Agents: 1, DC: "dc01.corp.contoso.test", Test: &status.Test{At: ago(2 * time.Minute), Passed: true, Micros: 1_100_000}}},
 		Notes: []status.Cause{
-			{ID: "away", Agent: "U3", Values: map[string]string{"Agent": "HW-BRANCH-01", "Time": "9 March at 17:40"}},
+			{ID: "away", Agent: "U3", Values: map[string]string{"Agent": "HW-BRANCH-01", "Time": "9 March at 17:32"}, Moment: ago(21 * time.Hour)},
 			{ID: "rights", Agent: "U1", Values: map[string]string{"Agent": "SRV-HW01", "Domain": "corp.contoso.test"}},
 		},
 	}
@@ -75,27 +75,39 @@ func working() status.Report {
 func down() status.Report {
 	r := working()
 	r.State, r.Works, r.SentenceID, r.Values, r.Notes = status.Down, false, "silent", map[string]string{"Time": "14:18"}, nil
+	r.Moment = ago(14 * time.Minute)
 	for i := range r.Agents {
 		r.Agents[i].State = "offline"
 	}
 	r.Domains[0].Works, r.Domains[0].Agents = false, 0
 	for _, id := range []string{"offline", "moved", "outdated", "rights", "unreachable"} {
-		r.Off = append(r.Off, status.Cause{ID: id, Agent: "U1", Values: map[string]string{
+		r.Off = append(r.Off, status.Cause{ID: id, Agent: "U1", Moment: ago(14 * time.Minute), Values: map[string]string{
 			"Agent": "SRV-HW01", "Time": "14:18", "New": "SRV-HW03", "Version": "1.2.0", "Domain": "corp.contoso.test",
 		}})
 	}
 	return r
 }
 
-func entries() []admin.Entry {
-	rec := func(seq int64, support, activity string, code int) audit.Record {
-		return audit.Record{Seq: seq, Support: support, Activity: activity, Event: code, At: ago(time.Hour)}
+// entries are those of the mock, in words as the pages put them.
+func entries(f admin.Frame) []admin.Entry {
+	var out []admin.Entry
+	for _, r := range records() {
+		out = append(out, f.Entry(r))
 	}
-	return []admin.Entry{
-		{Record: rec(9, "HW-7K3Q-92MD", "Reset password (self-service)", 33004), Path: "/admin/audit/HW-7K3Q-92MD", Time: "14:21:03", Who: "Jonas Lindqvist", Through: "SRV-HW01", Look: "bad", Icon: "cross", Word: "Failed", Why: "the agent lacks a permission", Took: "328 ms"},
-		{Record: rec(8, "HW-2M4P-71QC", "Change password (self-service)", 33008), Path: "/admin/audit/HW-2M4P-71QC", Time: "14:17:40", Who: "Sam Berg", Through: "SRV-HW02", Look: "warn", Icon: "warning", Word: "Refused", Why: "used before", Took: "291 ms"},
-		{Record: rec(7, "", "Drain agent", 31037), Path: "/admin/audit/7", Time: "13:02:55", Who: "SRV-HW02", Through: "karin.holm@contoso.com", Look: "ok", Icon: "check", Word: "OK"},
-		{Record: rec(6, "HW-9T5W-40XB", "Unlock user account (self-service)", 31032), Path: "/admin/audit/HW-9T5W-40XB", Time: "10:30:07", Who: "Nadia Haddad", Through: "SRV-HW02", Look: "unknown", Icon: "question", Word: "Not confirmed", Took: "30 s"},
+	return out
+}
+
+func records() []audit.Record {
+	at := func(clock string) time.Time {
+		t, _ := time.Parse("2006-01-02 15:04:05", "2026-03-10 "+clock)
+		return t
+	}
+	return []audit.Record{
+		{Seq: 9, Support: "HW-7K3Q-92MD", Activity: "Reset password (self-service)", Event: 33004, At: at("14:21:03"), Target: "Jonas Lindqvist", Actor: "SRV-HW01", Result: "failed", Reason: "rights", Micros: 328_000},
+		{Seq: 8, Support: "HW-2M4P-71QC", Activity: "Change password (self-service)", Event: 33008, At: at("14:17:40"), Target: "Sam Berg", Actor: "SRV-HW02", Result: "refused", Reason: "used_before", Micros: 291_000},
+		{Seq: 7, Activity: "Drain agent", Event: 31037, At: at("13:02:55"), Target: "SRV-HW02", Actor: "karin.holm@contoso.com", Result: "ok"},
+		{Seq: 6, Support: "HW-9T5W-40XB", Activity: "Unlock user account (self-service)", Event: 31032, At: at("10:30:07"), Target: "Nadia Haddad", Actor: "SRV-HW02", Result: "unknown", Micros: 30_000_000},
+		{Seq: 5, Support: "HW-1B2C-33DE", Activity: "Reset password (self-service)", Event: 31002, At: at("09:11:42"), Target: "Sam Berg", Actor: "SRV-HW02", Result: "ok", Micros: 1_340_000},
 	}
 }
 
@@ -140,13 +152,7 @@ func statusSamples(catalog *locale.Catalog, lang string) []sample {
 	unknown.Known = false
 	off := working()
 	off.State, off.SentenceID = status.Off, "off"
-	cause := func(id, name, says, next, command string) admin.CauseView {
-		return admin.CauseView{ID: id, Name: name, Says: says, Next: next, Command: command, Agent: "/admin/agents/U1"}
-	}
-	reasons := []admin.CauseView{
-		cause("offline", "No agent online", "SRV-HW01 last answered at 14:18. At least one agent must be online.", "On SRV-HW01: check that the agent’s service runs.", "homeward-agent doctor"),
-		cause("moved", "Agent not approved", "SRV-HW03 asked to serve at 14:02.", "Open it and approve that.", ""),
-	}
+	reasons := unknown.Causes(down().Off[:2])
 	page := admin.OnpremPage{
 		Frame:     at("/admin/password-reset/onprem", working()),
 		Writeback: admin.Switch{Name: "writeback", Title: unknown.T("admin.onprem.writeback"), About: unknown.T("admin.onprem.writeback.about"), Stored: true, On: true, Editable: true},
@@ -157,12 +163,12 @@ func statusSamples(catalog *locale.Catalog, lang string) []sample {
 	blocked.Frame, blocked.Saved = at("/admin/password-reset/onprem", down()), false
 	blocked.Writeback.On, blocked.Writeback.Editable, blocked.Writeback.Reasons = false, false, reasons
 	blocked.Unlock.Editable, blocked.Unlock.Reasons = false, reasons[1:]
-	blocked.Problems = admin.Problems{{Field: "writeback", Text: "It can’t be turned on now."}}
+	blocked.Problems = admin.Problems{{Field: "writeback", Text: unknown.T("admin.onprem.blocked", "Switch", unknown.T("admin.onprem.writeback"))}}
 	reader := page
 	reader.Operator.Role, reader.Writeback.Editable, reader.Unlock.Editable, reader.Saved = operator.HybridIdentityAdministrator, false, false, false
 	return []sample{
-		{"overview", http.StatusOK, admin.OverviewPage{Frame: at("/admin", working()), Host: "password.contoso.com", Testable: true, Latest: entries()}},
-		{"overview-down", http.StatusOK, admin.OverviewPage{Frame: at("/admin", down()), Host: "password.contoso.com", Untested: true, Latest: entries()}},
+		{"overview", http.StatusOK, admin.OverviewPage{Frame: at("/admin", working()), Host: "password.contoso.com", Testable: true, Latest: entries(unknown)}},
+		{"overview-down", http.StatusOK, admin.OverviewPage{Frame: at("/admin", down()), Host: "password.contoso.com", Untested: true, Latest: entries(unknown)}},
 		{"overview-relay", http.StatusOK, admin.OverviewPage{Frame: at("/admin", status.Report{State: status.Unknown, SentenceID: "relay", Values: map[string]string{"Relay": "password.contoso.com"}}), Host: "password.contoso.com"}},
 		{"overview-off", http.StatusOK, admin.OverviewPage{Frame: at("/admin", off), Late: true, Host: "password.contoso.com"}},
 		{"overview-unset", http.StatusOK, admin.OverviewPage{Frame: at("/admin", status.Report{State: status.Unset, Up: true, SentenceID: "unset", Off: []status.Cause{{ID: "none"}}}), Host: "password.contoso.com"}},
@@ -175,16 +181,12 @@ func statusSamples(catalog *locale.Catalog, lang string) []sample {
 
 func otherSamples(catalog *locale.Catalog, lang string) []sample {
 	at := func(path string) admin.Frame { return frame(catalog, lang, path, working()) }
-	line := func(look, icon, word string) admin.DomainLine {
-		return admin.DomainLine{Name: "corp.contoso.test", Controller: "dc01", Look: look, Icon: icon, Word: word, Since: ago(time.Hour)}
-	}
-	row := func(i int, look, icon, word, extra string, d admin.DomainLine) admin.AgentRow {
-		return admin.AgentRow{Agent: working().Agents[i], Path: "/admin/agents/U", Look: look, Icon: icon, Word: word, Extra: extra, Key: "7f3a-91c4", Lines: []admin.DomainLine{d}}
+	row := func(i int, d enrol.Domain) admin.AgentRow {
+		d.Name, d.DC, d.Since = "corp.contoso.test", "dc01.corp.contoso.test", ago(time.Hour)
+		return at("/admin/agents").AgentRow(working().Agents[i], enrol.Agent{KeyID: "7f3a91c4d20b5e81", Domains: []enrol.Domain{d}})
 	}
 	rows := []admin.AgentRow{
-		row(0, "ok", "check", "Online", "", line("ok", "check", "Can be written")),
-		row(1, "warn", "warning", "Draining", "nothing left to do", line("bad", "cross", "Can’t be written")),
-		row(2, "warn", "warning", "Offline", "", line("unknown", "question", "Not known")),
+		row(0, enrol.Domain{OK: true, Testable: true}), row(1, enrol.Domain{Reason: protocol.ReasonRights}), row(2, enrol.Domain{OK: true}),
 	}
 	full := enrol.Agent{
 		ID: "UBENCHAGENTBENCHAGENTBENCHAGENTBENCHAGENTBENCHAGENTBENCH", Machine: "SRV-HW01", Build: "1.4.2", Protocol: 1, KeyID: "7f3a91c4d20b5e81",
@@ -193,20 +195,18 @@ func otherSamples(catalog *locale.Catalog, lang string) []sample {
 	agents := admin.AgentsPage{Frame: at("/admin/agents"), BaseURL: "https://password.contoso.com", Rows: rows, Code: "FJ4K-82QP-ABCD", Until: ago(-30 * time.Minute)}
 	none := admin.AgentsPage{Frame: at("/admin/agents"), BaseURL: "https://password.contoso.com"}
 	log := admin.AuditPage{
-		Frame: at("/admin/audit"), Who: "jonas", When: "today", Rows: entries(), Older: "/admin/audit?before=6", Newer: "/admin/audit?after=9", Fit: 7, All: 1001,
+		Frame: at("/admin/audit"), Who: "jonas", When: "today", Rows: entries(at("/admin/audit")), Older: "/admin/audit?before=6", Newer: "/admin/audit?after=9", Fit: 7, All: 1001,
 		Agents: []admin.Choice{{Value: "", Name: catalog.In(lang).T("admin.audit.any"), Chosen: true}, {Value: "U1", Name: "SRV-HW01"}},
 	}
-	step := func(hop, icon, look, word, meaning string) admin.Step {
-		return admin.Step{Record: audit.Record{Event: 31001, Detail: "LDAP 50 insufficientAccessRights"}, Time: "14:21:03.412", Took: "38 ms", Look: look, Icon: icon, Hop: hop, Name: "PasswordResetStart", Meaning: meaning, Word: word, Who: "SRV-HW01"}
+	hop := func(seconds float64, hop, result string, event int, r audit.Record) audit.Record {
+		r.Support, r.Activity, r.Hop, r.Result, r.Event = "HW-7K3Q-92MD", "Reset password (self-service)", hop, result, event
+		r.At, r.Target = ago(11*time.Minute).Add(time.Duration(seconds*float64(time.Second))), "Jonas Lindqvist"
+		return r
 	}
-	event := admin.EventPage{
-		Frame: at("/admin/audit/HW-7K3Q-92MD"), Support: "HW-7K3Q-92MD", Entry: entries()[0], Meaning: "The service account may not write this person.",
-		Remedy: "Grant Reset Password and write lockoutTime on the person's organizational unit.", Code: 33004, Total: "328 ms",
-		Steps: []admin.Step{
-			step("Portal", "globe", "ok", "OK", "A sealed request left the portal."), step("Agent", "agent", "ok", "OK", "A reset request arrived at the agent."),
-			step("Active Directory", "tree", "bad", "Failed", "The service account may not write this person."),
-		},
-	}
+	event := at("/admin/audit/HW-7K3Q-92MD").EventPage([]audit.Record{
+		hop(0.412, "portal", "ok", 34007, audit.Record{}), hop(0.450, "agent", "ok", 31001, audit.Record{Actor: "SRV-HW01", Micros: 38_000}),
+		hop(0.740, "result", "failed", 33004, audit.Record{Actor: "SRV-HW01", Reason: "rights", Detail: "LDAP 50 insufficientAccessRights", Micros: 328_000}),
+	})
 	sessions := []operator.Session{
 		{ID: "s1", Created: ago(time.Hour), Seen: ago(time.Minute), Address: "192.0.2.7", Browser: "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0"},
 		{ID: "s2", Created: ago(26 * time.Hour), Seen: ago(25 * time.Hour), Address: "2001:db8::7", Browser: "curl/8"},
@@ -222,11 +222,7 @@ func otherSamples(catalog *locale.Catalog, lang string) []sample {
 		{"reports", http.StatusOK, reports(at("/admin/reports"), 30)},
 		{"reports-long", http.StatusOK, reports(at("/admin/reports"), 90)},
 		{"reports-empty", http.StatusOK, admin.ReportsPage{Frame: at("/admin/reports"), Span: 30}},
-		{"setup-list", http.StatusOK, admin.ChecklistPage{Frame: at("/admin/setup"), Steps: []admin.CheckStep{
-			{Number: 1, Name: "Register an agent", About: "3 registered", State: "done"},
-			{Number: 2, Name: "Give the agent its rights", About: "It checks each domain.", State: "next", Path: "/admin/agents", Action: "Agents", Command: "homeward-agent doctor"},
-			{Number: 3, Name: "Write a test password", About: "Uses a test account.", State: "later"},
-		}}},
+		{"setup-list", http.StatusOK, admin.ChecklistPage{Frame: at("/admin/setup"), Steps: at("/admin/setup").Checklist(0, false)}},
 		{"account", http.StatusOK, admin.AccountPage{Frame: at("/admin/account"), Sessions: sessions, Current: "s1"}},
 		{"forbidden", http.StatusForbidden, admin.MessagePage{Frame: at("/admin/agents"), Kind: "forbidden"}},
 		{"not-found", http.StatusNotFound, admin.MessagePage{Frame: at("/admin/nothing"), Kind: "not_found"}},

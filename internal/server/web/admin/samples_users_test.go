@@ -37,7 +37,7 @@ func userSamples(catalog *locale.Catalog, lang string) []sample {
 	locked := admin.Look{Look: "unknown", Icon: "lock", Word: list.T("admin.can.protected")}
 	rows := []admin.UserRow{
 		row("p1", "Amara Okafor", "OU=Finance", ok, yes, 3, "14:29", list.T("admin.users.self")), row("p2", "Jonas Lindqvist", "OU=Sales", ok, no, 2, "14:21", "HW-7K3Q-92MD"),
-		row("p3", "Priya Raman", "OU=Support", ok, short, 1, list.T("admin.never"), ""), row("p4", "Tove Holgersson", "OU=Interns", off, admin.Look{Look: "unknown", Icon: "minus", Word: list.T("admin.can.enabled")}, 0, "3 November", list.T("admin.users.helpdesk")),
+		row("p3", "Priya Raman", "OU=Support", ok, short, 1, list.T("admin.never"), ""), row("p4", "Tove Holgersson", "OU=Interns", off, admin.Look{Look: "unknown", Icon: "minus", Word: list.T("admin.can.enabled")}, 0, list.Day(ago(127*24*time.Hour), time.UTC), list.T("admin.users.helpdesk")),
 		row("p5", "admin kholm", "OU=Tier0", ok, locked, 2, list.T("admin.never"), ""),
 	}
 	people := admin.UsersPage{Frame: list, Total: 1248, Rows: rows, Next: "/admin/users?after=p5", Previous: "/admin/users?before=p1", Licensed: true}
@@ -63,14 +63,14 @@ func userSamples(catalog *locale.Catalog, lang string) []sample {
 		line("warn", "warning", one.T("admin.gate.role.noted")), bad, line("unknown", "question", one.T("admin.gate.age.unknown")),
 	}
 	person := admin.UserPage{
-		Frame: one, View: view, Gates: gates, Answer: admin.Look{Look: "bad", Icon: "cross", Word: one.T("admin.can.no")}, Recent: entries(), Portal: "https://password.contoso.com",
-		Methods: []admin.MethodLine{{Name: one.T("method.app"), When: "12 January"}, {Name: one.T("method.text"), Masked: "•••• 07", When: "12 January"}},
+		Frame: one, View: view, Gates: gates, Answer: admin.Look{Look: "bad", Icon: "cross", Word: one.T("admin.can.no")}, Recent: entries(one), Portal: "https://password.contoso.com",
+		Methods: []admin.MethodLine{{Name: one.T("method.app"), When: one.Day(ago(57*24*time.Hour), time.UTC)}, {Name: one.T("method.text"), Masked: "•••• 07", When: one.Day(ago(57*24*time.Hour), time.UTC)}},
 	}
 	quiet := person
 	quiet.Operator = operator.Operator{Tenant: "contoso", ID: "o2", Name: "sam.berg@contoso.com", Role: operator.HelpdeskAdministrator}
 	quiet.View.Help, quiet.View.Reset, quiet.Barred = helpdesk.BarAdministrator, helpdesk.BarAdministrator, one.T("admin.bar.administrator")
 	quiet.View.Groups, quiet.Methods, quiet.Recent, quiet.View.Standing.Live, quiet.View.Limited = nil, nil, nil, nil, true
-	quiet.View.Problems = []provision.Problem{{Reason: "duplicate", Attribute: "mail", OtherName: `CORP\twin`}}
+	quiet.View.Problems = []provision.Problem{{Reason: provision.AddressTaken, Attribute: "mail", OtherName: `CORP\twin`}}
 	quiet.View.Roles = []provision.Role{{Role: "Global Administrator"}}
 
 	help := admin.HelpPage{Frame: one, Act: "reset", PersonPath: "/admin/users/p2", Name: "Jonas Lindqvist", Mark: "m", CanVerify: true, Problems: admin.Problems{{Field: "reason", Text: one.T("admin.help.reason.wrong")}}}

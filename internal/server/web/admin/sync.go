@@ -185,7 +185,7 @@ func (v *visit) syncPage(q url.Values) (SyncPage, error) {
 func (p SyncPage) reasons(counts map[protocol.Reason]int) []Choice {
 	out := []Choice{{"", p.T("admin.audit.all"), p.Reason == ""}}
 	for reason, n := range counts {
-		out = append(out, Choice{string(reason), p.caseName(reason) + " (" + p.Number(n) + ")", p.Reason == string(reason)})
+		out = append(out, Choice{string(reason), p.CaseName(reason) + " (" + p.Number(n) + ")", p.Reason == string(reason)})
 	}
 	slices.SortFunc(out[1:], func(a, b Choice) int { return strings.Compare(a.Name, b.Name) })
 	return out

@@ -21,8 +21,8 @@ func (f Frame) refusal(err error) (string, bool) {
 		return "", false
 	}
 	id := refusalWord(no.Why)
-	if id == "" {
-		return no.Message, true
+	if id == "" { // only a form that nobody was shown asks for such a thing
+		id = refusalWord(provision.RefusedCase)
 	}
 	says := ""
 	if word := wordsOfCase(no.Case).says; word != "" {
@@ -232,7 +232,7 @@ func (v *visit) getDecisions() error {
 		return err
 	}
 	for _, d := range list {
-		row := DecisionRow{Decided: d, Time: p.Second(d.At), What: string(d.Choice), About: joined(d.OtherName, d.Value)}
+		row := DecisionRow{Decided: d, Time: p.Second(d.At), What: p.T("admin.code", "Code", string(d.Choice)), About: joined(d.OtherName, d.Value)}
 		if id := choiceWord(d.Choice); id != "" {
 			row.What = p.T(id)
 		}

@@ -41,17 +41,17 @@ type CardButton struct {
 	Primary bool
 }
 
-// caseName is what a kind of problem is called.
-func (f Frame) caseName(r protocol.Reason) string {
+// CaseName is what a kind of problem is called.
+func (f Frame) CaseName(r protocol.Reason) string {
 	if w := wordsOfCase(r); w.tag != "" {
 		return f.T(w.tag)
 	}
-	return strings.ReplaceAll(string(r), "_", " ")
+	return f.T("admin.code", "Code", string(r))
 }
 
 // card puts one problem in words.
 func (f Frame) card(i int, c provision.Case) Card {
-	out := Card{Case: c, ID: "case-" + strconv.Itoa(i+1), Tag: f.caseName(c.Reason), Detail: c.Detail, Join: "cross"}
+	out := Card{Case: c, ID: "case-" + strconv.Itoa(i+1), Tag: f.CaseName(c.Reason), Detail: c.Detail, Join: "cross"}
 	w := wordsOfCase(c.Reason)
 	out.Look, out.Icon = "warn", "warning"
 	switch {
@@ -64,8 +64,8 @@ func (f Frame) card(i int, c provision.Case) Card {
 	if c.Reason == provision.NoRoutableName && c.Detail != "" {
 		value, out.Detail = c.Detail, ""
 	}
-	if w.title == "" { // a reason of a newer part: in the engine's own words
-		out.Name, out.Says = c.Name, c.Meaning+" "+c.Remedy
+	if w.title == "" { // a reason of a newer part
+		out.Name, out.Says = c.Name, f.T("admin.code", "Code", string(c.Reason))
 	} else {
 		out.Name = f.T(w.title, "Name", nameOf(c.This, c.Name), "Value", value)
 		out.Says = f.T(w.says, "Attribute", c.Attribute)

@@ -187,7 +187,7 @@ func (f Frame) verdict(v provision.Verdict) string {
 	if id := verdictWord(v); id != "" {
 		return f.T(id)
 	}
-	return strings.ReplaceAll(string(v), "_", " ")
+	return f.T("admin.code", "Code", string(v))
 }
 
 // why is what a verdict's reason means, and what to do.
@@ -198,8 +198,7 @@ func (f Frame) why(r protocol.Reason) string {
 	if w := wordsOfCase(r); w.says != "" {
 		return f.T(w.says, "Attribute", "")
 	}
-	x, _ := provision.Explain(r)
-	return x.Meaning + " " + x.Remedy
+	return f.T("admin.code", "Code", string(r))
 }
 
 func (v *visit) getPreview() error {

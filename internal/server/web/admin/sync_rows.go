@@ -151,14 +151,6 @@ func (f Frame) progress(r SyncRow) string {
 	return f.T("admin.sync.took", "Outcome", f.outcome(run.Status), "Took", f.span(run.Ended.Sub(run.Started)))
 }
 
-// span writes a length of time shortly.
-func (f Frame) span(d time.Duration) string {
-	if d < time.Minute {
-		return f.took(max(d.Microseconds(), 1))
-	}
-	return d.Round(time.Second).String()
-}
-
 func (f Frame) changes(r provision.Run) string {
 	if r.Added+r.Updated+r.Deleted+r.Joined == 0 {
 		return f.T("admin.sync.same")
@@ -171,7 +163,7 @@ func (f Frame) outcome(status string) string {
 	if id := runWord(status); id != "" {
 		return f.T(id)
 	}
-	return status
+	return f.T("admin.code", "Code", status)
 }
 
 func (f Frame) syncFacts(r SyncRow) []Fact {

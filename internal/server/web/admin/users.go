@@ -264,8 +264,7 @@ func (f Frame) day(t time.Time) string {
 	if t.IsZero() {
 		return f.T("admin.never")
 	}
-	at, now := t.In(f.Location), f.Now.In(f.Location)
-	if at.YearDay() == now.YearDay() && at.Year() == now.Year() {
+	if f.today(t) {
 		return f.Clock(t, f.Location)
 	}
 	return f.T("time.moment", "Day", f.Day(t, f.Location), "Time", f.Clock(t, f.Location))

@@ -61,6 +61,8 @@ func agentWord(code string) string {
 }
 
 // reasonWord is why something was refused or failed.
+//
+//nolint:funlen // one table
 func reasonWord(code string) string {
 	return map[string]string{
 		"account_expired":      "admin.reason.account_expired",
@@ -87,6 +89,31 @@ func reasonWord(code string) string {
 		"timed_out":            "admin.reason.timed_out",
 		"timeout":              "admin.reason.timeout",
 		"too_many":             "admin.reason.too_many",
+		"agent_state":          "admin.reason.agent_state",
+		"bad_signature":        "admin.reason.bad_signature",
+		"banned":               "admin.reason.banned",
+		"copied_passkey":       "admin.reason.copied_passkey",
+		"directory_busy":       "admin.reason.directory_busy",
+		"directory_error":      "admin.reason.directory_error",
+		"expired":              "admin.reason.expired",
+		"internal":             "admin.reason.internal",
+		"last_try":             "admin.reason.last_try",
+		"malformed":            "admin.reason.malformed",
+		"never_arrived":        "admin.reason.never_arrived",
+		"no_policy_hints":      "admin.reason.no_policy_hints",
+		"no_second_factor":     "admin.reason.no_second_factor",
+		"none":                 "admin.reason.no_code",
+		"not_encrypted":        "admin.reason.not_encrypted",
+		"not_written":          "admin.reason.not_written",
+		"overloaded":           "admin.reason.overloaded",
+		"read_only":            "admin.reason.read_only",
+		"referral":             "admin.reason.referral",
+		"replayed":             "admin.reason.replayed",
+		"replication":          "admin.reason.replication",
+		"rule_unknown":         "admin.reason.rule_unknown",
+		"seal":                 "admin.reason.seal",
+		"too_long":             "admin.reason.too_long",
+		"too_many_codes":       "admin.reason.too_many_codes",
 		"too_short":            "admin.reason.too_short",
 		"too_simple":           "admin.reason.too_simple",
 		"too_young":            "admin.reason.too_young",
@@ -96,31 +123,53 @@ func reasonWord(code string) string {
 		"used_before":          "admin.reason.used_before",
 		"wrong_code":           "admin.reason.wrong_code",
 		"wrong_password":       "admin.reason.wrong_password",
+		"unknown_key":          "admin.reason.unknown_key",
+		"version":              "admin.reason.version",
+		"wrong":                "admin.reason.wrong_code",
+		"wrong_passkey":        "admin.reason.wrong_passkey",
+		"wrong_tenant":         "admin.reason.wrong_tenant",
+		"administrator":        "admin.bar.administrator",
+		"cloud":                "admin.bar.cloud",
+		"match":                "admin.bar.match",
+		"own":                  "admin.bar.own",
+		"role":                 "admin.bar.role",
 	}[code]
 }
 
 // resultWord is what something came to.
 func resultWord(code string) string {
 	return map[string]string{
-		"changed":  "admin.result.changed",
-		"failed":   "admin.result.failed",
-		"not_sure": "admin.result.not_sure",
-		"ok":       "admin.result.ok",
-		"refused":  "admin.result.refused",
-		"unknown":  "admin.result.unknown",
+		"changed":           "admin.result.changed",
+		"failed":            "admin.result.failed",
+		"nobody to send to": "admin.result.nobody",
+		"not_sure":          "admin.result.not_sure",
+		"ok":                "admin.result.ok",
+		"refused":           "admin.result.refused",
+		"unknown":           "admin.result.unknown",
 	}[code]
 }
 
-// hopWord is one stop of the way.
+// hopWord is one stop of the way, or one step of an agent's work.
 func hopWord(code string) string {
 	return map[string]string{
-		"agent":     "admin.hop.agent",
-		"directory": "admin.hop.directory",
-		"notify":    "admin.hop.notify",
-		"operator":  "admin.hop.operator",
-		"portal":    "admin.hop.portal",
-		"relay":     "admin.hop.relay",
-		"verify":    "admin.hop.verify",
+		"accepted":                    "admin.hop.accepted",
+		"agent":                       "admin.hop.agent",
+		"contradiction":               "admin.hop.contradiction",
+		"directory":                   "admin.hop.directory",
+		"must change":                 "admin.hop.must_change",
+		"must change at next sign-in": "admin.hop.must_change",
+		"notify":                      "admin.hop.notify",
+		"opened":                      "admin.hop.opened",
+		"operator":                    "admin.hop.operator",
+		"portal":                      "admin.hop.portal",
+		"proven":                      "admin.hop.proven",
+		"read":                        "admin.hop.read",
+		"recovered":                   "admin.hop.recovered",
+		"relay":                       "admin.hop.relay",
+		"result":                      "admin.hop.result",
+		"sync":                        "admin.hop.sync",
+		"verify":                      "admin.hop.verify",
+		"written":                     "admin.hop.written",
 	}[code]
 }
 
