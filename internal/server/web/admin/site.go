@@ -90,6 +90,8 @@ type Site struct {
 	Sync      Sync
 	// Helpdesk finds people and acts on them.
 	Helpdesk *helpdesk.Service
+	// States asks a domain's directory how people's accounts stand at this moment; nil: nobody can be asked.
+	States func(ctx context.Context, tenantID, domain string, objects []string) (map[string]protocol.AccountState, error)
 	// People counts a tenant's people.
 	People func(ctx context.Context, tenantID string) (int, error)
 	// Code makes a one-time code for a new agent.

@@ -50,7 +50,8 @@ type UsersPage struct {
 	Licensed                   bool // licences matter here
 	Total, Looked              int
 	Rows                       []UserRow
-	Next, Previous             string // addresses; empty: there is no such page
+	Next, Previous             string   // addresses; empty: there is no such page
+	Silent                     []string // domains whose directory didn't say how its accounts stand
 }
 
 // UserRow is one person of the list.
@@ -58,6 +59,7 @@ type UserRow struct {
 	ID, Path, Name, UPN string
 	Source, Unit        string
 	Account, Can        Look
+	Stored              bool // Account is what the last sync said, because the directory didn't
 	Methods             int
 	Licence             string
 	Last, LastHow       string
@@ -128,8 +130,16 @@ func (v *visit) getUsers() error {
 		return err
 	}
 	p.Total, p.Looked, p.Scoped = found.Total, found.Looked, found.Scoped
+	people := make([]provision.Person, len(found.Rows))
+	for i, r := range found.Rows {
+		people[i] = r.Person
+	}
+	states := v.states(people)
+	p.Silent = states.silent
 	for _, r := range found.Rows {
-		p.Rows = append(p.Rows, v.frame.userRow(r, licence.Judge(v.tenant.Settings)))
+		row := v.frame.userRow(r, licence.Judge(v.tenant.Settings))
+		row.Account, row.Stored = states.now(v.frame, r.Person)
+		p.Rows = append(p.Rows, row)
 	}
 	p.Next, p.Previous = p.beside("after", found.Next), p.beside("before", found.Previous)
 	return v.render(http.StatusOK, p)
