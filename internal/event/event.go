@@ -113,6 +113,7 @@ const (
 	SelfServiceReleased Code = 34052
 	FlowStopped         Code = 34053
 	ExpiryReminded      Code = 34054
+	RegisterReminded    Code = 34055
 
 	OperatorSignedIn  Code = 34060
 	OperatorRefused   Code = 34061
@@ -259,6 +260,7 @@ func portalEvents() []Event {
 		{SelfServiceReleased, "SelfServiceReleased", "An operator let this account's owner help themselves again.", ""},
 		{FlowStopped, "FlowStopped", "Somebody tried to help themselves for an account whose self-service is stopped. They saw what unknown names see.", "Read why it was stopped: homeward people held."},
 		{ExpiryReminded, "ExpiryReminded", "Somebody was reminded that their password is about to expire.", ""},
+		{RegisterReminded, "RegisterReminded", "An operator had people reminded who have registered too few ways to prove who they are.", ""},
 		{CallerVerified, "CallerVerified", "Somebody on the telephone read out to an operator the code that was sent to them, or that their app shows.", ""},
 		{FlowNotInScope, "FlowNotInScope", "Somebody who isn't among those who may reset their password tried to (SSPR_0013). They saw what unknown names see.", "If they should: put them into the chosen group, or choose another scope with homeward group scope."},
 		{FlowHeld, "FlowHeld", "Somebody whose sign-in name two directory accounts want tried to reset their password. They saw what unknown names see.", "Decide whose name it is: homeward sync problems."},

@@ -209,6 +209,7 @@ func allowed() map[string][]operator.Role {
 		"POST /admin/password-reset/methods":                  settings,
 		"GET /admin/password-reset/registration":              seen,
 		"POST /admin/password-reset/registration":             settings,
+		"POST /admin/password-reset/registration/remind":      settings,
 		"GET /admin/password-reset/notifications":             seen,
 		"POST /admin/password-reset/notifications":            settings,
 		"GET /admin/password-reset/customization":             seen,

@@ -66,6 +66,8 @@ type Server struct {
 	enrols  *enrol.Service
 	// reminders tell people that their password expires.
 	reminders *reminder.Service
+	// registers remind people to register, when an operator says so.
+	registers *reminder.Registers
 	previews  *fleet.Previewer
 	// commands holds the keys that sign what agents are told.
 	commands *commandkey.Ring
@@ -253,6 +255,9 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Store: s.store, Expiries: s.envoy.Expiries, Methods: s.store.Methods, InScope: s.accounts.InScope, Stopped: s.objections.Held,
 		Send: reminders(s.store, letters, s.mails), Now: s.now, Log: s.log,
 	})
+	s.registers = &reminder.Registers{
+		Store: s.store, Methods: s.store.Methods, Works: s.resets.Works, Send: registerReminders(s.store, letters, s.mails), Record: s.record, Now: s.now, Log: s.log,
+	}
 	if s.helpdesk, err = s.openHelpdesk(key, registered); err != nil {
 		return err
 	}

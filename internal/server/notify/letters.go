@@ -204,6 +204,16 @@ func (l *Letters) Expiring(ctx context.Context, t tenant.Tenant, to, lang string
 	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(), Subject: w.T("mail.expiry.subject", "Name", t.Name, "Moment", day), Text: text + l.foot(w, t)}, until)
 }
 
+// Register asks somebody to register ways to prove who they are. It is sent when it is due.
+func (l *Letters) Register(ctx context.Context, t tenant.Tenant, to, lang string, due time.Time) error {
+	w := l.catalog.In(lang)
+	m := Message{
+		To: to, Lang: w.Lang(), Subject: w.T("mail.register.subject", "Name", t.Name),
+		Text: w.T("mail.register.text", "Name", t.Name, "URL", l.portal+"/security-info") + l.foot(w, t),
+	}
+	return l.queue.PostAt(ctx, t.ID, m, due, due.Add(doneLife))
+}
+
 // methodName says what a kind is.
 func methodName(w locale.Localizer, k verify.Kind) string {
 	switch k {

@@ -56,6 +56,12 @@ func settingsSamples(catalog *locale.Catalog, lang string) []sample {
 	methodsReader.Settings = reader(base + "methods")
 
 	registration := admin.RegistrationPage{Settings: at(base + "registration"), Required: true, Days: "180", First: true, Ready: ready, Need: 2}
+	registration.Calls = admin.Reminders{Due: 48, Left: 14, Reminded: 9, Sent: -1}
+	reminded := registration
+	reminded.Calls = admin.Reminders{Left: 62, Reminded: 57, Sent: 48}
+	unmailed := registration
+	unmailed.Calls.Later, unmailed.Calls.NoMail = 212, true
+	unmailed.Problems = admin.Problems{{Field: "remind", Text: f.T("admin.registration.remind.nomail")}}
 	wrongDays := registration
 	wrongDays.Days, wrongDays.Problems = "731", admin.Problems{{Field: "days", Text: f.T("admin.registration.days.wrong", "Most", 730)}}
 	registration.Saved = true
@@ -82,6 +88,8 @@ func settingsSamples(catalog *locale.Catalog, lang string) []sample {
 		{"methods-refused", http.StatusUnprocessableEntity, refused},
 		{"methods-reader", http.StatusOK, methodsReader},
 		{"registration", http.StatusOK, registration},
+		{"registration-reminded", http.StatusOK, reminded},
+		{"registration-no-mail", http.StatusUnprocessableEntity, unmailed},
 		{"registration-wrong", http.StatusUnprocessableEntity, wrongDays},
 		{"notifications", http.StatusOK, notifications},
 		{"notifications-wrong", http.StatusUnprocessableEntity, wrongMail},

@@ -117,6 +117,8 @@ type Site struct {
 	Version string
 	Now     func() time.Time
 	Log     *slog.Logger
+
+	counted shorts
 }
 
 // route is one thing that can be asked for.
@@ -129,7 +131,7 @@ type route struct {
 // routes is the whole table: what isn't in it isn't served.
 func routes() []route {
 	return slices.Concat(
-		firstRoutes(), userRoutes(), userExportRoutes(), auditExportRoutes(), reportRoutes(), syncRoutes(), settingsRoutes(), licenceRoutes(), operatorRoutes(),
+		firstRoutes(), userRoutes(), userExportRoutes(), auditExportRoutes(), reportRoutes(), syncRoutes(), settingsRoutes(), remindRoutes(), licenceRoutes(), operatorRoutes(),
 		signInRoutes(), factorRoutes(), providerRoutes(),
 	)
 }
