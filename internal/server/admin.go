@@ -42,7 +42,8 @@ func (s *Server) openAdmin(key masterkey.Key, catalog *locale.Catalog) error {
 		Status: s.status, Change: s.changeSettings, Record: s.record, Tenant: s.tenants.tenant, Home: s.tenants.ofRequest,
 		Desk: admin.Desk{
 			Groups: s.store, Counts: s.store, Holders: s.store, Book: s.book, Rebrand: s.rebrand, Picture: s.store.Picture,
-			Administrators: s.administrators, Calls: s.registers, Mail: s.config.Mail.Host != "", Texts: s.config.Text.On(), Passkeys: s.resets.Passkeys != nil,
+			Administrators: s.administrators, Calls: s.registers, Try: s.try, Mailer: s.config.Mail.From,
+			Mail: s.config.Mail.Host != "", Texts: s.config.Text.On(), Passkeys: s.resets.Passkeys != nil,
 			KeepProvider: s.provider.keep, LookAtProvider: s.provider.client.Look,
 		},
 		Engine: engine, Assets: assets, Catalog: catalog, BaseURL: s.config.BaseURL, Version: build.Version(), Now: s.now, Log: s.log,

@@ -212,6 +212,7 @@ func allowed() map[string][]operator.Role {
 		"POST /admin/password-reset/registration/remind":      settings,
 		"GET /admin/password-reset/notifications":             seen,
 		"POST /admin/password-reset/notifications":            settings,
+		"POST /admin/password-reset/notifications/test":       settings,
 		"GET /admin/password-reset/customization":             seen,
 		"POST /admin/password-reset/customization":            settings,
 		"GET /admin/password-reset/customization/logo":        seen,

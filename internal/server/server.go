@@ -36,6 +36,7 @@ import (
 	"homeward/internal/server/reminder"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
+	"homeward/internal/server/tenant"
 	"homeward/internal/server/verify"
 	"homeward/internal/server/web"
 	"homeward/internal/server/web/admin"
@@ -76,8 +77,10 @@ type Server struct {
 	accounts  *provision.Engine
 	passwords *cloudpassword.Service
 	mails     *notify.Queue
-	uplink    *fleet.Uplink
-	limits    limits
+	// try sends a test message at once.
+	try    func(ctx context.Context, t tenant.Tenant, to, lang string) error
+	uplink *fleet.Uplink
+	limits limits
 	// front is what every request passes first.
 	front web.Front
 	site  *portal.Site
@@ -234,6 +237,9 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	registered := newWays(s.store, s.now)
 	s.objections = Objections(s.store, sub[objectionKey], s.now)
 	letters := notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now).Offering(s.objections, s.store)
+	s.try = func(ctx context.Context, t tenant.Tenant, to, lang string) error {
+		return sender.Send(ctx, letters.Try(t, to, lang))
+	}
 	s.book = &licence.Book{Store: s.store, Now: s.now, Record: s.record}
 	s.accounts = provision.New(provision.Deps{Store: s.store, Now: s.now, Log: s.log})
 	s.resets = reset.New(reset.Deps{

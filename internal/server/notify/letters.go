@@ -119,6 +119,13 @@ func (l *Letters) Done(ctx context.Context, t tenant.Tenant, to, lang string, d 
 	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(), Subject: subject, Text: text + l.foot(w, t)}, l.now().Add(doneLife))
 }
 
+// Try is what people receive after a reset, as a message that says that it is a test.
+func (l *Letters) Try(t tenant.Tenant, to, lang string) Message {
+	w := l.catalog.In(lang)
+	subject, text := done(w, reset.Done{Kind: protocol.Reset}, "Name", t.Name, "Moment", w.Moment(l.now(), t.Settings.Location()))
+	return Message{To: to, Lang: w.Lang(), Subject: w.T("mail.test.subject", "Subject", subject), Text: w.T("mail.test.text") + "\n\n" + text + l.foot(w, t)}
+}
+
 // done is the letter's words. None holds a password: an operator tells the new one in person.
 func done(w locale.Localizer, d reset.Done, values ...any) (subject, text string) {
 	switch {

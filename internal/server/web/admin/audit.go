@@ -117,7 +117,7 @@ func activities() []string {
 		"Verify caller (by admin)", "Issue helpdesk pass", "Help somebody", "Require to register again", "Change administrator scope",
 		"Sign in to security info", "User registered security info", "User updated security info", "User deleted security info", "User reviewed security info",
 		"Admin registered security info", "Import security info",
-		"Remind of password expiry", "Remind to register", "Report a change as not one's own", "Stop self-service", "Release self-service",
+		"Remind of password expiry", "Remind to register", "Send test message", "Report a change as not one's own", "Stop self-service", "Release self-service",
 		"Test write", "Test write (by admin)", "Schedule test writes", "Change setting", "Self-service password reset policy changes",
 		"Choose who may reset", "Change the list of banned words", "Change sync rules",
 		"Add licence", "Remove licence", "Change licence seats", "Assign licence", "Remove licence from holder",

@@ -70,6 +70,10 @@ func settingsSamples(catalog *locale.Catalog, lang string) []sample {
 		Settings: at(base + "notifications"), People: true, Texts: true, CanText: true, Admins: true, Administrators: 9, Mail: "it-alerts@contoso.com", Days: "14, 5, 1", From: "22:00", Until: "07:00",
 		Subject: f.T("mail.changed.subject", "Name", "Contoso"), Text: f.T("mail.changed.text", "Name", "Contoso", "Moment", "10 March, 14:32") + "\n" + f.T("mail.help", "Phone", "+46 8 555 01 42"),
 	}
+	notifications.Mailer = "password@contoso.com"
+	tried, untried := notifications, notifications
+	tried.Tried = "karin.holm@contoso.com"
+	untried.Problems = admin.Problems{{Field: "test", Text: f.T("admin.notifications.test.failed", "Error", "mail server mail.contoso.com: 550 5.7.1 relaying denied")}}
 	wrongMail := notifications
 	wrongMail.CanText = false
 	wrongMail.Mail, wrongMail.Webhook, wrongMail.Days = "it alerts", "hooks", "soon"
@@ -92,6 +96,8 @@ func settingsSamples(catalog *locale.Catalog, lang string) []sample {
 		{"registration-no-mail", http.StatusUnprocessableEntity, unmailed},
 		{"registration-wrong", http.StatusUnprocessableEntity, wrongDays},
 		{"notifications", http.StatusOK, notifications},
+		{"notifications-tried", http.StatusOK, tried},
+		{"notifications-untried", http.StatusUnprocessableEntity, untried},
 		{"notifications-wrong", http.StatusUnprocessableEntity, wrongMail},
 	}, customizeSamples(at(base+"customization"), reader(base+"customization"))...)
 }

@@ -131,7 +131,7 @@ type route struct {
 // routes is the whole table: what isn't in it isn't served.
 func routes() []route {
 	return slices.Concat(
-		firstRoutes(), userRoutes(), userExportRoutes(), auditExportRoutes(), reportRoutes(), syncRoutes(), settingsRoutes(), remindRoutes(), licenceRoutes(), operatorRoutes(),
+		firstRoutes(), userRoutes(), userExportRoutes(), auditExportRoutes(), reportRoutes(), syncRoutes(), settingsRoutes(), remindRoutes(), tryRoutes(), licenceRoutes(), operatorRoutes(),
 		signInRoutes(), factorRoutes(), providerRoutes(),
 	)
 }
