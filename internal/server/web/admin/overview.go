@@ -127,6 +127,7 @@ func (p OverviewPage) syncNotes() []CauseView {
 type Hop struct {
 	Icon, State, Link, Name string
 	Lines                   []string
+	Beat                    string // when an agent was last heard
 }
 
 // Hops draws the way: portal, relay, agents, Active Directory. What wasn't checked is never drawn as working.
@@ -160,6 +161,7 @@ func (p OverviewPage) agents(h *Hop) (online int) {
 		}
 		online++
 	}
+	h.Beat = p.Heartbeat()
 	total := len(p.Report.Agents)
 	h.Name = p.T("admin.path.agents", "Online", online, "N", total)
 	switch {
