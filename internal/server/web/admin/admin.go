@@ -229,6 +229,14 @@ func (f Frame) Second(t time.Time) string {
 	return f.T("time.moment", "Day", f.Day(t, f.Location), "Time", clock)
 }
 
+// place says which part of a list is shown, of so many; empty: that isn't known.
+func (f Frame) place(passed, shown int, of string, known bool) string {
+	if !known || shown == 0 {
+		return ""
+	}
+	return f.T("admin.list.place", "First", f.Number(passed+1), "Last", f.Number(passed+shown), "All", of)
+}
+
 // Ago says how long ago something was that is hours old at most, and of anything else when it was. Pages keep it true.
 func (f Frame) Ago(t time.Time) string {
 	const hours = 12

@@ -24,6 +24,7 @@ type AuditPage struct {
 	Agents       []Choice
 	Rows         []Entry
 	Older, Newer string // addresses; empty: there is no such page
+	Passed       int    // entries on newer pages; more than mostCounted: they weren't counted further
 	Fit, All     int    // entries that fit the filter, of those of its time; more than mostCounted: they weren't counted further
 }
 
@@ -44,14 +45,22 @@ func (p AuditPage) Filtered() bool {
 	return p.Who != "" || p.When != "" || p.Activity != "" || p.Result != "" || p.Agent != ""
 }
 
+// counted is a number of entries, as far as they were counted.
+func (p AuditPage) counted(n int) string {
+	if n > mostCounted {
+		return p.T("admin.audit.count.many", "N", p.Number(mostCounted))
+	}
+	return p.Number(n)
+}
+
+// Place says which entries of all that fit are shown; empty: it wasn't counted.
+func (p AuditPage) Place() string {
+	return p.place(p.Passed, len(p.Rows), p.counted(max(p.Fit, p.Passed+len(p.Rows))), p.Passed <= mostCounted)
+}
+
 // Counted says how many entries fit.
 func (p AuditPage) Counted() string {
-	number := func(n int) string {
-		if n > mostCounted {
-			return p.T("admin.audit.count.many", "N", p.Number(mostCounted))
-		}
-		return p.Number(n)
-	}
+	number := p.counted
 	if !p.narrows() {
 		return p.T("admin.audit.count.all", "All", number(p.All))
 	}
@@ -174,7 +183,7 @@ func (v *visit) getAudit() error {
 			p.Newer = p.turned("after", found[0].Seq)
 		}
 	}
-	if err := v.count(&p, search); err != nil {
+	if err := v.count(&p, search, found); err != nil {
 		return err
 	}
 	if p.Rows, err = v.entries(found); err != nil {
@@ -183,8 +192,16 @@ func (v *visit) getAudit() error {
 	return v.render(http.StatusOK, p)
 }
 
-// count counts what a search finds, and what its time holds.
-func (v *visit) count(p *AuditPage, search audit.Query) (err error) {
+// count counts what a search finds, what its time holds, and what stands on the pages before.
+func (v *visit) count(p *AuditPage, search audit.Query, found []audit.Record) (err error) {
+	paged := search.Before > 0 || search.After > 0
+	if search.After = 0; paged && len(found) > 0 {
+		newer := search
+		newer.After = found[0].Seq
+		if p.Passed, err = v.Records.CountAudit(v.ctx(), v.tenant.ID, newer, mostCounted); err != nil {
+			return err
+		}
+	}
 	if p.All, err = v.Records.CountAudit(v.ctx(), v.tenant.ID, audit.Query{From: search.From, To: search.To}, mostCounted); err != nil {
 		return err
 	}

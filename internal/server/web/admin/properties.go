@@ -57,9 +57,9 @@ func (p PropertiesPage) Able() int {
 func (p PropertiesPage) Short() int { return p.Ready.Short(p.Need) }
 
 // Counted is when the numbers were taken.
-func (p PropertiesPage) Counted() string { return p.Now.In(p.place()).Format("15:04") }
+func (p PropertiesPage) Counted() string { return p.Now.In(p.zone()).Format("15:04") }
 
-func (f Frame) place() *time.Location {
+func (f Frame) zone() *time.Location {
 	if f.Location == nil {
 		return time.UTC
 	}

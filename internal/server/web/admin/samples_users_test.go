@@ -47,7 +47,7 @@ func userSamples(catalog *locale.Catalog, lang string) []sample {
 	for i := range unheard {
 		unheard[i].Account, unheard[i].Stored = ok, true
 	}
-	people := admin.UsersPage{Frame: list, Total: 1248, Rows: rows, Next: "/admin/users?after=p5", Previous: "/admin/users?before=p1", Licensed: true}
+	people := admin.UsersPage{Frame: list, Total: 1248, Found: 1248, Passed: 25, Rows: rows, Next: "/admin/users?after=p5", Previous: "/admin/users?before=p1", Licensed: true}
 	filtered := admin.UsersPage{Frame: list, Scoped: true, Find: "jon", Can: "no", Rows: rows[1:2], Looked: 200, Next: "/admin/users?after=p5"}
 
 	live := protocol.PersonPolicy{Found: true, MinLength: 12, Source: "domain", Locked: true, PasswordSet: protocol.MilliOf(ago(91 * 24 * time.Hour)), ExpiresAt: protocol.MilliOf(ago(24 * time.Hour))}

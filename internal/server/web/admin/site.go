@@ -66,7 +66,7 @@ type Tests interface {
 // Records reads the audit log.
 type Records interface {
 	SearchAudit(ctx context.Context, tenant string, q audit.Query) ([]audit.Record, error)
-	// CountAudit counts what a query asks for; one more than most stands for all that are more.
+	// CountAudit counts what a query asks for, after its After; one more than most stands for all that are more.
 	CountAudit(ctx context.Context, tenant string, q audit.Query, most int) (int, error)
 	AuditRow(ctx context.Context, tenant string, seq int64) ([]audit.Record, error)
 	Records(ctx context.Context, tenant, support string) ([]audit.Record, error)

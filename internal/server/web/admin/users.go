@@ -51,6 +51,7 @@ type UsersPage struct {
 	Total, Looked              int
 	Rows                       []UserRow
 	Next, Previous             string   // addresses; empty: there is no such page
+	Found, Passed              int      // how many the search finds, and how many of them stand on pages before; Found is zero where that isn't counted
 	Silent                     []string // domains whose directory didn't say how its accounts stand
 }
 
@@ -80,6 +81,11 @@ func (p UsersPage) Crumbs() []Crumb { return []Crumb{{p.Title(), ""}} }
 // Filtered reports whether anything is filtered.
 func (p UsersPage) Filtered() bool {
 	return p.Find != "" || p.Can != "" || p.Account != "" || p.Source != ""
+}
+
+// Place says which people of all that were found are shown; empty: they weren't counted.
+func (p UsersPage) Place() string {
+	return p.place(p.Passed, len(p.Rows), p.Number(p.Found), p.Found > 0)
 }
 
 // Cans choose by whether somebody can reset.
@@ -129,6 +135,7 @@ func (v *visit) getUsers() error {
 	if err != nil {
 		return err
 	}
+	p.Found, p.Passed = found.Found, found.Passed
 	p.Total, p.Looked, p.Scoped = found.Total, found.Looked, found.Scoped
 	people := make([]provision.Person, len(found.Rows))
 	for i, r := range found.Rows {
