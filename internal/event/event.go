@@ -115,6 +115,7 @@ const (
 	ExpiryReminded      Code = 34054
 	FlowTimedOut        Code = 34055
 	FlowUnderWay        Code = 34056
+	RegisterReminded    Code = 34057
 
 	OperatorSignedIn  Code = 34060
 	OperatorRefused   Code = 34061
@@ -263,6 +264,7 @@ func portalEvents() []Event {
 		{ExpiryReminded, "ExpiryReminded", "Somebody was reminded that their password is about to expire.", ""},
 		{FlowTimedOut, "FlowTimedOut", "Somebody came back to a page that had been open for too long. Nothing was sent, and nothing has changed.", "They begin again."},
 		{FlowUnderWay, "FlowUnderWay", "Another change of the same person's password was on its way, so this one wasn't sent.", "The person waits a minute and presses again."},
+		{RegisterReminded, "RegisterReminded", "An operator had people reminded who have registered too few ways to prove who they are.", ""},
 		{CallerVerified, "CallerVerified", "Somebody on the telephone read out to an operator the code that was sent to them, or that their app shows.", ""},
 		{FlowNotInScope, "FlowNotInScope", "Somebody who isn't among those who may reset their password tried to (SSPR_0013). They saw what unknown names see.", "If they should: put them into the chosen group, or choose another scope with homeward group scope."},
 		{FlowHeld, "FlowHeld", "Somebody whose sign-in name two directory accounts want tried to reset their password. They saw what unknown names see.", "Decide whose name it is: homeward sync problems."},

@@ -118,6 +118,10 @@ func samplesOfThree() []any {
 		DeviceResult{Version: 3, State: "approved", Code: "code", By: "root", At: at},
 		ExpiryRequest{Version: 3, Domain: "corp.contoso.test", People: []string{object}},
 		ExpiryAnswer{Version: 3, Request: object, Reason: ReasonDirectoryDown, People: []Expires{{Object: object, At: at}}},
+		StatesRequest{Version: 3, Domain: "corp.contoso.test", People: []string{object}},
+		StatesAnswer{Version: 3, Request: object, Reason: ReasonDirectoryDown, People: []AccountState{{
+			Object: object, Disabled: true, Locked: true, LockedSince: at, EndsAt: at, MustChange: true, Expired: true, ExpiresAt: at,
+		}}},
 		BannedPart{Version: 3, Digest: "digest", Part: 1, Parts: 2, Words: []string{"contoso"}},
 		BannedAnswer{Version: 3, Request: object, Reason: ReasonAgentState, Digest: "digest"},
 	}
@@ -206,7 +210,7 @@ func TestAgentOfVersionOneReadsAServerOfVersionTwo(t *testing.T) {
 
 // Operations of later versions are known as such, so that a server asks no older agent for them.
 func TestSince(t *testing.T) {
-	later := map[Operation]int{Change: 2, AdminReset: 2, Test: 2, Expiry: 3, Banned: 3, Preview: 3}
+	later := map[Operation]int{Change: 2, AdminReset: 2, Test: 2, Expiry: 3, States: 3, Banned: 3, Preview: 3}
 	for _, op := range Operations() {
 		if want := max(1, later[op]); op.Since() != want {
 			t.Errorf("%s is of version %d, want %d", op, op.Since(), want)

@@ -34,7 +34,7 @@ func (s *Server) openAdmin(key masterkey.Key, catalog *locale.Catalog) error {
 	s.admin = &admin.Site{
 		Operators: s.operators, Fleet: s.fleet, Tests: s.tests, Records: s.store, Names: s.store, Reports: s.reports(),
 		Helpdesk: s.helpdesk, Provider: s.provider,
-		People: s.store.CountPeople,
+		People: s.store.CountPeople, States: s.envoy.States,
 		Code: func(ctx context.Context, tenantID string) (string, time.Time, error) {
 			return s.enrols.NewCode(ctx, tenantID, enrol.CodeLife)
 		},
@@ -42,7 +42,8 @@ func (s *Server) openAdmin(key masterkey.Key, catalog *locale.Catalog) error {
 		Status: s.status, Change: s.changeSettings, Record: s.record, Tenant: s.tenants.tenant, Home: s.tenants.ofRequest,
 		Desk: admin.Desk{
 			Groups: s.store, Counts: s.store, Holders: s.store, Book: s.book, Rebrand: s.rebrand, Picture: s.store.Picture,
-			Administrators: s.administrators, Texts: s.config.Text.On(), Passkeys: s.resets.Passkeys != nil,
+			Administrators: s.administrators, Calls: s.registers, Try: s.try, Mailer: s.config.Mail.From,
+			Mail: s.config.Mail.Host != "", Texts: s.config.Text.On(), Passkeys: s.resets.Passkeys != nil,
 			KeepProvider: s.provider.keep, LookAtProvider: s.provider.client.Look,
 		},
 		Engine: engine, Assets: assets, Catalog: catalog, BaseURL: s.config.BaseURL, Version: build.Version(), Now: s.now, Log: s.log,

@@ -1,12 +1,15 @@
 package server
 
 import (
+	"cmp"
 	"context"
+	"time"
 
 	"homeward/internal/server/audit"
 	"homeward/internal/server/notify"
 	"homeward/internal/server/reminder"
 	"homeward/internal/server/store"
+	"homeward/internal/server/tenant"
 )
 
 // reminders sends each reminder once: the claim, the message and the record are there together, or not at all.
@@ -33,5 +36,38 @@ func reminders(s *store.Store, letters *notify.Letters, mails *notify.Queue) fun
 			mails.Wake()
 		}
 		return sent && err == nil, err
+	}
+}
+
+// registerReminders sends a batch of reminders to register: each claim, message and record is there, or none of the batch.
+func registerReminders(s *store.Store, letters *notify.Letters, mails *notify.Queue) func(context.Context, tenant.Tenant, []reminder.Call, time.Time, audit.Record) (int, error) {
+	return func(ctx context.Context, t tenant.Tenant, calls []reminder.Call, since time.Time, record audit.Record) (sent int, err error) {
+		err = s.WithTx(ctx, func(tx *store.Store) error {
+			sent = 0
+			in := letters.In(tx)
+			for _, c := range calls {
+				fresh, err := tx.ClaimRegister(ctx, t.ID, c.Person.ID, record.At, since)
+				if err != nil {
+					return err
+				}
+				if !fresh {
+					continue
+				}
+				if err := in.Register(ctx, t, c.To, cmp.Or(c.Person.Language, t.Settings.Locale), c.Due); err != nil {
+					return err
+				}
+				record.Target = c.Person.ID
+				if err := tx.Append(ctx, t.ID, record); err != nil {
+					return err
+				}
+				sent++
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+		mails.Wake()
+		return sent, nil
 	}
 }

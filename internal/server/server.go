@@ -36,6 +36,7 @@ import (
 	"homeward/internal/server/reminder"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
+	"homeward/internal/server/tenant"
 	"homeward/internal/server/verify"
 	"homeward/internal/server/web"
 	"homeward/internal/server/web/admin"
@@ -66,6 +67,8 @@ type Server struct {
 	enrols  *enrol.Service
 	// reminders tell people that their password expires.
 	reminders *reminder.Service
+	// registers remind people to register, when an operator says so.
+	registers *reminder.Registers
 	previews  *fleet.Previewer
 	// commands holds the keys that sign what agents are told.
 	commands *commandkey.Ring
@@ -74,8 +77,10 @@ type Server struct {
 	accounts  *provision.Engine
 	passwords *cloudpassword.Service
 	mails     *notify.Queue
-	uplink    *fleet.Uplink
-	limits    limits
+	// try sends a test message at once.
+	try    func(ctx context.Context, t tenant.Tenant, to, lang string) error
+	uplink *fleet.Uplink
+	limits limits
 	// front is what every request passes first.
 	front web.Front
 	site  *portal.Site
@@ -235,6 +240,9 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	registered := newWays(s.store, s.now)
 	s.objections = Objections(s.store, sub[objectionKey], s.now)
 	letters := notify.NewLetters(s.mails, catalog, s.config.BaseURL, s.now).Offering(s.objections, s.store)
+	s.try = func(ctx context.Context, t tenant.Tenant, to, lang string) error {
+		return sender.Send(ctx, letters.Try(t, to, lang))
+	}
 	s.book = &licence.Book{Store: s.store, Now: s.now, Record: s.record}
 	s.accounts = provision.New(provision.Deps{Store: s.store, Now: s.now, Log: s.log})
 	s.resets = reset.New(reset.Deps{
@@ -256,6 +264,9 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 		Store: s.store, Expiries: s.envoy.Expiries, Methods: s.store.Methods, InScope: s.accounts.InScope, Stopped: s.objections.Held,
 		Send: reminders(s.store, letters, s.mails), Now: s.now, Log: s.log,
 	})
+	s.registers = &reminder.Registers{
+		Store: s.store, Methods: s.store.Methods, Works: s.resets.Works, Send: registerReminders(s.store, letters, s.mails), Record: s.record, Now: s.now, Log: s.log,
+	}
 	if s.helpdesk, err = s.openHelpdesk(key, registered); err != nil {
 		return err
 	}

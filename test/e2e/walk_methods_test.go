@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -123,6 +124,27 @@ func (d *desk) questions(v *demo.Visitor) {
 	if page.Path != "/security-info" {
 		t.Fatalf("the questions lead to %s: %s", page.Path, page.Title())
 	}
+}
+
+// remindsToRegister has everybody reminded who has too few methods, once.
+func (d *desk) remindsToRegister() {
+	t := d.t
+	d.open(settings + "methods")
+	d.click("label:has(> input[name=required][value='2'])")
+	d.save()
+	d.open(settings + "registration")
+	since, number := time.Now(), strings.TrimPrefix(strings.TrimSpace(d.b.text(t, "#remind")), "Send a reminder to ")
+	d.press("#remind")
+	d.says(".note.ok", "Reminders are on their way. People: "+number+".")
+	d.sees("!document.getElementById('remind')") // nobody twice
+	eventually(t, func() error {
+		for _, m := range d.Mailbox.Messages() {
+			if m.At.After(since) && strings.Contains(m.Subject, "Get ready to reset your Contoso password yourself") && strings.Contains(m.Text, d.Portal()+"/security-info") {
+				return nil
+			}
+		}
+		return errors.New("nobody was reminded")
+	})
 }
 
 // registration says who must register what. The directory's address proves nothing now, but for who has registered nothing, if that

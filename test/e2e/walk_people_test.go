@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -43,6 +44,7 @@ func (d *desk) people() {
 		d.press(".filter-go button")
 		d.sees("document.getElementById('people').textContent.includes(%q) && !document.getElementById('people').textContent.includes(%q)", c.shows, c.hides)
 	}
+	d.listed(d.soon, "Expires in ")
 	d.open("/admin/users")
 	count, err := d.Store.CountPeople(t.Context(), demo.TenantID)
 	must(t, err)
@@ -52,6 +54,20 @@ func (d *desk) people() {
 		t.Errorf("the list of %d people has %d rows", count, len(rows)-1)
 	}
 	d.helped(d.person(t, lab.KindOrdinary))
+}
+
+// listed waits until the list of people says how somebody's account stands. An agent that needs longer than the page waits is asked
+// again by the next one.
+func (d *desk) listed(p lab.Person, account string) {
+	d.t.Helper()
+	eventually(d.t, func() error {
+		d.open("/admin/users?find=" + url.QueryEscape(p.UPN))
+		text, err := try[string](d.b, "document.querySelector('#people tbody tr')?.innerText ?? ''")
+		if err == nil && !strings.Contains(text, account) {
+			err = fmt.Errorf("the list says of %s: %s, want %s", p.UPN, text, account)
+		}
+		return err
+	})
 }
 
 // registersAgain has somebody register anew: what they have registered is gone.
@@ -117,8 +133,9 @@ func (d *desk) helped(p lab.Person) {
 
 	// Unlocked, with the password as it was.
 	d.admin(t).Lock(t, p)
+	d.listed(p, "Locked out")
 	d.open(path)
-	d.sees("document.querySelector('.lead .state.bad')")
+	d.says(".lead .state.bad", "Locked out since ")
 	d.press("main .actions a[href$='/unlock']")
 	d.fill("#reason", "HD-2")
 	d.press("main form .button")

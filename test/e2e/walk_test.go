@@ -46,6 +46,7 @@ func TestEveryControl(t *testing.T) {
 		{"tidings", (*desk).tidings},
 		{"reports", (*desk).reports},
 		{"audit", (*desk).audit},
+		{"reminders to register", (*desk).remindsToRegister},
 	} {
 		whole = t.Run(part.name, func(t *testing.T) {
 			part.walk(d.at(t))
@@ -141,6 +142,11 @@ func (d *desk) overview() {
 	if n := d.writes(t, d.tested) - before; n != 1 {
 		t.Errorf("the test account was written %d times", n)
 	}
+	// How long ago something was is kept true in place, under a link that stays where it is.
+	d.open("/admin")
+	d.sees("(() => { const pill = document.getElementById('pill'); pill.mark = pill.querySelector('#checked')?.textContent; pill.focus(); return pill.mark; })()")
+	d.sees("(() => { const pill = document.getElementById('pill'); return pill.mark && pill.querySelector('#checked').textContent !== pill.mark && document.activeElement === pill; })()")
+	d.sees("document.getElementById('spoken').textContent === '' && /ago/.test(document.getElementById('beat').textContent)")
 	d.open("/admin/setup")
 	d.sees("document.querySelectorAll('.checklist .done').length === 6 && document.querySelectorAll('.checklist .next').length === 1") // all but a second agent
 	d.click("nav .language summary")

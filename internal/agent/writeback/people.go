@@ -16,6 +16,11 @@ type Expiries interface {
 	Expiries(ctx context.Context, domain string, people []directory.GUID) (map[directory.GUID]time.Time, error)
 }
 
+// States tells how people's accounts stand, as the directory computes it. *activedirectory.Domains is one.
+type States interface {
+	States(ctx context.Context, domain string, people []directory.GUID) (map[directory.GUID]activedirectory.AccountState, error)
+}
+
 // BannedWords keeps the tenant's list and judges passwords by it.
 type BannedWords interface {
 	// Take keeps a part of a list and returns the digest of the list that is in use afterwards.
@@ -41,6 +46,32 @@ func (w *Writeback) expiries(ctx context.Context, r *request) protocol.ExpiryAns
 		if at, ok := found[guid]; ok {
 			out.People = append(out.People, protocol.Expires{Object: guid.Hex(), At: protocol.MilliOf(at)})
 		}
+	}
+	return out
+}
+
+// states answers States.
+func (w *Writeback) states(ctx context.Context, r *request) protocol.StatesAnswer {
+	out := protocol.StatesAnswer{Version: protocol.Version, Request: r.header.Request.String()}
+	if w.d.States == nil {
+		out.Reason = protocol.ReasonNotFound
+		return out
+	}
+	found, err := w.d.States.States(ctx, r.states.Domain, r.people)
+	if err != nil {
+		out.Reason = activedirectory.ReasonOf(err)
+		w.log(ctx, slog.LevelWarn, failEvent(r.op, out.Reason), r.op, r.header.Request, slog.String("reason", string(out.Reason)))
+		return out
+	}
+	for _, guid := range r.people {
+		s, ok := found[guid]
+		if !ok {
+			continue
+		}
+		out.People = append(out.People, protocol.AccountState{
+			Object: guid.Hex(), Disabled: s.Disabled, Locked: s.Locked, LockedSince: protocol.MilliOf(s.Since), EndsAt: protocol.MilliOf(s.Expires),
+			MustChange: s.MustChange, Expired: s.Elapsed, ExpiresAt: protocol.MilliOf(s.PasswordExpires),
+		})
 	}
 	return out
 }

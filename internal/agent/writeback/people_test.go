@@ -45,6 +45,12 @@ func (c *calendar) Expiries(_ context.Context, domain string, people []directory
 	return map[directory.GUID]time.Time{people[0]: time.UnixMilli(1_790_000_000_000)}, nil
 }
 
+func (c *calendar) States(_ context.Context, domain string, people []directory.GUID) (map[directory.GUID]activedirectory.AccountState, error) {
+	c.domain, c.people = domain, people
+	at := time.UnixMilli(1_790_000_000_000)
+	return map[directory.GUID]activedirectory.AccountState{people[0]: {Locked: true, Since: at, Expires: at, PasswordExpires: at}}, nil
+}
+
 // TestBannedPasswordsAreNotWritten: the new password is judged before anything is sent, whatever the browser let pass; the current
 // one isn't, and what is signed but no list changes nothing.
 func TestBannedPasswordsAreNotWritten(t *testing.T) {
@@ -93,7 +99,7 @@ func TestBannedPasswordsAreNotWritten(t *testing.T) {
 func TestExpiryQuestions(t *testing.T) {
 	dc := dctest.Start(t)
 	days := &calendar{}
-	b := newBench(t, dc, func(_ *bench, _ *activedirectory.Config, d *Deps) { d.Expiries = days })
+	b := newBench(t, dc, func(_ *bench, _ *activedirectory.Config, d *Deps) { d.Expiries, d.States = days, days })
 	ask := func(body string) (r protocol.ExpiryAnswer) {
 		t.Helper()
 		c := b.newCommand(t, protocol.Expiry, nil)
@@ -106,12 +112,25 @@ func TestExpiryQuestions(t *testing.T) {
 	if len(r.People) != 1 || r.People[0] != (protocol.Expires{Object: one, At: 1_790_000_000_000}) || days.domain != "corp.contoso.test" || len(days.people) != 2 {
 		t.Errorf("%+v, asked for %+v", r, days)
 	}
+	c := b.newCommand(t, protocol.States, nil)
+	c.body = []byte(`{"v":3,"domain":"corp.contoso.test","people":["` + two + `","` + one + `"]}`)
+	var states protocol.StatesAnswer
+	b.handle(t, protocol.States, c.envelope(t), &states)
+	if len(states.People) != 1 || states.People[0] != (protocol.AccountState{Object: two, Locked: true, LockedSince: 1_790_000_000_000, EndsAt: 1_790_000_000_000, ExpiresAt: 1_790_000_000_000}) {
+		t.Errorf("%+v", states)
+	}
 	many, err := json.Marshal(slices.Repeat([]string{one}, protocol.MaxExpiry+1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, bad := range []string{`{}`, `{"v":3,"domain":"","people":[]}`, `{"v":3,"domain":"d","people":["xyz"]}`, `{"v":3,"domain":"d","people":` + string(many) + `}`} {
 		if r := ask(bad); r.Reason != protocol.ReasonMalformed || len(r.People) != 0 {
+			t.Errorf("%.60s: %+v", bad, r)
+		}
+		c := b.newCommand(t, protocol.States, nil)
+		c.body = []byte(bad)
+		var r protocol.StatesAnswer
+		if b.handle(t, protocol.States, c.envelope(t), &r); r.Reason != protocol.ReasonMalformed || len(r.People) != 0 {
 			t.Errorf("%.60s: %+v", bad, r)
 		}
 	}

@@ -29,6 +29,8 @@ func (w *Writeback) question(ctx context.Context, r *request) {
 		w.answer(ctx, r, w.testWrite(ctx, r))
 	case protocol.Expiry:
 		w.answer(ctx, r, w.expiries(ctx, r))
+	case protocol.States:
+		w.answer(ctx, r, w.states(ctx, r))
 	case protocol.Banned:
 		w.answer(ctx, r, w.takeBanned(ctx, r))
 	case protocol.Preview:

@@ -26,7 +26,8 @@ type request struct {
 	about    *protocol.Case // Prove: what the server knows of it, if it is another agent's
 	test     protocol.TestRequest
 	expiry   protocol.ExpiryRequest
-	people   []directory.GUID // of expiry
+	states   protocol.StatesRequest
+	people   []directory.GUID // of expiry or states
 	banned   protocol.BannedPart
 	preview  protocol.PreviewRequest
 	key      seal.PrivateKey
@@ -75,7 +76,7 @@ func decodeReason(err error) protocol.Reason {
 // the signature covers it just the same.
 func (w *Writeback) verifyContent(r *request) protocol.Reason {
 	switch r.op {
-	case protocol.Test, protocol.Expiry, protocol.Banned:
+	case protocol.Test, protocol.Expiry, protocol.States, protocol.Banned:
 		if len(r.header.Anchor) != 0 || !r.openContent() {
 			return protocol.ReasonMalformed
 		}
@@ -112,10 +113,18 @@ func (r *request) openContent() bool {
 	case protocol.Banned:
 		return protocol.Decode(r.sealed, &r.banned) == nil
 	}
-	if protocol.Decode(r.sealed, &r.expiry) != nil || r.expiry.Domain == "" || len(r.expiry.People) > protocol.MaxExpiry {
+	if r.op == protocol.States {
+		return protocol.Decode(r.sealed, &r.states) == nil && r.names(r.states.Domain, r.states.People, protocol.MaxStates)
+	}
+	return protocol.Decode(r.sealed, &r.expiry) == nil && r.names(r.expiry.Domain, r.expiry.People, protocol.MaxExpiry)
+}
+
+// names reads whom a question is about.
+func (r *request) names(domain string, people []string, most int) bool {
+	if domain == "" || len(people) > most {
 		return false
 	}
-	for _, hex := range r.expiry.People {
+	for _, hex := range people {
 		guid, err := directory.ParseGUIDHex(hex)
 		if err != nil {
 			return false
@@ -147,6 +156,8 @@ func (w *Writeback) refuse(ctx context.Context, r *request, reason protocol.Reas
 		w.answer(ctx, r, w.testResult(r, protocol.TestResult{Outcome: protocol.Failed, Reason: reason}))
 	case protocol.Expiry:
 		w.answer(ctx, r, protocol.ExpiryAnswer{Version: protocol.Version, Request: r.header.Request.String(), Reason: reason})
+	case protocol.States:
+		w.answer(ctx, r, protocol.StatesAnswer{Version: protocol.Version, Request: r.header.Request.String(), Reason: reason})
 	case protocol.Banned:
 		w.answer(ctx, r, protocol.BannedAnswer{Version: protocol.Version, Request: r.header.Request.String(), Reason: reason})
 	case protocol.Preview:

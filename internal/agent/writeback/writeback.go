@@ -92,6 +92,8 @@ type Deps struct {
 	Test func(ctx context.Context, domain string) protocol.TestResult
 	// Expiries answers when passwords expire; nil: nobody can be asked.
 	Expiries Expiries
+	// States answers how accounts stand; nil: nobody can be asked.
+	States States
 	// Banned keeps the list of banned words; nil: there is none.
 	Banned BannedWords
 	// Preview begins to read a domain for a preview and returns at once, with the reason if it doesn't; nil: this agent

@@ -62,34 +62,60 @@ func (e *Envoy) ask(ctx context.Context, a enrol.Agent, op protocol.Operation, b
 // Expiries asks an agent of a domain when the passwords of up to protocol.MaxExpiry people expire. Who isn't in the answer needs
 // no reminder. It returns reset.ErrNoAgent when nobody could answer.
 func (e *Envoy) Expiries(ctx context.Context, tenantID, domain string, objects []string) (map[string]time.Time, error) {
+	body := protocol.ExpiryRequest{Version: protocol.Version, Domain: domain, People: objects}
+	r, err := askDomain(ctx, e, tenantID, domain, protocol.Expiry, body, func(r protocol.ExpiryAnswer) protocol.Reason { return r.Reason })
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]time.Time, len(r.People))
+	for _, p := range r.People {
+		found[p.Object] = p.At.Time()
+	}
+	return found, nil
+}
+
+// States asks an agent of a domain how the accounts of up to protocol.MaxStates people stand at this moment. Who isn't in the
+// answer can't be told. It returns reset.ErrNoAgent when nobody could answer.
+func (e *Envoy) States(ctx context.Context, tenantID, domain string, objects []string) (map[string]protocol.AccountState, error) {
+	body := protocol.StatesRequest{Version: protocol.Version, Domain: domain, People: objects}
+	r, err := askDomain(ctx, e, tenantID, domain, protocol.States, body, func(r protocol.StatesAnswer) protocol.Reason { return r.Reason })
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]protocol.AccountState, len(r.People))
+	for _, p := range r.People {
+		found[p.Object] = p
+	}
+	return found, nil
+}
+
+// askDomain asks the agents of a domain, the best first, until one answers without a reason why it can't.
+func askDomain[A any](ctx context.Context, e *Envoy, tenantID, domain string, op protocol.Operation, body any, reason func(A) protocol.Reason) (A, error) {
+	var none A
 	t, err := e.Fleet.Tenants(ctx, tenantID)
 	if err != nil {
-		return nil, fmt.Errorf("expiry: %w", err)
+		return none, fmt.Errorf("%s: %w", op, err)
 	}
 	agents, err := e.Fleet.Store.Agents(ctx, tenantID)
 	if err != nil {
-		return nil, fmt.Errorf("expiry: %w", err)
+		return none, fmt.Errorf("%s: %w", op, err)
 	}
 	last := reset.ErrNoAgent
 	for _, a := range e.Fleet.order(e.Fleet.able(t, agents, domain), domain) {
-		if a.Protocol < protocol.Expiry.Since() {
+		if a.Protocol < op.Since() {
 			continue
 		}
-		var r protocol.ExpiryAnswer
-		err := e.ask(ctx, a, protocol.Expiry, protocol.ExpiryRequest{Version: protocol.Version, Domain: domain, People: objects}, &r)
-		if err == nil && r.Reason == protocol.ReasonNone {
-			found := make(map[string]time.Time, len(r.People))
-			for _, p := range r.People {
-				found[p.Object] = p.At.Time()
-			}
-			return found, nil
+		var r A
+		err := e.ask(ctx, a, op, body, &r)
+		if err == nil && reason(r) == protocol.ReasonNone {
+			return r, nil
 		}
 		if err == nil {
-			err = fmt.Errorf("%s: %w", r.Reason, reset.ErrNoAgent)
+			err = fmt.Errorf("%s: %w", reason(r), reset.ErrNoAgent)
 		}
 		last = err
 	}
-	return nil, fmt.Errorf("expiry of %s: %w", domain, last)
+	return none, fmt.Errorf("%s of %s: %w", op, domain, last)
 }
 
 // Run keeps every agent's list of banned words the tenant's, until ctx ends.

@@ -45,10 +45,21 @@ func TestBannedParts(t *testing.T) {
 
 // TestQuestionsFit: the most people that are asked about at once fit an envelope.
 func TestQuestionsFit(t *testing.T) {
-	q := protocol.ExpiryRequest{Version: protocol.Version, Domain: strings.Repeat("d", 255), People: slices.Repeat([]string{strings.Repeat("0f", 16)}, protocol.MaxExpiry)}
-	raw, err := protocol.Encode(q)
-	if err != nil || len(raw) > 4000 {
-		t.Errorf("%d bytes: %v", len(raw), err)
+	domain, people := strings.Repeat("d", 255), slices.Repeat([]string{strings.Repeat("0f", 16)}, protocol.MaxExpiry)
+	for _, q := range []any{
+		protocol.ExpiryRequest{Version: protocol.Version, Domain: domain, People: people},
+		protocol.StatesRequest{Version: protocol.Version, Domain: domain, People: people[:min(len(people), protocol.MaxStates)]},
+	} {
+		raw, err := protocol.Encode(q)
+		if err != nil || len(raw) > 4000 {
+			t.Errorf("%T has %d bytes: %v", q, len(raw), err)
+		}
+	}
+	at := protocol.Milli(1_790_000_000_000)
+	one := protocol.AccountState{Object: people[0], Disabled: true, Locked: true, LockedSince: at, EndsAt: at, MustChange: true, Expired: true, ExpiresAt: at}
+	full := protocol.StatesAnswer{Version: protocol.Version, Request: people[0], People: slices.Repeat([]protocol.AccountState{one}, protocol.MaxStates)}
+	if _, err := protocol.Encode(full); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -27,6 +27,8 @@ type People interface {
 	SearchPeople(ctx context.Context, tenant string, q provision.Search) ([]provision.Person, error)
 	FindPeople(ctx context.Context, tenant, typed string) ([]provision.Person, error)
 	CountPeople(ctx context.Context, tenant string) (int, error)
+	// CountFound counts those whom SearchPeople finds on all its pages.
+	CountFound(ctx context.Context, tenant string, q provision.Search) (int, error)
 }
 
 // Around is what belongs to a person.

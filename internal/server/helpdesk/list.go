@@ -48,6 +48,9 @@ type Page struct {
 	Looked         int  // how many people were judged to find these; zero: everybody is wanted
 	Scoped         bool // the operator may find some people only
 	Total          int  // people of the tenant; for those who may find everybody
+	// Found is how many the query finds on all pages, Passed how many of them stand before this one. They are counted only where
+	// everybody is wanted: whether somebody can reset isn't the database's to say.
+	Found, Passed int
 }
 
 // List returns a page of the people whom the operator may find.
@@ -94,7 +97,23 @@ func (s *Service) List(ctx context.Context, t tenant.Tenant, by operator.Operato
 			page.Previous = found[0].ID
 		}
 	}
-	return page, nil
+	if q.Can == "" && len(page.Rows) > 0 {
+		err = s.count(ctx, t, &page, search)
+	}
+	return page, err
+}
+
+// count says where a page stands among all that the query finds.
+func (s *Service) count(ctx context.Context, t tenant.Tenant, page *Page, search provision.Search) (err error) {
+	search.After, search.Before = "", ""
+	if page.Found, err = s.People.CountFound(ctx, t.ID, search); err != nil {
+		return err
+	}
+	if page.Found > len(page.Rows) {
+		search.Before = page.Rows[0].Person.ID
+		page.Passed, err = s.People.CountFound(ctx, t.ID, search)
+	}
+	return err
 }
 
 // Walk calls do with every person whom the operator may find and the query asks for, by name, a part at a time, until do returns

@@ -102,6 +102,20 @@ func (b *Book) Covers(ctx context.Context, t tenant.Tenant, person, object strin
 	return b.Store.HoldsLicence(ctx, t.ID, person, object, writing(set.Licences))
 }
 
+// Parts are the products of which each person needs one; nil: nobody needs any. Without one that includes writeback it is empty,
+// and nobody has what they need.
+func Parts(set tenant.Settings) []string {
+	switch {
+	case !set.LicencesNeeded:
+		return nil
+	case !Judge(set).Allowed:
+		return []string{}
+	case !set.LicencePerPerson:
+		return nil
+	}
+	return writing(set.Licences)
+}
+
 // writing keeps the products that include writeback.
 func writing(owned []string) []string {
 	var parts []string

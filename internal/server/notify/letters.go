@@ -119,6 +119,13 @@ func (l *Letters) Done(ctx context.Context, t tenant.Tenant, to, lang string, d 
 	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(), Subject: subject, Text: text + l.zoned(w, t, d.At)}, l.now().Add(doneLife))
 }
 
+// Try is what people receive after a reset, as a message that says that it is a test.
+func (l *Letters) Try(t tenant.Tenant, to, lang string) Message {
+	w := l.catalog.In(lang)
+	subject, text := done(w, reset.Done{Kind: protocol.Reset}, "Name", t.Name, "Moment", w.Moment(l.now(), t.Settings.Location()))
+	return Message{To: to, Lang: w.Lang(), Subject: w.T("mail.test.subject", "Subject", subject), Text: w.T("mail.test.text") + "\n\n" + text + l.foot(w, t)}
+}
+
 // done is the letter's words. None holds a password: an operator tells the new one in person.
 func done(w locale.Localizer, d reset.Done, values ...any) (subject, text string) {
 	switch {
@@ -202,6 +209,16 @@ func (l *Letters) Expiring(ctx context.Context, t tenant.Tenant, to, lang string
 		until = expires
 	}
 	return l.queue.Post(ctx, t.ID, Message{To: to, Lang: w.Lang(), Subject: w.T("mail.expiry.subject", "Name", t.Name, "Moment", day), Text: text + l.zoned(w, t, expires)}, until)
+}
+
+// Register asks somebody to register ways to prove who they are. It is sent when it is due.
+func (l *Letters) Register(ctx context.Context, t tenant.Tenant, to, lang string, due time.Time) error {
+	w := l.catalog.In(lang)
+	m := Message{
+		To: to, Lang: w.Lang(), Subject: w.T("mail.register.subject", "Name", t.Name),
+		Text: w.T("mail.register.text", "Name", t.Name, "URL", l.portal+"/security-info") + l.foot(w, t),
+	}
+	return l.queue.PostAt(ctx, t.ID, m, due, due.Add(doneLife))
 }
 
 // methodName says what a kind is.

@@ -93,6 +93,11 @@ func (q *Queue) Wake() {
 // Post queues a message that is worth sending until expires. An empty To is queued like any other and then
 // dropped: callers use it where the time taken must not tell whether there is anybody to write to.
 func (q *Queue) Post(ctx context.Context, tenant string, m Message, expires time.Time) error {
+	return q.PostAt(ctx, tenant, m, q.now(), expires)
+}
+
+// PostAt is Post for a message that isn't sent before it is due: of many at once, what others wait for isn't held up.
+func (q *Queue) PostAt(ctx context.Context, tenant string, m Message, due, expires time.Time) error {
 	id := rand.Text()
 	body, err := json.Marshal(m)
 	if err != nil {
@@ -103,7 +108,7 @@ func (q *Queue) Post(ctx context.Context, tenant string, m Message, expires time
 	if err != nil {
 		return fmt.Errorf("queue mail: %w", err)
 	}
-	if err := q.store.Enqueue(ctx, Mail{ID: id, Tenant: tenant, Sealed: sealed, Due: q.now(), Expires: expires}); err != nil {
+	if err := q.store.Enqueue(ctx, Mail{ID: id, Tenant: tenant, Sealed: sealed, Due: due, Expires: expires}); err != nil {
 		return fmt.Errorf("queue mail: %w", err)
 	}
 	q.Wake()

@@ -196,7 +196,7 @@ func (s *Service) remind(ctx context.Context, t tenant.Tenant, p provision.Perso
 	if err != nil || stopped {
 		return false, err
 	}
-	to, err := s.address(ctx, p)
+	to, err := address(ctx, s.Methods, p)
 	if err != nil || to == "" {
 		return false, err
 	}
@@ -207,11 +207,11 @@ func (s *Service) remind(ctx context.Context, t tenant.Tenant, p provision.Perso
 }
 
 // address is where somebody is written to: what the directory holds, or else the first address they registered.
-func (s *Service) address(ctx context.Context, p provision.Person) (string, error) {
+func address(ctx context.Context, registered func(ctx context.Context, tenant, person string) ([]verify.Method, error), p provision.Person) (string, error) {
 	if p.Mail != "" {
 		return p.Mail, nil
 	}
-	methods, err := s.Methods(ctx, p.Tenant, p.ID)
+	methods, err := registered(ctx, p.Tenant, p.ID)
 	if err != nil {
 		return "", fmt.Errorf("methods: %w", err)
 	}

@@ -61,10 +61,10 @@ func (s *Store) allSeqs(ctx context.Context, branches []conditions, back bool, l
 	return slices.Compact(found), nil
 }
 
-// CountAudit counts the entries that a query asks for, whatever its Before, After and Limit, up to a most; one more stands for
+// CountAudit counts the entries that a query asks for, those after its After alone and whatever its Before and Limit, up to a most; one more stands for
 // all that are more. It costs as much as a page of that many.
 func (s *Store) CountAudit(ctx context.Context, tenant string, q audit.Query, most int) (int, error) {
-	q.Before, q.After = 0, 0
+	q.Before = 0
 	branches, err := s.auditBranches(ctx, tenant, q)
 	if err != nil {
 		return 0, fmt.Errorf("count the audit record: %w", err)

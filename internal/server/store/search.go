@@ -36,7 +36,42 @@ type listing struct {
 }
 
 func (s *Store) searchPeople(ctx context.Context, tenant string, q provision.Search) ([]provision.Person, error) {
-	c := listing{conditions: conditions{where: []string{"tenant = ?", "deleted = 0"}, args: []any{tenant}}, limit: q.Limit, back: q.Before != ""}
+	c, ids, err := s.listed(ctx, tenant, q)
+	switch {
+	case err != nil:
+		return nil, err
+	case ids != nil:
+		return s.ofThese(ctx, c, ids)
+	}
+	return s.inOrder(ctx, c)
+}
+
+// CountFound counts those whom SearchPeople finds on all its pages: behind its After, or before its Before.
+func (s *Store) CountFound(ctx context.Context, tenant string, q provision.Search) (n int, err error) {
+	c, ids, err := s.listed(ctx, tenant, q)
+	if err != nil {
+		return 0, fmt.Errorf("count people: %w", err)
+	}
+	text := `SELECT COUNT(*) FROM people WHERE ` + strings.Join(c.where, " AND ")
+	if ids == nil {
+		err = s.readRow(ctx, text, c.args...).Scan(&n)
+	} else {
+		err = inLists(ids, func(marks string, args []any) error {
+			part := 0
+			err := s.readRow(ctx, text+` AND id IN (`+marks+`)`, append(slices.Clone(c.args), args...)...).Scan(&part)
+			n += part
+			return err
+		})
+	}
+	if err != nil {
+		return 0, fmt.Errorf("count people: %w", err)
+	}
+	return n, nil
+}
+
+// listed are the conditions of a page of people; ids: of these few alone, nil: they are many.
+func (s *Store) listed(ctx context.Context, tenant string, q provision.Search) (c listing, ids []string, err error) {
+	c = listing{conditions: conditions{where: []string{"tenant = ?", "deleted = 0"}, args: []any{tenant}}, limit: q.Limit, back: q.Before != ""}
 	if c.limit <= 0 {
 		c.limit = 50
 	}
@@ -53,13 +88,13 @@ func (s *Store) searchPeople(ctx context.Context, tenant string, q provision.Sea
 		c.add("object = ''")
 	}
 	if err := s.addKey(ctx, tenant, q, &c); err != nil {
-		return nil, err
+		return c, nil, err
 	}
 	lists, rows := named(tenant, q)
 	for i, list := range lists {
 		ids, err := s.few(ctx, list)
 		if err != nil {
-			return nil, err
+			return c, nil, err
 		}
 		if ids == nil {
 			continue
@@ -69,12 +104,12 @@ func (s *Store) searchPeople(ctx context.Context, tenant string, q provision.Sea
 				c.add(r.text, r.args...)
 			}
 		}
-		return s.ofThese(ctx, c, ids)
+		return c, ids, nil
 	}
 	for _, r := range rows { // many: so a page of them is soon full, in the order of their names
 		c.add(r.text, r.args...)
 	}
-	return s.inOrder(ctx, c)
+	return c, nil, nil
 }
 
 // few returns the ids of a list, each once, if it is short; nil: it is long.

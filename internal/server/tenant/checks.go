@@ -66,6 +66,18 @@ func (c Checks) Allows(kind string, strict bool) bool {
 	return slices.Contains(methods, kind)
 }
 
+// Kinds lists the methods that count for people without a role, of those that work on this server. Questions count only beside
+// another check.
+func (c Checks) Kinds(works func(kind string) bool) []string {
+	var out []string
+	for _, m := range AllMethods() {
+		if c.Allows(m, false) && works(m) && (m != "questions" || c.Need(false) > 1) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
 // What Check refuses about methods, for a page that says it in the reader's language.
 var (
 	ErrOnlyQuestions   = errors.New("security questions are too weak to be the only method: allow another one beside them")

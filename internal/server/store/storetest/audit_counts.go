@@ -33,6 +33,7 @@ func auditCountTests() []test {
 				"more than the bound":   {audit.Query{}, 11, 12},
 				"far more":              {audit.Query{}, 3, 4},
 				"not only of this page": {audit.Query{Before: 3, Limit: 1}, 20, 12},
+				"newer than a page":     {audit.Query{After: 9, Limit: 1}, 20, 3},
 				"a result":              {audit.Query{Results: []string{"failed"}}, 20, 3},
 				"two results":           {audit.Query{Results: []string{"failed", "ok"}}, 20, 12},
 				"somebody, once each":   {audit.Query{People: []string{"p1"}}, 20, 6},

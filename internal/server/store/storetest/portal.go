@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"homeward/internal/server/licence"
+	"homeward/internal/server/objection"
 	"homeward/internal/server/operator"
 	"homeward/internal/server/provision"
 	"homeward/internal/server/store"
@@ -79,6 +81,7 @@ func portalTests() []test {
 		}},
 		{"licences reach the people of groups", withStaff(licencesReach)},
 		{"ready people are counted", withStaff(readyCounted)},
+		{"who has registered too little is listed, and reminded once", withStaff(shortListed)},
 		{"groups by a part of their name", withStaff(func(t *testing.T, e *env, outer, _ string) {
 			for typed, want := range map[string]int{"gg": 1, "%": 1, "_": 1, "100%_s": 1, "süd": 1, "sued": 1, "": 2, "nothing": 0, `\`: 0} {
 				if got := at[[]provision.Group](t)(e.GroupsLike(e.ctx, TenantA, typed, 10)); len(got) != want {
@@ -177,6 +180,91 @@ func readyCounted(t *testing.T, e *env, outer, _ string) {
 	ok(t, e.NoteCheck(e.ctx, TenantA, "person002", verify.App))
 	if diff := cmp.Diff(map[string]int{"app": 2}, at[map[string]int](t)(e.LastUsed(e.ctx, TenantA))); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// shortListed: in whatever way somebody can't or needn't be reminded, they are neither counted nor listed.
+func shortListed(t *testing.T, e *env, outer, _ string) {
+	method := func(n int, kind verify.Kind, id string) {
+		t.Helper()
+		ok(t, e.PutMethod(e.ctx, verify.Method{Tenant: TenantA, ID: id, Person: person(TenantA, n).ID, Kind: kind, Secret: []byte("s"), Created: noon(), Confirmed: noon()}))
+	}
+	method(1, verify.App, "m1")
+	method(1, verify.Passkey, "m2") // enough
+	method(2, verify.App, "m3")
+	method(2, verify.App, "m4") // two of a kind are one
+	change := func(n int, change func(p *provision.Person)) {
+		t.Helper()
+		p := person(TenantA, n)
+		change(&p)
+		ok(t, e.UpdatePeople(e.ctx, []provision.Person{p}))
+	}
+	change(5, func(p *provision.Person) { p.Disabled = true })
+	change(6, func(p *provision.Person) { p.Protected = true })
+	change(7, func(p *provision.Person) { p.Mail = "" })
+	change(8, func(p *provision.Person) { p.Mail = "" })
+	method(8, verify.Mail, "m5") // where they can be reached all the same
+	change(9, func(p *provision.Person) { p.Missing = true })
+	ok(t, e.Stop(e.ctx, nil, objection.Hold{Tenant: TenantA, Person: person(TenantA, 0).ID, At: noon()}))
+	day := 24 * time.Hour
+	query := func(edit func(*provision.Short)) provision.Short {
+		q := provision.Short{Kinds: []string{"app", "passkey", "mail"}, Need: 2, Since: noon().Add(-day)}
+		edit(&q)
+		return q
+	}
+	want := func(what string, q provision.Short, people ...string) {
+		t.Helper()
+		var got []string
+		for after := ""; ; {
+			page := at[[]provision.Person](t)(e.ShortPeople(e.ctx, TenantA, q, after, 2))
+			if len(page) == 0 {
+				break
+			}
+			for _, p := range page {
+				got, after = append(got, p.ID), p.ID
+			}
+		}
+		if n := at[int](t)(e.CountShort(e.ctx, TenantA, q)); n != len(people) || !slices.Equal(got, people) {
+			t.Errorf("%s: %d, %v, want %v", what, n, got, people)
+		}
+	}
+	want("all", query(func(*provision.Short) {}), "person002", "person003", "person004", "person008")
+	want("one check", query(func(q *provision.Short) { q.Need = 1 }), "person003", "person004")
+	want("the directory's mail counts", query(func(q *provision.Short) { q.Mail = true }), "person003", "person004", "person008")
+	want("a group", query(func(q *provision.Short) { q.Group = outer }), "person002", "person003", "person004")
+	want("no kind counts", query(func(q *provision.Short) { q.Kinds, q.Need = nil, 1 }), "person001", "person002", "person003", "person004", "person008")
+	want("nobody has a licence", query(func(q *provision.Short) { q.Parts = []string{} }))
+	ok(t, e.PutLicence(e.ctx, licence.Assignment{Tenant: TenantA, Part: "SPE_E3", Kind: licence.Person, Subject: "person008", At: noon()}))
+	want("a licence", query(func(q *provision.Short) { q.Parts = []string{"SPE_E3"} }), "person008")
+	ok(t, e.PutLicence(e.ctx, licence.Assignment{Tenant: TenantA, Part: "SPE_E3", Kind: licence.Group, Subject: outer, At: noon()}))
+	want("a group's licence", query(func(q *provision.Short) { q.Parts = []string{"SPE_E3"} }), "person002", "person003", "person004", "person008")
+
+	var won atomic.Int32
+	race(6, func(int) {
+		fresh, err := e.ClaimRegister(e.ctx, TenantA, "person003", noon(), noon().Add(-day))
+		if err != nil {
+			t.Error(err)
+		}
+		if fresh {
+			won.Add(1)
+		}
+	})
+	if won.Load() != 1 {
+		t.Errorf("%d claims of one reminder", won.Load())
+	}
+	if at[bool](t)(e.ClaimRegister(e.ctx, TenantA, "person003", noon().Add(time.Hour), noon().Add(time.Hour-day))) {
+		t.Error("claimed again within a day")
+	}
+	if !at[bool](t)(e.ClaimReminder(e.ctx, TenantA, "person003", 1, noon().Add(day), noon())) {
+		t.Error("a reminder of an expiry doesn't go beside it")
+	}
+	want("reminded", query(func(*provision.Short) {}), "person002", "person004", "person008")
+	want("a day later", query(func(q *provision.Short) { q.Since = noon() }), "person002", "person003", "person004", "person008")
+	if n, other := at[int](t)(e.RegisterReminded(e.ctx, TenantA, noon().Add(-day))), at[int](t)(e.RegisterReminded(e.ctx, TenantB, noon().Add(-day))); n != 1 || other != 0 {
+		t.Errorf("reminded: %d, and %d of another tenant", n, other)
+	}
+	if !at[bool](t)(e.ClaimRegister(e.ctx, TenantA, "person003", noon().Add(day), noon())) {
+		t.Error("not claimed after a day")
 	}
 }
 

@@ -2,7 +2,7 @@
 // styles and scripts.
 //
 // Every route stands in one table with the permission it needs, and nothing is served that isn't in it. A page shows what
-// is true at the moment it is asked for; it asks again every 15 seconds and swaps what has changed. Without script a
+// is true at the moment it is asked for; it asks again every few seconds and swaps what has changed. Without script a
 // reload does the same. The pages decide nothing about agents, people or settings: the services do.
 package admin
 
@@ -226,6 +226,55 @@ func (f Frame) Second(t time.Time) string {
 		return clock
 	}
 	return f.T("time.moment", "Day", f.Day(t, f.Location), "Time", clock)
+}
+
+// place says which part of a list is shown, of so many; empty: that isn't known.
+func (f Frame) place(passed, shown int, of string, known bool) string {
+	if !known || shown == 0 {
+		return ""
+	}
+	return f.T("admin.list.place", "First", f.Number(passed+1), "Last", f.Number(passed+shown), "All", of)
+}
+
+// Ago says how long ago something was that is hours old at most, and of anything else when it was. Pages keep it true.
+func (f Frame) Ago(t time.Time) string {
+	const hours = 12
+	switch past := f.Now.Sub(t); {
+	case t.IsZero() || past >= hours*time.Hour:
+		return f.Second(t)
+	case past < time.Minute:
+		return f.T("admin.ago.seconds", "N", int(max(0, past)/time.Second))
+	case past < time.Hour:
+		return f.T("admin.ago.minutes", "N", int(past/time.Minute))
+	default:
+		return f.T("admin.ago.hours", "N", int(past/time.Hour))
+	}
+}
+
+// Heard is when an agent that serves was last heard: what the status stands on. Zero: none serves.
+func (f Frame) Heard() (last time.Time) {
+	for _, a := range f.Report.Agents {
+		if (a.State == "ready" || a.State == "draining") && a.Seen.After(last) {
+			last = a.Seen
+		}
+	}
+	return last
+}
+
+// Checked says how old the answer is that the pill gives; empty: it stands on no answer.
+func (f Frame) Checked() string {
+	if !f.Known || f.Report.State != status.Working && f.Report.State != status.Degraded || f.Heard().IsZero() {
+		return ""
+	}
+	return f.T("admin.pill.checked", "Ago", f.Ago(f.Heard()))
+}
+
+// Heartbeat says when an agent was last heard; empty: none serves.
+func (f Frame) Heartbeat() string {
+	if !f.Known || f.Heard().IsZero() {
+		return ""
+	}
+	return f.T("admin.path.heartbeat", "Ago", f.Ago(f.Heard()))
 }
 
 // When writes a moment with its whole date.

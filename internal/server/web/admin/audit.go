@@ -23,6 +23,7 @@ type AuditPage struct {
 	Agents       []Choice
 	Rows         []Entry
 	Older, Newer string // addresses; empty: there is no such page
+	Passed       int    // entries on newer pages; more than mostCounted: they weren't counted further
 	Fit, All     int    // entries that fit the filter, of those of its time; more than mostCounted: they weren't counted further
 }
 
@@ -43,14 +44,22 @@ func (p AuditPage) Filtered() bool {
 	return p.Who != "" || p.When != "" || p.Activity != "" || p.Result != "" || p.Agent != ""
 }
 
+// counted is a number of entries, as far as they were counted.
+func (p AuditPage) counted(n int) string {
+	if n > mostCounted {
+		return p.T("admin.audit.count.many", "N", p.Number(mostCounted))
+	}
+	return p.Number(n)
+}
+
+// Place says which entries of all that fit are shown; empty: it wasn't counted.
+func (p AuditPage) Place() string {
+	return p.place(p.Passed, len(p.Rows), p.counted(max(p.Fit, p.Passed+len(p.Rows))), p.Passed <= mostCounted)
+}
+
 // Counted says how many entries fit.
 func (p AuditPage) Counted() string {
-	number := func(n int) string {
-		if n > mostCounted {
-			return p.T("admin.audit.count.many", "N", p.Number(mostCounted))
-		}
-		return p.Number(n)
-	}
+	number := p.counted
 	if !p.narrows() {
 		return p.T("admin.audit.count.all", "All", number(p.All))
 	}
@@ -116,7 +125,7 @@ func activities() []string {
 		"Verify caller (by admin)", "Issue helpdesk pass", "Help somebody", "Require to register again", "Change administrator scope",
 		"Sign in to security info", "User registered security info", "User updated security info", "User deleted security info", "User reviewed security info",
 		"Admin registered security info", "Import security info",
-		"Remind of password expiry", "Report a change as not one's own", "Stop self-service", "Release self-service",
+		"Remind of password expiry", "Remind to register", "Send test message", "Report a change as not one's own", "Stop self-service", "Release self-service",
 		"Test write", "Test write (by admin)", "Schedule test writes", "Change setting", "Self-service password reset policy changes",
 		"Choose who may reset", "Change the list of banned words", "Change sync rules",
 		"Add licence", "Remove licence", "Change licence seats", "Assign licence", "Remove licence from holder",
@@ -179,7 +188,7 @@ func (v *visit) getAudit() error {
 	if first && !more {
 		p.Fit = len(found) // all of them are on this page: nothing is left to count
 	}
-	if err := v.count(&p, search, first && !more); err != nil {
+	if err := v.count(&p, search, found, first && !more); err != nil {
 		return err
 	}
 	if p.Rows, err = v.entries(found); err != nil {
@@ -188,8 +197,16 @@ func (v *visit) getAudit() error {
 	return v.render(http.StatusOK, p)
 }
 
-// count counts what a search finds, unless that is known already, and what its time holds.
-func (v *visit) count(p *AuditPage, search audit.Query, known bool) (err error) {
+// count counts what a search finds, unless that is known already, what its time holds, and what stands on the pages before.
+func (v *visit) count(p *AuditPage, search audit.Query, found []audit.Record, known bool) (err error) {
+	if paged := search.Before > 0 || search.After > 0; paged && len(found) > 0 {
+		newer := search
+		newer.After = found[0].Seq
+		if p.Passed, err = v.Records.CountAudit(v.ctx(), v.tenant.ID, newer, mostCounted); err != nil {
+			return err
+		}
+	}
+	search.After = 0
 	all := audit.Query{From: search.From, To: search.To}
 	switch {
 	case known && !p.narrows():

@@ -7,6 +7,8 @@ type CauseView struct {
 	ID, Name, Says, Next string
 	Command              string // to be run on the agent's machine
 	Agent                string // path of its page
+	Go                   string // what that page is opened for; empty: to see it
+	Info                 bool   // nothing is wrong
 }
 
 // command is what to run on the agent's machine; nothing where no command helps.

@@ -25,6 +25,8 @@ type NotificationsPage struct {
 	Days           string
 	From, Until    string
 	Subject, Text  string // of the letter people get
+	Mailer         string // its sender
+	Tried          string // where a test has just been sent; empty: nowhere
 }
 
 // Template names the page's file.
@@ -50,6 +52,10 @@ func (v *visit) notifications(s tenant.Settings) (NotificationsPage, error) {
 	}
 	all, err := v.Desk.Administrators(v.ctx(), v.tenant.ID)
 	p.Administrators = len(all)
+	p.Mailer = v.Desk.Mailer
+	if v.r.Method == http.MethodGet && v.r.URL.Query().Get("test") == "sent" {
+		p.Tried = v.by.Name
+	}
 	name := v.tenant.Name
 	p.Subject = p.T("mail.changed.subject", "Name", name, "Moment", "")
 	p.Text = p.T("mail.changed.text", "Name", name, "Moment", p.Moment(p.Now, p.Location)) + "\n" + p.T("mail.zone", "Zone", p.Zone())

@@ -10,6 +10,7 @@ import (
 
 	"homeward/internal/server/audit"
 	"homeward/internal/server/fleet"
+	"homeward/internal/server/operator"
 	"homeward/internal/server/status"
 )
 
@@ -22,6 +23,8 @@ type OverviewPage struct {
 	Untested bool   // a test write was asked for and nobody names a test account
 	Late     bool   // a test write was asked for and its answer isn't here yet
 	Latest   []Entry
+	Short    int // people who have registered too little, of those in scope; not counted for who can't see settings
+	Scope    int
 }
 
 // Template names the page's file.
@@ -87,8 +90,18 @@ func (p OverviewPage) Notes() []CauseView {
 	if !p.Known {
 		return nil
 	}
-	return append(p.causes(p.Report.Notes), p.syncNotes()...)
+	out := append(p.causes(p.Report.Notes), p.syncNotes()...)
+	if p.Short > 0 && p.Scope > 0 {
+		out = append(out, CauseView{
+			ID: "short", Name: p.T("admin.note.short", "N", p.Short), Says: p.T("admin.note.short.says", "Share", p.share(p.Short, p.Scope)),
+			Agent: registrationPath, Go: p.T("admin.note.short.go"), Info: true,
+		})
+	}
+	return out
 }
+
+// share is a part of a whole in hundredths, never none of what there is.
+func (f Frame) share(n, of int) string { return f.T("admin.percent", "N", max(1, (100*n+of/2)/of)) }
 
 // syncNotes say what waits on the page about sync.
 func (p OverviewPage) syncNotes() []CauseView {
@@ -114,6 +127,7 @@ func (p OverviewPage) syncNotes() []CauseView {
 type Hop struct {
 	Icon, State, Link, Name string
 	Lines                   []string
+	Beat                    string // when an agent was last heard
 }
 
 // Hops draws the way: portal, relay, agents, Active Directory. What wasn't checked is never drawn as working.
@@ -147,6 +161,7 @@ func (p OverviewPage) agents(h *Hop) (online int) {
 		}
 		online++
 	}
+	h.Beat = p.Heartbeat()
 	total := len(p.Report.Agents)
 	h.Name = p.T("admin.path.agents", "Online", online, "N", total)
 	switch {
@@ -207,6 +222,11 @@ func (v *visit) getOverview() error {
 		return err
 	}
 	p.Testable = len(domains) > 0
+	if v.by.Role.May(operator.ReadSettings) && !p.Down() {
+		if p.Short, p.Scope, err = v.short(); err != nil {
+			return err
+		}
+	}
 	if v.frame.CanSeeAudit() {
 		found, err := v.Records.SearchAudit(v.ctx(), v.tenant.ID, audit.Query{Limit: latest})
 		if err != nil {

@@ -57,9 +57,9 @@ func (p PropertiesPage) Able() int {
 func (p PropertiesPage) Short() int { return p.Ready.Short(p.Need) }
 
 // Counted is when the numbers were taken.
-func (p PropertiesPage) Counted() string { return p.Clock(p.Now, p.place()) }
+func (p PropertiesPage) Counted() string { return p.Clock(p.Now, p.zone()) }
 
-func (f Frame) place() *time.Location {
+func (f Frame) zone() *time.Location {
 	if f.Location == nil {
 		return time.UTC
 	}
@@ -109,13 +109,7 @@ func (v *visit) properties(scope tenant.Scope, group string) (PropertiesPage, er
 // ready counts who could pass the checks that hold now; of everybody synced, or of one group.
 func (v *visit) ready(group string) (provision.Readiness, error) {
 	checks := v.tenant.Settings.Checks
-	var kinds []string
-	for _, m := range tenant.AllMethods() {
-		if checks.Allows(m, false) && v.works(m) && (m != "questions" || checks.Need(false) > 1) {
-			kinds = append(kinds, m)
-		}
-	}
-	return v.Desk.Counts.ReadyPeople(v.ctx(), v.tenant.ID, group, kinds, checks.Allows("mail", false) && !checks.RegisteredOnly)
+	return v.Desk.Counts.ReadyPeople(v.ctx(), v.tenant.ID, group, checks.Kinds(v.works), checks.Allows("mail", false) && !checks.RegisteredOnly)
 }
 
 func (v *visit) getProperties() error {

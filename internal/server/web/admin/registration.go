@@ -18,6 +18,7 @@ type RegistrationPage struct {
 	First    bool
 	Ready    provision.Readiness
 	Need     int
+	Calls    Reminders
 }
 
 // Template names the page's file.
@@ -43,11 +44,15 @@ func (p RegistrationPage) Bar() (out struct{ More, One int }) {
 	return out
 }
 
+// RemindPath is where reminders are asked for.
+func (RegistrationPage) RemindPath() string { return remindPath }
+
 func (v *visit) registration(s tenant.Settings) (RegistrationPage, error) {
 	p := RegistrationPage{
 		Settings: v.base(registrationPath, setting.Registration(v.tenant.Settings)), Required: s.RegisterRequired,
 		Days: strconv.Itoa(s.Checks.Reconfirm), First: s.FirstProof, Need: s.Checks.Need(false),
 	}
+	p.Calls.Sent = -1
 	group := ""
 	switch s.ResetScope {
 	case tenant.ScopeNone:
@@ -63,6 +68,9 @@ func (v *visit) registration(s tenant.Settings) (RegistrationPage, error) {
 
 func (v *visit) getRegistration() error {
 	p, err := v.registration(v.tenant.Settings)
+	if err == nil {
+		p.Calls, err = v.reminders(p.Asked() - p.Enough())
+	}
 	if err != nil {
 		return err
 	}
@@ -94,6 +102,9 @@ func (v *visit) postRegistration() error {
 		shown = v.tenant.Settings
 	}
 	p, err := v.registration(shown)
+	if err == nil {
+		p.Calls, err = v.reminders(p.Asked() - p.Enough())
+	}
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,12 @@ func settingsSamples(catalog *locale.Catalog, lang string) []sample {
 	methodsReader.Settings = reader(base + "methods")
 
 	registration := admin.RegistrationPage{Settings: at(base + "registration"), Required: true, Days: "180", First: true, Ready: ready, Need: 2}
+	registration.Calls = admin.Reminders{Due: 48, Left: 14, Reminded: 9, Sent: -1}
+	reminded := registration
+	reminded.Calls = admin.Reminders{Left: 62, Reminded: 57, Sent: 48}
+	unmailed := registration
+	unmailed.Calls.Later, unmailed.Calls.NoMail = 212, true
+	unmailed.Problems = admin.Problems{{Field: "remind", Text: f.T("admin.registration.remind.nomail")}}
 	wrongDays := registration
 	wrongDays.Days, wrongDays.Problems = "731", admin.Problems{{Field: "days", Text: f.T("admin.registration.days.wrong", "Most", 730)}}
 	registration.Saved = true
@@ -64,6 +70,10 @@ func settingsSamples(catalog *locale.Catalog, lang string) []sample {
 		Settings: at(base + "notifications"), People: true, Texts: true, CanText: true, Admins: true, Administrators: 9, Mail: "it-alerts@contoso.com", Days: "14, 5, 1", From: "22:00", Until: "07:00",
 		Subject: f.T("mail.changed.subject", "Name", "Contoso"), Text: f.T("mail.changed.text", "Name", "Contoso", "Moment", f.Moment(now(), time.UTC)) + "\n" + f.T("mail.help", "Phone", "+46 8 555 01 42"),
 	}
+	notifications.Mailer = "password@contoso.com"
+	tried, untried := notifications, notifications
+	tried.Tried = "karin.holm@contoso.com"
+	untried.Problems = admin.Problems{{Field: "test", Text: f.T("admin.notifications.test.failed", "Error", "mail server mail.contoso.com: 550 5.7.1 relaying denied")}}
 	wrongMail := notifications
 	wrongMail.CanText = false
 	wrongMail.Mail, wrongMail.Webhook, wrongMail.Days = "it alerts", "hooks", "soon"
@@ -82,8 +92,12 @@ func settingsSamples(catalog *locale.Catalog, lang string) []sample {
 		{"methods-refused", http.StatusUnprocessableEntity, refused},
 		{"methods-reader", http.StatusOK, methodsReader},
 		{"registration", http.StatusOK, registration},
+		{"registration-reminded", http.StatusOK, reminded},
+		{"registration-no-mail", http.StatusUnprocessableEntity, unmailed},
 		{"registration-wrong", http.StatusUnprocessableEntity, wrongDays},
 		{"notifications", http.StatusOK, notifications},
+		{"notifications-tried", http.StatusOK, tried},
+		{"notifications-untried", http.StatusUnprocessableEntity, untried},
 		{"notifications-wrong", http.StatusUnprocessableEntity, wrongMail},
 	}, customizeSamples(at(base+"customization"), reader(base+"customization"))...)
 }

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +41,13 @@ func userSamples(catalog *locale.Catalog, lang string) []sample {
 		row("p3", "Priya Raman", "OU=Support", ok, short, 1, list.T("admin.never"), ""), row("p4", "Tove Holgersson", "OU=Interns", off, admin.Look{Look: "unknown", Icon: "minus", Word: list.T("admin.can.enabled")}, 0, list.Day(ago(127*24*time.Hour), time.UTC), list.T("admin.users.helpdesk")),
 		row("p5", "admin kholm", "OU=Tier0", ok, locked, 2, list.T("admin.never"), ""),
 	}
-	people := admin.UsersPage{Frame: list, Total: 1248, Rows: rows, Next: "/admin/users?after=p5", Previous: "/admin/users?before=p1", Licensed: true}
+	rows[1].Account = admin.Look{Look: "bad", Icon: "lock", Word: list.T("admin.users.locked")}
+	rows[2].Account = admin.Look{Look: "warn", Icon: "clock", Word: list.T("admin.users.state.soon", "N", 2)}
+	unheard := slices.Clone(rows)
+	for i := range unheard {
+		unheard[i].Account, unheard[i].Stored = ok, true
+	}
+	people := admin.UsersPage{Frame: list, Total: 1248, Found: 1248, Passed: 25, Rows: rows, Next: "/admin/users?after=p5", Previous: "/admin/users?before=p1", Licensed: true}
 	filtered := admin.UsersPage{Frame: list, Scoped: true, Find: "jon", Can: "no", Rows: rows[1:2], Looked: 200, Next: "/admin/users?after=p5"}
 
 	live := protocol.PersonPolicy{Found: true, MinLength: 12, Source: "domain", Locked: true, PasswordSet: protocol.MilliOf(ago(91 * 24 * time.Hour)), ExpiresAt: protocol.MilliOf(ago(24 * time.Hour))}
@@ -63,7 +70,7 @@ func userSamples(catalog *locale.Catalog, lang string) []sample {
 		line("warn", "warning", one.T("admin.gate.role.noted")), bad, line("unknown", "question", one.T("admin.gate.age.unknown")),
 	}
 	person := admin.UserPage{
-		Frame: one, View: view, Gates: gates, Answer: admin.Look{Look: "bad", Icon: "cross", Word: one.T("admin.can.no")}, Recent: entries(one), Portal: "https://password.contoso.com",
+		Frame: one, View: view, Since: "13:58", Gates: gates, Answer: admin.Look{Look: "bad", Icon: "cross", Word: one.T("admin.can.no")}, Recent: entries(one), Portal: "https://password.contoso.com",
 		Methods: []admin.MethodLine{{Name: one.T("method.app"), When: one.Day(ago(57*24*time.Hour), time.UTC)}, {Name: one.T("method.text"), Masked: "•••• 07", When: one.Day(ago(57*24*time.Hour), time.UTC)}},
 	}
 	quiet := person
@@ -89,6 +96,7 @@ func userSamples(catalog *locale.Catalog, lang string) []sample {
 	right.Right, right.Problems = true, nil
 	return []sample{
 		{"users", http.StatusOK, people},
+		{"users-silent", http.StatusOK, admin.UsersPage{Frame: list, Total: 1248, Rows: unheard, Silent: []string{"corp.contoso.test"}}},
 		{"users-filtered", http.StatusOK, filtered},
 		{"users-none", http.StatusOK, admin.UsersPage{Frame: list, Find: "zz"}},
 		{"user", http.StatusOK, person},

@@ -59,8 +59,13 @@ type Desk struct {
 	// an issuer's discovery document.
 	KeepProvider   func(ctx context.Context, tenantID string, secret []byte, change func(*tenant.Settings) error) error
 	LookAtProvider func(ctx context.Context, issuer string) error
-	// Texts and Passkeys: the server can send text messages, and passkeys work at its address.
-	Texts, Passkeys bool
+	// Calls has people reminded to register.
+	Calls Calls
+	// Try sends a letter as people receive it, at once, and returns what the mail server says. Mailer is its sender.
+	Try    func(ctx context.Context, t tenant.Tenant, to, lang string) error
+	Mailer string
+	// Mail: the server can send mail. Texts and Passkeys: the server can send text messages, and passkeys work at its address.
+	Mail, Texts, Passkeys bool
 }
 
 func settingsRoutes() []route {

@@ -66,7 +66,7 @@ type Tests interface {
 // Records reads the audit log.
 type Records interface {
 	SearchAudit(ctx context.Context, tenant string, q audit.Query) ([]audit.Record, error)
-	// CountAudit counts what a query asks for; one more than most stands for all that are more.
+	// CountAudit counts what a query asks for, after its After; one more than most stands for all that are more.
 	CountAudit(ctx context.Context, tenant string, q audit.Query, most int) (int, error)
 	AuditRow(ctx context.Context, tenant string, seq int64) ([]audit.Record, error)
 	Records(ctx context.Context, tenant, support string) ([]audit.Record, error)
@@ -90,6 +90,8 @@ type Site struct {
 	Sync      Sync
 	// Helpdesk finds people and acts on them.
 	Helpdesk *helpdesk.Service
+	// States asks a domain's directory how people's accounts stand at this moment; nil: nobody can be asked.
+	States func(ctx context.Context, tenantID, domain string, objects []string) (map[string]protocol.AccountState, error)
 	// People counts a tenant's people.
 	People func(ctx context.Context, tenantID string) (int, error)
 	// Code makes a one-time code for a new agent.
@@ -115,6 +117,8 @@ type Site struct {
 	Version string
 	Now     func() time.Time
 	Log     *slog.Logger
+
+	counted shorts
 }
 
 // route is one thing that can be asked for.
@@ -127,7 +131,7 @@ type route struct {
 // routes is the whole table: what isn't in it isn't served.
 func routes() []route {
 	return slices.Concat(
-		firstRoutes(), userRoutes(), userExportRoutes(), auditExportRoutes(), reportRoutes(), syncRoutes(), settingsRoutes(), licenceRoutes(), operatorRoutes(),
+		firstRoutes(), userRoutes(), userExportRoutes(), auditExportRoutes(), reportRoutes(), syncRoutes(), settingsRoutes(), remindRoutes(), tryRoutes(), licenceRoutes(), operatorRoutes(),
 		signInRoutes(), factorRoutes(), providerRoutes(),
 	)
 }

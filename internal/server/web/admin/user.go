@@ -29,6 +29,7 @@ type UserPage struct {
 	Answer  Look
 	Methods []MethodLine
 	Recent  []Entry
+	Since   string // when the lockout began, where it is known
 	Barred  string // why the operator can't do anything for the person
 	Plans   []string
 	Portal  string
@@ -61,6 +62,14 @@ func (p UserPage) Account() Look { return p.account(p.View.Person) }
 
 // Locked reports whether the account is locked out now, as an agent has just seen.
 func (p UserPage) Locked() bool { return p.View.Standing.Live != nil && p.View.Standing.Live.Locked }
+
+// LockedOut says so, and since when.
+func (p UserPage) LockedOut() string {
+	if p.Since == "" {
+		return p.T("admin.users.locked")
+	}
+	return p.T("admin.user.locked", "Time", p.Since)
+}
 
 // MayHelp and MayReset report whether the operator can act on the person.
 func (p UserPage) MayHelp() bool { return p.View.Help == "" }
@@ -174,6 +183,9 @@ func (v *visit) getUser() error {
 	p, err := v.userPage(view)
 	if err != nil {
 		return err
+	}
+	if p.Locked() {
+		p.Since = v.lockedSince(view.Person)
 	}
 	return v.render(http.StatusOK, p)
 }

@@ -50,7 +50,9 @@ type UsersPage struct {
 	Licensed                   bool // licences matter here
 	Total, Looked              int
 	Rows                       []UserRow
-	Next, Previous             string // addresses; empty: there is no such page
+	Next, Previous             string   // addresses; empty: there is no such page
+	Found, Passed              int      // how many the search finds, and how many of them stand on pages before; Found is zero where that isn't counted
+	Silent                     []string // domains whose directory didn't say how its accounts stand
 }
 
 // UserRow is one person of the list.
@@ -58,6 +60,7 @@ type UserRow struct {
 	ID, Path, Name, UPN string
 	Source, Unit        string
 	Account, Can        Look
+	Stored              bool // Account is what the last sync said, because the directory didn't
 	Methods             int
 	Licence             string
 	Last, LastHow       string
@@ -78,6 +81,11 @@ func (p UsersPage) Crumbs() []Crumb { return []Crumb{{p.Title(), ""}} }
 // Filtered reports whether anything is filtered.
 func (p UsersPage) Filtered() bool {
 	return p.Find != "" || p.Can != "" || p.Account != "" || p.Source != ""
+}
+
+// Place says which people of all that were found are shown; empty: they weren't counted.
+func (p UsersPage) Place() string {
+	return p.place(p.Passed, len(p.Rows), p.Number(p.Found), p.Found > 0)
 }
 
 // Cans choose by whether somebody can reset.
@@ -127,9 +135,18 @@ func (v *visit) getUsers() error {
 	if err != nil {
 		return err
 	}
+	p.Found, p.Passed = found.Found, found.Passed
 	p.Total, p.Looked, p.Scoped = found.Total, found.Looked, found.Scoped
+	people := make([]provision.Person, len(found.Rows))
+	for i, r := range found.Rows {
+		people[i] = r.Person
+	}
+	states := v.states(people)
+	p.Silent = states.silent
 	for _, r := range found.Rows {
-		p.Rows = append(p.Rows, v.frame.userRow(r, licence.Judge(v.tenant.Settings)))
+		row := v.frame.userRow(r, licence.Judge(v.tenant.Settings))
+		row.Account, row.Stored = states.now(v.frame, r.Person)
+		p.Rows = append(p.Rows, row)
 	}
 	p.Next, p.Previous = p.beside("after", found.Next), p.beside("before", found.Previous)
 	return v.render(http.StatusOK, p)

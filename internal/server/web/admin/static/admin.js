@@ -1,11 +1,17 @@
 // Keeps a page true: asks every 5 seconds, so that a change shows within 15 seconds on slow machines too, and swaps only what has changed, so that focus and reading position
-// survive. Adds Copy buttons. Without it a reload does the same.
+// survive. What only says how long ago something was (data-tick) is written over in place: it moves no focus and is never spoken. Adds Copy buttons. Without it a reload does the same.
 "use strict";
 (() => {
   const every = 5000;
   const poll = document.body.dataset.poll;
   const live = () => document.querySelectorAll("[data-live][id]");
-  const last = new Map(Array.from(live(), (e) => [e.id, e.outerHTML]));
+  // What a part says, but for how long ago.
+  const said = (e) => {
+    const copy = e.cloneNode(true);
+    copy.querySelectorAll("[data-tick]").forEach((tick) => tick.replaceChildren());
+    return copy.outerHTML;
+  };
+  const last = new Map(Array.from(live(), (e) => [e.id, said(e)]));
 
   // A form that somebody has begun to change is left alone until it is sent.
   const changed = (e) => Array.from(e.querySelectorAll("input[type=checkbox]")).some((box) => box.checked !== box.defaultChecked);
@@ -31,9 +37,13 @@
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const now of live()) {
       const next = page.getElementById(now.id);
-      if (!next || next.outerHTML === last.get(now.id) || (now.hasAttribute("data-form") && changed(now))) continue;
-      last.set(now.id, next.outerHTML);
+      if (!next || said(next) === last.get(now.id) || (now.hasAttribute("data-form") && changed(now))) continue;
+      last.set(now.id, said(next));
       swap(now, next);
+    }
+    for (const tick of document.querySelectorAll("[data-tick][id]")) {
+      const text = page.getElementById(tick.id)?.textContent;
+      if (text !== undefined && text !== tick.textContent) tick.textContent = text;
     }
     return true;
   }
