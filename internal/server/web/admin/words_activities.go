@@ -27,6 +27,8 @@ func activityWord(name string) string {
 		"Admin registered security info":             "activity.info_by_admin",
 		"Import security info":                       "activity.info_import",
 		"Remind of password expiry":                  "activity.reminded",
+		"Remind to register":                         "activity.remind_register",
+		"Send test message":                          "activity.test_message",
 		"Report a change as not one's own":           "activity.objected",
 		"Stop self-service":                          "activity.stop",
 		"Release self-service":                       "activity.release",
