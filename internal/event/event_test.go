@@ -35,3 +35,18 @@ func TestCatalogueIsClosed(t *testing.T) {
 		t.Errorf("%d codes are declared, %d are in the catalogue", declared-1, len(seen))
 	}
 }
+
+// TestFieldsCodesAreNamed: administrators who know a refusal by its code elsewhere find it here. SSPR_0011, no policy at all,
+// can't be: there always is one.
+func TestFieldsCodesAreNamed(t *testing.T) {
+	for code, events := range map[string][]Code{
+		"SSPR_0009": {FlowNotInScope}, "SSPR_0010": {FlowTurnedOff}, "SSPR_0012": {FlowUnlicensed}, "SSPR_0013": {FlowNotInScope}, "SSPR_0014": {NotRegistered},
+		"SSPR_0029": {PermissionDenied, AccountProtected, DirectoryConfig, DirectoryDown, PolicyHintsMissing}, "SSPR_0030": {FlowNoAgent},
+	} {
+		for _, c := range events {
+			if e, ok := Lookup(c); !ok || !strings.Contains(e.Meaning, code) {
+				t.Errorf("event %d doesn't name %s: %s", c, code, e.Meaning)
+			}
+		}
+	}
+}

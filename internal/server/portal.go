@@ -85,6 +85,14 @@ func (s *Server) holdsLicence(ctx context.Context, t tenant.Tenant, p provision.
 	return s.book.Covers(ctx, t, p.ID, p.Object)
 }
 
+// mayWrite reports whether writeback is licensed for somebody: for their organisation, and for themselves where each needs one.
+func (s *Server) mayWrite(ctx context.Context, t tenant.Tenant, p provision.Person) (bool, error) {
+	if !licensed(t) {
+		return false, nil
+	}
+	return s.holdsLicence(ctx, t, p)
+}
+
 // Licences gives licences out on a store, for the command line too. unrecorded is as for Operators.
 func Licences(st *store.Store, now func() time.Time, unrecorded func(error)) *licence.Book {
 	return &licence.Book{Store: st, Now: now, Record: recording(st, now, unrecorded)}

@@ -27,6 +27,8 @@ type post struct {
 	says  map[string]time.Time // by object
 	asked int
 	fails error
+
+	unlicensed bool
 }
 
 func (b *bench) post() *post {
@@ -44,7 +46,8 @@ func (b *bench) post() *post {
 	letters := notify.NewLetters(p.queue, catalog, "https://password.contoso.example", b.clock)
 	p.Service = reminder.New(reminder.Deps{
 		Store: b.store, Methods: b.store.Methods, InScope: b.engine().InScope, Stopped: b.objects.Held, Now: b.clock, Log: b.deps.Log,
-		Send: reminders(b.store, letters, p.queue),
+		Send:     reminders(b.store, letters, p.queue),
+		Licensed: func(context.Context, tenant.Tenant, provision.Person) (bool, error) { return !p.unlicensed, nil },
 		Expiries: func(_ context.Context, _, domain string, objects []string) (map[string]time.Time, error) {
 			p.asked++
 			if domain != "corp.contoso.test" {
@@ -131,6 +134,7 @@ func TestWhoIsNotReminded(t *testing.T) {
 		"undecided":               func(b *bench, _ *post) { b.edit(func(p *provision.Person) { p.Held = provision.UPNTaken }) },
 		"never expires":           func(b *bench, p *post) { delete(p.says, b.amara().Object) },
 		"expired already":         func(b *bench, p *post) { p.says[b.amara().Object] = b.clock().Add(-time.Hour) },
+		"no licence":              func(_ *bench, p *post) { p.unlicensed = true },
 		"self-service is stopped": func(b *bench, _ *post) { _, token := b.link(); b.object(token) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -262,7 +262,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	s.envoy = &fleet.Envoy{Fleet: s.fleet, Command: s.commands.For, Changed: s.tenants.words}
 	s.reminders = reminder.New(reminder.Deps{
 		Store: s.store, Expiries: s.envoy.Expiries, Methods: s.store.Methods, InScope: s.accounts.InScope, Stopped: s.objections.Held,
-		Send: reminders(s.store, letters, s.mails), Now: s.now, Log: s.log,
+		Licensed: s.mayWrite, Send: reminders(s.store, letters, s.mails), Now: s.now, Log: s.log,
 	})
 	s.registers = &reminder.Registers{
 		Store: s.store, Methods: s.store.Methods, Works: s.resets.Works, Send: registerReminders(s.store, letters, s.mails), Record: s.record, Now: s.now, Log: s.log,

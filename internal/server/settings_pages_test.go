@@ -423,7 +423,7 @@ func TestLicencesPage(t *testing.T) {
 	}
 	covered := func(id, object string, want bool) {
 		t.Helper()
-		got, err := b.holdsLicence(t.Context(), one, provision.Person{ID: id, Object: object})
+		got, err := b.mayWrite(t.Context(), one, provision.Person{ID: id, Object: object})
 		if err != nil || got != want {
 			t.Errorf("%s is covered: %v, %v", id, got, err)
 		}

@@ -59,6 +59,8 @@ type Deps struct {
 	// InScope reports whether somebody may help themselves by the tenant's choice; Stopped, whether they were stopped.
 	InScope func(ctx context.Context, t tenant.Tenant, p provision.Person) (bool, error)
 	Stopped func(ctx context.Context, tenant, person string) (bool, error)
+	// Licensed reports whether the tenant, and the person where each needs one, has the licence that a change asks for.
+	Licensed func(ctx context.Context, t tenant.Tenant, p provision.Person) (bool, error)
 	// Send claims a reminder, queues its message and records it, all or nothing. false: it was sent before.
 	Send func(ctx context.Context, r Reminder, record audit.Record) (sent bool, err error)
 	Now  func() time.Time
@@ -190,6 +192,10 @@ func (s *Service) remind(ctx context.Context, t tenant.Tenant, p provision.Perso
 	}
 	within, err := s.InScope(ctx, t, p)
 	if err != nil || !within {
+		return false, err
+	}
+	licensed, err := s.Licensed(ctx, t, p)
+	if err != nil || !licensed {
 		return false, err
 	}
 	stopped, err := s.Stopped(ctx, t.ID, p.ID)
