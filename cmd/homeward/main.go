@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"os"
+	_ "time/tzdata" // tenants' time zones, also where the machine has none: Windows, small containers
 
 	"homeward/internal/agent/command"
 	"homeward/internal/build"
