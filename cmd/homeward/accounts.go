@@ -123,9 +123,9 @@ func (v *peopleAccounts) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		t := answer.Of("Nobody is found.", "SIGN-IN NAME", "NAME", "DIRECTORY", "MAIL", "STATE")
+		t := v.table("Nobody is found.", "SIGN-IN NAME", "NAME", "DIRECTORY", "MAIL", "STATE")
 		for _, p := range all {
-			t.Add(p.UPN, p.DisplayName, directoryName(p), p.Mail, accountState(p))
+			t.Add(p.UPN, p.DisplayName, directoryName(p), p.Mail, accountState(p, v.zone))
 		}
 		return v.print(s, each(all, personOf), t)
 	})
@@ -141,10 +141,10 @@ func directoryName(p provision.Person) string {
 	return p.Name()
 }
 
-func accountState(p provision.Person) string {
+func accountState(p provision.Person, zone *time.Location) string {
 	switch {
 	case !p.Living():
-		return "deleted " + p.Deleted.Local().Format("2006-01-02")
+		return "deleted " + answer.Within(p.Deleted, zone).Format("2006-01-02")
 	case p.Held != "":
 		return "waits for a decision (" + strings.ReplaceAll(string(p.Held), "_", " ") + ")"
 	case p.Missing:
@@ -252,7 +252,7 @@ func (v *roleList) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		t := answer.Of("Nobody holds a role.", "WHO", "ROLE", "SINCE", "BY")
+		t := v.table("Nobody holds a role.", "WHO", "ROLE", "SINCE", "BY")
 		for _, r := range all {
 			t.Add(r.Name, r.Role, r.At, r.Operator)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strings"
+	"time"
 
 	"homeward/internal/agent/command"
 	"homeward/internal/cli/answer"
@@ -25,10 +26,10 @@ func (v *agentList) Run(ctx context.Context, s command.Streams) error {
 		if err := c.Call(ctx, control.PathStatus, control.Query{Tenant: id}, &r); err != nil {
 			return err
 		}
-		t := answer.Of("No agent has been registered: homeward agent code, then homeward-agent connect on its machine.",
+		t := v.table("No agent has been registered: homeward agent code, then homeward-agent connect on its machine.",
 			"AGENT", "STATE", "SEEN", "PENDING", "VERSION", "DOMAINS", "ID")
 		for _, a := range r.Agents {
-			t.Add(a.Machine, a.State, orWords(answer.Moment(a.Seen), "never"), a.Pending, a.Build, orWords(strings.Join(a.Domains, ","), "–"), status.ShortID(a.ID))
+			t.Add(a.Machine, a.State, orWords(answer.Moment(a.Seen, v.zone), "never"), a.Pending, a.Build, orWords(strings.Join(a.Domains, ","), "–"), status.ShortID(a.ID))
 		}
 		return v.print(s, append([]status.Agent{}, r.Agents...), t)
 	})
@@ -74,16 +75,17 @@ func (v *agentShow) Run(ctx context.Context, s command.Streams) error {
 				a.Causes = append(a.Causes, one)
 			}
 		}
-		return v.print(s, a, a.table())
+		return v.print(s, a, a.table(v.zone))
 	})
 }
 
-func (a agentAnswer) table() *answer.Table {
+func (a agentAnswer) table(zone *time.Location) *answer.Table {
 	t := answer.Settings()
+	t.Zone = zone
 	t.Add("agent", a.Machine)
 	t.Add("id", a.ID)
 	t.Add("state", a.State)
-	t.Add("seen", orWords(answer.Moment(a.Seen), "never"))
+	t.Add("seen", orWords(answer.Moment(a.Seen, zone), "never"))
 	t.Add("version", a.Build)
 	t.Add("protocol", a.Protocol)
 	t.Add("pending", a.Pending)

@@ -44,9 +44,9 @@ func (v *alertList) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		t := answer.Of("Nothing needs an administrator.", "ALERT", "SINCE", "TOLD")
+		t := v.table("Nothing needs an administrator.", "ALERT", "SINCE", "TOLD")
 		for _, r := range rows {
-			t.Add(r.Name, r.Since, orWords(answer.Moment(r.Told), "not yet"))
+			t.Add(r.Name, r.Since, orWords(answer.Moment(r.Told, v.zone), "not yet"))
 		}
 		return v.print(s, each(rows, func(r alert.Row) alertAnswer {
 			return alertAnswer{r.Name, r.Kind, r.About, answer.At(r.Since), answer.At(r.Told), answer.At(r.Cleared), r.Values}

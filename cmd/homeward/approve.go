@@ -46,7 +46,7 @@ func (v *agentApproval) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(s.Out, "%s, which asked from %s at %s, %s.\n", d.Machine, d.Address, d.Created.Local().Format("15:04"), done)
+		_, err = fmt.Fprintf(s.Out, "%s, which asked from %s at %s, %s.\n", d.Machine, d.Address, v.at(d.Created).Format("15:04"), done)
 		return err
 	})
 }

@@ -45,9 +45,9 @@ func (v *auditShow) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		t := answer.Of("", "TIME", "HOP", "EVENT", "RESULT", "REASON", "TOOK", "DETAIL")
+		t := v.table("", "TIME", "HOP", "EVENT", "RESULT", "REASON", "TOOK", "DETAIL")
 		for _, r := range records {
-			t.Add(r.At.Local().Format("15:04:05.000"), r.Hop, eventName(r.Event), r.Result, r.Reason, took(r.Micros), r.Detail)
+			t.Add(v.at(r.At).Format("15:04:05.000"), r.Hop, eventName(r.Event), r.Result, r.Reason, took(r.Micros), r.Detail)
 		}
 		return v.print(s, rows, t)
 	})

@@ -9,7 +9,6 @@ import (
 
 	"homeward/internal/agent/command"
 	"homeward/internal/cli"
-	"homeward/internal/cli/answer"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/export"
 	"homeward/internal/server/store"
@@ -56,7 +55,7 @@ func (v *auditList) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		t := answer.Of("Nothing is found.", "TIME", "SEQ", "ACTIVITY", "WHO", "BY", "RESULT", "REASON", "SUPPORT CODE", "DETAIL")
+		t := v.table("Nothing is found.", "TIME", "SEQ", "ACTIVITY", "WHO", "BY", "RESULT", "REASON", "SUPPORT CODE", "DETAIL")
 		for _, r := range rows {
 			t.Add(r.Time, r.Seq, r.Activity, orWords(r.TargetIs, r.Target), orWords(r.ActorIs, r.Actor), r.Result, spelt(r.Reason), r.Support, r.Detail)
 		}
@@ -130,7 +129,7 @@ func (v *auditStreams) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		t := answer.Of("The configuration names no export (exports) for this tenant.", "EXPORT", "TO", "SENT", "WAITING")
+		t := v.table("The configuration names no export (exports) for this tenant.", "EXPORT", "TO", "SENT", "WAITING")
 		all := []streamAnswer{}
 		for _, e := range conf.Exports {
 			if e.Tenant != "" && e.Tenant != id {

@@ -45,7 +45,7 @@ func (v *callerWays) Run(ctx context.Context, s command.Streams) error {
 	if err := v.askCaller(ctx, s, control.PathWays, control.Caller{}, &w); err != nil {
 		return err
 	}
-	t := answer.Of(noWay(v.Name), "WAY", "KIND", "DESTINATION")
+	t := v.table(noWay(v.Name), "WAY", "KIND", "DESTINATION")
 	for _, one := range w.Ways {
 		t.Add(one.Way, one.Kind, one.Masked)
 	}
@@ -199,7 +199,7 @@ func (v *callerVerify) choose(ctx context.Context, s command.Streams, in *bufio.
 	case len(w.Ways) == 1:
 		return w.Ways[0].Way, nil
 	}
-	t := answer.Of("", "NUMBER", "WAY", "DESTINATION")
+	t := v.table("", "NUMBER", "WAY", "DESTINATION")
 	for i, one := range w.Ways {
 		t.Add(i+1, one.Way, one.Masked)
 	}

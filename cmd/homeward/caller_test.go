@@ -24,7 +24,10 @@ import (
 )
 
 // desk stands for the helpdesk and the report, whose rules are tested where they are: these tests are about what is typed and printed.
-type desk struct{ asked []string }
+type desk struct {
+	asked []string
+	file  string // configuration
+}
 
 func (d *desk) Named(_ context.Context, _ tenant.Tenant, by administrator.Operator, typed string) (provision.Person, error) {
 	d.asked = append(d.asked, by.Name+" names "+typed)
@@ -89,7 +92,7 @@ func served(t *testing.T) (*desk, func(in string, args ...string) (code int, out
 	if code, _, errs := run("", "tenant", "create", "contoso", "Contoso", "--zone", "Europe/Stockholm"); code != cli.OK {
 		t.Fatal(errs)
 	}
-	d := &desk{}
+	d := &desk{file: file}
 	l, err := control.Listen(t.Context(), control.Path(dir))
 	if err != nil {
 		t.Fatal(err)

@@ -30,7 +30,7 @@ func (v *peopleCan) Run(ctx context.Context, s command.Streams) error {
 		if v.JSON {
 			err = answer.JSON(s.Out, standingOf(a))
 		} else {
-			err = canText(s.Out, v.Name, a)
+			err = canText(s.Out, v.Name, a, v.zone)
 		}
 		if err == nil && a.Can != reset.Open {
 			err = command.ErrTold
@@ -40,7 +40,7 @@ func (v *peopleCan) Run(ctx context.Context, s command.Streams) error {
 }
 
 // canText writes the gates as a table, and below it what to do about those that are shut.
-func canText(out io.Writer, typed string, a control.Standing) error {
+func canText(out io.Writer, typed string, a control.Standing, zone *time.Location) error {
 	name := a.Name
 	if name == "" {
 		name = typed
@@ -51,7 +51,7 @@ func canText(out io.Writer, typed string, a control.Standing) error {
 	}
 	t := answer.Of("", "GATE", "STATE", "WHY")
 	for _, g := range a.Gates {
-		t.Add(g.ID, g.State, gateWhy(g))
+		t.Add(g.ID, g.State, gateWhy(g, zone))
 	}
 	if err := t.Write(out); err != nil {
 		return err
@@ -66,7 +66,7 @@ func canText(out io.Writer, typed string, a control.Standing) error {
 	return nil
 }
 
-func gateWhy(g reset.Gate) string {
+func gateWhy(g reset.Gate, zone *time.Location) string {
 	switch {
 	case g.ID == reset.GateMethods:
 		kinds := make([]string, len(g.Kinds))
@@ -79,7 +79,7 @@ func gateWhy(g reset.Gate) string {
 		}
 		return why
 	case !g.Until.IsZero():
-		return "the policy's minimum age ends " + g.Until.Local().Format(time.DateTime)
+		return "the policy's minimum age ends " + answer.Within(g.Until, zone).Format(time.DateTime)
 	case g.State == reset.Noted:
 		return "holds a role: always two checks, never questions"
 	case g.State == reset.Unknown:

@@ -133,11 +133,11 @@ func (v *domainList) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		t := answer.Of("No domain name has been added.", "DOMAIN", "VERIFIED")
+		t := v.table("No domain name has been added.", "DOMAIN", "VERIFIED")
 		for _, d := range all {
 			state := "not yet"
 			if !d.Verified.IsZero() {
-				state = answer.Moment(d.Verified)
+				state = answer.Moment(d.Verified, v.zone)
 			}
 			t.Add(d.Name, state)
 		}

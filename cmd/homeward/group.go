@@ -32,7 +32,7 @@ func (v *groupFind) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		t := answer.Of("No synced group is called that.", "ID", "NAME", "PEOPLE", "WHERE")
+		t := v.table("No synced group is called that.", "ID", "NAME", "PEOPLE", "WHERE")
 		found := []groupAnswer{}
 		for _, g := range all {
 			n, _, err := e.ScopeCount(ctx, id, tenant.ScopeSelected, g.Object)

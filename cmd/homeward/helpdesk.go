@@ -253,7 +253,7 @@ func (v *peopleProbe) Run(ctx context.Context, s command.Streams) error {
 		if v.JSON {
 			err = answer.JSON(s.Out, probeOf(p))
 		} else {
-			_, err = fmt.Fprint(s.Out, probeText(v.Name, p))
+			_, err = fmt.Fprint(s.Out, probeText(v.Name, p, v.zone))
 		}
 		if err == nil && (!p.Found || p.Reason != "") {
 			err = command.ErrTold
@@ -262,7 +262,7 @@ func (v *peopleProbe) Run(ctx context.Context, s command.Streams) error {
 	})
 }
 
-func probeText(name string, p protocol.PersonPolicy) string {
+func probeText(name string, p protocol.PersonPolicy, zone *time.Location) string {
 	if !p.Found {
 		return unread(name, p.Reason) + "\n"
 	}
@@ -283,7 +283,7 @@ func probeText(name string, p protocol.PersonPolicy) string {
 		b.WriteString("The account is locked. A reset unlocks it.\n")
 	}
 	if at := p.PasswordSet.Time(); !at.IsZero() {
-		_, _ = fmt.Fprintf(&b, "The password was last set on %s.\n", at.Local().Format(time.DateTime))
+		_, _ = fmt.Fprintf(&b, "The password was last set on %s.\n", answer.Within(at, zone).Format(time.DateTime))
 	}
 	switch {
 	case p.MustChange:
@@ -297,7 +297,7 @@ func probeText(name string, p protocol.PersonPolicy) string {
 		b.WriteString("\"User cannot change password\" is set: it can be reset only.\n")
 	}
 	if at := p.ChangeableAt.Time(); at.After(time.Now()) {
-		_, _ = fmt.Fprintf(&b, "A reset or a change is refused until %s: the policy's minimum age.\n", at.Local().Format(time.DateTime))
+		_, _ = fmt.Fprintf(&b, "A reset or a change is refused until %s: the policy's minimum age.\n", answer.Within(at, zone).Format(time.DateTime))
 	}
 	return b.String()
 }

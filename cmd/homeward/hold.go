@@ -66,7 +66,7 @@ func (v *peopleHeld) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		t := answer.Of("Nobody's self-service is stopped.", "WHO", "SINCE", "BY", "WHY")
+		t := v.table("Nobody's self-service is stopped.", "WHO", "SINCE", "BY", "WHY")
 		all := []holdAnswer{}
 		for _, h := range holds {
 			who := h.Person

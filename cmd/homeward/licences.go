@@ -100,7 +100,7 @@ func (v *licenceHolders) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		t := answer.Of("Nobody was given a product.", "PART", "TO", "NAME", "BY")
+		t := v.table("Nobody was given a product.", "PART", "TO", "NAME", "BY")
 		for _, a := range all {
 			t.Add(a.Part, a.Kind, a.Name, a.Operator)
 		}
@@ -145,7 +145,7 @@ func (v *licenceSeats) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		table := answer.Of("No product is on record: homeward licence add", "PART", "USED", "BOUGHT")
+		table := v.table("No product is on record: homeward licence add", "PART", "USED", "BOUGHT")
 		all := []seatsAnswer{}
 		for _, part := range slices.Sorted(slices.Values(t.Settings.Licences)) {
 			used, err := st.SeatsUsed(ctx, id, part)

@@ -4,7 +4,7 @@ package main
 import (
 	"context"
 	"os"
-	_ "time/tzdata" // Windows and small containers have no time zones of their own
+	_ "time/tzdata" // tenants' time zones, also where the machine has none: Windows, small containers
 
 	"homeward/internal/agent/command"
 	"homeward/internal/build"

@@ -23,7 +23,7 @@ import (
 type running struct{ ofTenant }
 
 // call finds the tenant and hands do a way to the running server.
-func (f running) call(ctx context.Context, s command.Streams, do func(c *control.Client, tenant string) error) error {
+func (f *running) call(ctx context.Context, s command.Streams, do func(c *control.Client, tenant string) error) error {
 	conf, err := f.load()
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ type oneAgent struct {
 }
 
 // change asks for one change of the agent and says what was done.
-func (v oneAgent) change(ctx context.Context, s command.Streams, path string, force bool, said func(control.Done) string) error {
+func (v *oneAgent) change(ctx context.Context, s command.Streams, path string, force bool, said func(control.Done) string) error {
 	return v.call(ctx, s, func(c *control.Client, id string) error {
 		var done control.Done
 		q := control.Target{Tenant: id, Agent: v.Agent, Operator: operator(), Force: force}

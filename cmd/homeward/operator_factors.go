@@ -38,7 +38,7 @@ func (v *operatorFactors) Run(ctx context.Context, s command.Streams) error {
 		}
 		table := answer.Of("No second factor, and no provider: whoever this is signs in by a new set-up link only.", "KIND", "ID", "NAME", "LAST USED")
 		for _, l := range lines {
-			used := answer.Moment(l.Used.Time)
+			used := answer.Moment(l.Used.Time, nil)
 			if used == "" {
 				used = "never"
 			}

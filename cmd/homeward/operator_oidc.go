@@ -194,7 +194,7 @@ func (v *oidcOff) Run(ctx context.Context, s command.Streams) error {
 }
 
 // change changes a tenant's provider and records that, without the secret.
-func (f ofTenant) changeProvider(ctx context.Context, s command.Streams, secret []byte, change func(p *tenant.Provider) error) error {
+func (f *ofTenant) changeProvider(ctx context.Context, s command.Streams, secret []byte, change func(p *tenant.Provider) error) error {
 	return f.with(ctx, s, func(st *store.Store, id string) error {
 		var after tenant.Provider
 		err := server.KeepProvider(ctx, st, id, secret, func(t *tenant.Settings) error {

@@ -180,7 +180,7 @@ func (v *operatorList) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		t := answer.Of("Nobody administers this tenant yet: homeward operator invite, or start the server, which prints a set-up link.",
+		t := v.table("Nobody administers this tenant yet: homeward operator invite, or start the server, which prints a set-up link.",
 			"NAME", "ROLE", "STATE", "SESSIONS", "CREATED")
 		lines := []operatorAnswer{}
 		for _, o := range all {

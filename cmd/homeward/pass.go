@@ -32,7 +32,7 @@ func (v *peoplePass) Run(ctx context.Context, s command.Streams) error {
 			return answer.JSON(s.Out, p)
 		}
 		_, _ = fmt.Fprintf(s.Err, "Works once, until %s, as one check for %s. Tell it to them only after making sure who they are.\n",
-			p.Expires.Local().Format("15:04"), v.Name)
+			v.at(p.Expires).Format("15:04"), v.Name)
 		_, err := fmt.Fprintln(s.Out, p.Code)
 		return err
 	})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"homeward/internal/agent/command"
 	"homeward/internal/cli/answer"
@@ -55,7 +56,7 @@ func (v *methodList) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		t := answer.Of(p.Name()+" has registered nothing.", "METHOD", "DESTINATION", "ADDED", "LAST USED")
+		t := v.table(p.Name()+" has registered nothing.", "METHOD", "DESTINATION", "ADDED", "LAST USED")
 		for _, m := range all {
 			t.Add(m.Kind, m.Masked, m.Added, m.Used)
 		}
@@ -109,12 +110,13 @@ func (v *peopleShow) Run(ctx context.Context, s command.Streams) error {
 			return err
 		}
 		a.Reviewed = answer.At(r.Reviewed)
-		return v.print(s, a, a.table(accountState(p)))
+		return v.print(s, a, a.table(v.zone, accountState(p, v.zone)))
 	})
 }
 
-func (a personWhole) table(state string) *answer.Table {
+func (a personWhole) table(zone *time.Location, state string) *answer.Table {
 	t := answer.Of("", "WHAT", "VALUE")
+	t.Zone = zone
 	t.Add("name", a.Name)
 	t.Add("sign-in name", a.UPN)
 	t.Add("account", a.Account)
@@ -129,7 +131,7 @@ func (a personWhole) table(state string) *answer.Table {
 	if a.ImmutableID != "" {
 		t.Add("onPremisesImmutableId", a.ImmutableID)
 	}
-	t.Add("password set", orWords(answer.Moment(a.PasswordSet.Time), "not known"))
+	t.Add("password set", orWords(answer.Moment(a.PasswordSet.Time, zone), "not known"))
 	for _, r := range a.Roles {
 		t.Add("role", r)
 	}

@@ -11,7 +11,6 @@ import (
 	"homeward/internal/agent/command"
 	"homeward/internal/banned"
 	"homeward/internal/cli"
-	"homeward/internal/cli/answer"
 	"homeward/internal/server/store"
 	"homeward/internal/server/tenant"
 )
@@ -47,7 +46,7 @@ func (v *bannedWords) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		table := answer.Of("No word is banned.", "WORD")
+		table := v.table("No word is banned.", "WORD")
 		for _, w := range t.Settings.BannedWords {
 			table.Add(w)
 		}

@@ -8,7 +8,6 @@ import (
 
 	"homeward/internal/agent/command"
 	"homeward/internal/cli"
-	"homeward/internal/cli/answer"
 	"homeward/internal/server/export"
 	"homeward/internal/server/report"
 	"homeward/internal/server/store"
@@ -62,7 +61,7 @@ func (v *reportUsage) Run(ctx context.Context, s command.Streams) error {
 		for _, o := range report.Outcomes() {
 			head = append(head, strings.ToUpper(string(o)))
 		}
-		table := answer.Of("", head...)
+		table := v.table("", head...)
 		all := []dayAnswer{}
 		for _, d := range u.Days {
 			cells := []any{d.Date.Format(time.DateOnly)}

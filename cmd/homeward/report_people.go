@@ -6,7 +6,6 @@ import (
 
 	"homeward/internal/agent/command"
 	"homeward/internal/cli"
-	"homeward/internal/cli/answer"
 	"homeward/internal/server/control"
 	"homeward/internal/server/export"
 	"homeward/internal/server/report"
@@ -28,7 +27,7 @@ func (v *reportRegistration) Run(ctx context.Context, s command.Streams) error {
 		if err := c.Call(ctx, control.PathSum, control.Query{Tenant: id}, &sum); err != nil {
 			return err
 		}
-		t := answer.Of("", "WHAT", "PEOPLE")
+		t := v.table("", "WHAT", "PEOPLE")
 		t.Add("all", sum.People)
 		t.Add("can reset their password now", sum.Able)
 		for _, w := range report.Reasons() {
@@ -70,7 +69,7 @@ func (v *reportPeople) Run(ctx context.Context, s command.Streams) error {
 			}
 			return out.Flush()
 		}
-		t := answer.Of("Nobody is found.", "SIGN-IN NAME", "NAME", "CAN RESET", "REASON", "METHODS", "LAST USED")
+		t := v.table("Nobody is found.", "SIGN-IN NAME", "NAME", "CAN RESET", "REASON", "METHODS", "LAST USED")
 		lines := []report.Line{}
 		err := v.each(ctx, c, id, func(l report.Line) error {
 			lines = append(lines, l)

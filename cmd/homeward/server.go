@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"homeward/internal/agent/command"
+	"homeward/internal/cli/answer"
 	"homeward/internal/config"
 	"homeward/internal/daemon"
 	"homeward/internal/server"
 	"homeward/internal/server/store"
+	"homeward/internal/server/tenant"
 )
 
 // file is the flag of every verb that needs the server's configuration.
@@ -90,7 +92,7 @@ func (v *codeVerb) Run(ctx context.Context, s command.Streams) error {
 		if err := noted(ctx, st, id, "Make enrolment code", old, "works until "+until.UTC().Format(time.RFC3339)); err != nil {
 			return err
 		}
-		_, _ = fmt.Fprintf(s.Err, "Works once, until %s. On the agent's machine: homeward-agent enrol\n", until.Local().Format("2 January 15:04"))
+		_, _ = fmt.Fprintf(s.Err, "Works once, until %s. On the agent's machine: homeward-agent enrol\n", v.at(until).Format("2 January 15:04"))
 		_, err = fmt.Fprintln(s.Out, code)
 		return err
 	})
@@ -101,40 +103,53 @@ type ofTenant struct {
 	file
 
 	Tenant string `help:"Tenant that is meant; not needed when there is only one." placeholder:"ID"`
+
+	zone *time.Location // where the tenant's people are, as soon as it is known who it is
+}
+
+// at is a moment where the tenant's people are.
+func (f *ofTenant) at(t time.Time) time.Time { return answer.Within(t, f.zone) }
+
+// table returns a table whose moments are those of the tenant's people; see answer.Of.
+func (f *ofTenant) table(none string, head ...string) *answer.Table {
+	t := answer.Of(none, head...)
+	t.Zone = f.zone
+	return t
 }
 
 // with opens the store, finds the tenant, and closes the store after do.
-func (f ofTenant) with(ctx context.Context, s command.Streams, do func(st *store.Store, id string) error) error {
+func (f *ofTenant) with(ctx context.Context, s command.Streams, do func(st *store.Store, id string) error) error {
 	st, err := f.open(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = st.Close() }()
-	id, err := pick(ctx, st, f.Tenant)
+	t, err := pick(ctx, st, f.Tenant)
 	if err != nil {
 		return err
 	}
-	return do(st, id)
+	f.zone = t.Settings.Location()
+	return do(st, t.ID)
 }
 
-// pick returns the named tenant's id, or the only one's.
-func pick(ctx context.Context, st *store.Store, id string) (string, error) {
+// pick returns the named tenant, or the only one.
+func pick(ctx context.Context, st *store.Store, id string) (tenant.Tenant, error) {
 	all, err := st.Tenants(ctx)
 	if err != nil {
-		return "", err
+		return tenant.Tenant{}, err
 	}
 	var names []string
 	for _, t := range all {
 		if t.ID == id || (id == "" && len(all) == 1) {
-			return t.ID, nil
+			return t, nil
 		}
 		names = append(names, t.ID)
 	}
 	switch {
 	case len(all) == 0:
-		return "", fmt.Errorf("no tenant exists yet: run homeward tenant create")
+		return tenant.Tenant{}, fmt.Errorf("no tenant exists yet: run homeward tenant create")
 	case id == "":
-		return "", fmt.Errorf("there are several tenants, so --tenant must name one of: %s", strings.Join(names, ", "))
+		return tenant.Tenant{}, fmt.Errorf("there are several tenants, so --tenant must name one of: %s", strings.Join(names, ", "))
 	}
-	return "", fmt.Errorf("there is no tenant %q; there is %s", id, strings.Join(names, ", "))
+	return tenant.Tenant{}, fmt.Errorf("there is no tenant %q; there is %s", id, strings.Join(names, ", "))
 }

@@ -50,7 +50,7 @@ type settings struct {
 }
 
 // run changes what change does, unless it is nil, and prints what is so afterwards.
-func (f settings) run(ctx context.Context, s command.Streams, d describe, change func(*tenant.Tenant) error, show func(tenant.Tenant) (any, *answer.Table)) error {
+func (f *settings) run(ctx context.Context, s command.Streams, d describe, change func(*tenant.Tenant) error, show func(tenant.Tenant) (any, *answer.Table)) error {
 	return f.with(ctx, s, func(st *store.Store, id string) error {
 		var t tenant.Tenant
 		var err error

@@ -42,7 +42,7 @@ type syncVerbs struct {
 }
 
 // withEngine hands do the engine on the tenant's store. What it writes is safe beside a running server.
-func (f ofTenant) withEngine(ctx context.Context, s command.Streams, do func(e *provision.Engine, st *store.Store, id string) error) error {
+func (f *ofTenant) withEngine(ctx context.Context, s command.Streams, do func(e *provision.Engine, st *store.Store, id string) error) error {
 	return f.with(ctx, s, func(st *store.Store, id string) error { return do(server.Accounts(st, time.Now), st, id) })
 }
 
@@ -79,14 +79,14 @@ func (v *syncStatus) Run(ctx context.Context, s command.Streams) error {
 			return err
 		}
 		if v.JSON {
-			return answer.JSON(s.Out, each(all, syncOf))
+			return answer.JSON(s.Out, each(all, func(d provision.Status) syncAnswer { return syncOf(d, v.at(time.Now())) }))
 		}
 		if len(all) == 0 {
 			_, err = fmt.Fprintln(s.Out, "No domain has been brought in yet. Set up an agent: homeward agent code, then homeward-agent connect")
 			return err
 		}
 		for _, d := range all {
-			if err := tellSync(s.Out, d, time.Now()); err != nil {
+			if err := tellSync(s.Out, d, v.at(time.Now())); err != nil {
 				return err
 			}
 		}
@@ -154,6 +154,7 @@ func lastRun(r provision.Run, now time.Time) string {
 	return fmt.Sprintf("%s, %s, %s: %d added, %d changed, %d deleted, %d joined", kind, strings.ReplaceAll(r.Status, "-", " "), ago(r.Started, now), r.Added, r.Updated, r.Deleted, r.Joined)
 }
 
+// ago is how long ago something was, or when, where now is.
 func ago(at, now time.Time) string {
 	if at.IsZero() {
 		return "never"
@@ -162,7 +163,7 @@ func ago(at, now time.Time) string {
 	if d < time.Hour {
 		return d.String() + " ago"
 	}
-	return at.Local().Format("2006-01-02 15:04:05")
+	return at.In(now.Location()).Format("2006-01-02 15:04:05")
 }
 
 func orNone(s string) string {
@@ -197,9 +198,9 @@ type syncAnswer struct {
 	LastRun  *runAnswer              `json:"last_run,omitempty"`
 }
 
-func syncOf(d provision.Status) syncAnswer {
+func syncOf(d provision.Status, now time.Time) syncAnswer {
 	a := syncAnswer{
-		Domain: d.Domain, Staging: d.Staging, State: syncSentence(d, time.Now()), Off: d.Off, Stopped: d.Stopped, Held: d.Held, Agent: d.Holder,
+		Domain: d.Domain, Staging: d.Staging, State: syncSentence(d, now), Off: d.Off, Stopped: d.Stopped, Held: d.Held, Agent: d.Holder,
 		Machine: d.Machine, Mode: d.Mode, Detail: d.Detail, People: d.People, Groups: d.Groups, Waiting: d.Pending.Missing + d.PendingGroups.Missing,
 		Problems: d.Problems, Changed: answer.At(d.Changed), Applied: answer.At(d.Applied), Lagging: answer.At(d.Lagging),
 	}
@@ -224,7 +225,7 @@ func (v *syncHistory) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		t := answer.Of("Nothing has run in the last seven days.",
+		t := v.table("Nothing has run in the last seven days.",
 			"STARTED", "DOMAIN", "KIND", "STATUS", "ADDED", "CHANGED", "DELETED", "JOINED", "FAULTS", "READ", "TOOK")
 		for _, r := range runs {
 			kind, took := "changes", "–"

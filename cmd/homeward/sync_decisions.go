@@ -40,7 +40,7 @@ func (v *syncDecisions) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		t := answer.Of("Nothing has been decided.", "WHEN", "OBJECT", "WHO", "DECISION", "WITH", "VALUE", "BY")
+		t := v.table("Nothing has been decided.", "WHEN", "OBJECT", "WHO", "DECISION", "WITH", "VALUE", "BY")
 		for _, d := range all {
 			t.Add(d.At, shortObject(d.Object), d.Name, strings.ReplaceAll(string(d.Choice), "_", "-"), d.OtherName, d.Value, d.Operator)
 		}
@@ -115,7 +115,7 @@ func (v *syncDeletions) Run(ctx context.Context, s command.Streams) error {
 			}
 			people = append(people, some...)
 		}
-		t := answer.Of("Nobody waits to be deleted.", "WHO", "SIGN-IN NAME", "NAME", "WHERE")
+		t := v.table("Nobody waits to be deleted.", "WHO", "SIGN-IN NAME", "NAME", "WHERE")
 		for _, p := range people {
 			t.Add(p.Name(), p.UPN, p.DisplayName, p.DN)
 		}

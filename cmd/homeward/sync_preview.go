@@ -49,7 +49,7 @@ func (v *syncPreview) Run(ctx context.Context, s command.Streams) error {
 				return err
 			}
 			if !v.JSON {
-				if err := tellCounts(s.Out, d, counts); err != nil {
+				if err := tellCounts(s.Out, v.at(time.Now()), d, counts); err != nil {
 					return err
 				}
 			}
@@ -72,7 +72,7 @@ func (v *syncPreview) ask(ctx context.Context, s command.Streams) error {
 	if v.Domain == "" {
 		return cli.Wrong(errors.New("--ask: name the domain with --domain"))
 	}
-	return running{v.ofTenant}.call(ctx, s, func(c *control.Client, id string) error {
+	return (&running{v.ofTenant}).call(ctx, s, func(c *control.Client, id string) error {
 		if err := c.Call(ctx, control.PathStage, control.Preview{Tenant: id, Operator: operator(), Domain: v.Domain}, &control.Done{}); err != nil {
 			return err
 		}
@@ -100,10 +100,10 @@ func (v *syncPreview) collect(ctx context.Context, e *provision.Engine, tenantID
 	}
 }
 
-func tellCounts(w io.Writer, d provision.Status, counts map[provision.Verdict]int) error {
+func tellCounts(w io.Writer, now time.Time, d provision.Status, counts map[provision.Verdict]int) error {
 	joined := counts[provision.WouldJoinHard] + counts[provision.WouldJoinSoft] + counts[provision.WouldLink]
 	_, err := fmt.Fprintf(w, "%s, read %s: %d would be made, %d joined to an account that exists, %d changed, %d restored, %d left as they are, %d left out, %d in conflict. Nothing has been changed.\n",
-		d.Domain, ago(d.Applied, time.Now()), counts[provision.WouldCreate], joined, counts[provision.WouldUpdate], counts[provision.WouldRestore],
+		d.Domain, ago(d.Applied, now), counts[provision.WouldCreate], joined, counts[provision.WouldUpdate], counts[provision.WouldRestore],
 		counts[provision.WouldLeave], counts[provision.WouldSkip], counts[provision.WouldConflict])
 	return err
 }
@@ -133,7 +133,7 @@ func (v *syncPasswords) Run(ctx context.Context, s command.Streams) error {
 		if err != nil {
 			return err
 		}
-		t := answer.Of("Everybody who was joined has one password.", "WHO", "SIGN-IN NAME", "JOINED", "STATE")
+		t := v.table("Everybody who was joined has one password.", "WHO", "SIGN-IN NAME", "JOINED", "STATE")
 		for _, p := range all {
 			state := "the cloud password is written at the next sign-in with it"
 			switch p.Password {

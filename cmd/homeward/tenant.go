@@ -9,6 +9,7 @@ import (
 	"homeward/internal/cli"
 	"homeward/internal/cli/answer"
 	"homeward/internal/server"
+	"homeward/internal/server/setting"
 	"homeward/internal/server/store"
 	"homeward/internal/server/tenant"
 )
@@ -18,6 +19,7 @@ type tenantVerbs struct {
 	List   tenantList   `cmd:"" help:"List the tenants."`
 	Show   tenantShow   `cmd:"" help:"Show a tenant: how its pages look and what they say, its time zone, how many people and agents it has."`
 
+	Set           tenantSet           `cmd:"" help:"Show or set where a tenant's people are: their time zone."`
 	Customize     tenantCustomize     `cmd:"" aliases:"customization,brand" help:"Show or set how the pages for people look and what they say."`
 	Notifications tenantNotifications `cmd:"" help:"Show or set who hears about what."`
 	Expiry        tenantExpiry        `cmd:"" help:"Show or set when people are reminded that their password expires."`
@@ -32,7 +34,7 @@ type tenantCreate struct {
 	Name     string `arg:"" help:"Name that people see."`
 	Helpdesk string `help:"Telephone number of the helpdesk." placeholder:"NUMBER"`
 	HelpURL  string `help:"Web page of the helpdesk." placeholder:"URL"`
-	Zone     string `help:"Time zone of the people, such as Europe/Stockholm." default:"UTC"`
+	Zone     string `help:"Time zone of the people, such as Europe/Stockholm." default:"UTC" aliases:"time-zone"`
 	SignIn   string `help:"Where people sign in after a reset." placeholder:"URL"`
 }
 
@@ -41,8 +43,9 @@ func (v *tenantCreate) Run(ctx context.Context, s command.Streams) error {
 	if !validID(v.ID) {
 		return cli.Wrong(fmt.Errorf("tenant id %q: use 1 to 40 lower-case letters, digits and hyphens, beginning with a letter", v.ID))
 	}
-	if _, err := time.LoadLocation(v.Zone); err != nil {
-		return cli.Wrong(fmt.Errorf("time zone %q isn't known: use a name such as Europe/Stockholm", v.Zone))
+	zone, err := setting.ParseZone(v.Zone)
+	if err != nil {
+		return cli.Wrong(err)
 	}
 	st, err := v.open(ctx, s)
 	if err != nil {
@@ -51,7 +54,7 @@ func (v *tenantCreate) Run(ctx context.Context, s command.Streams) error {
 	defer func() { _ = st.Close() }()
 	t := tenant.Tenant{ID: v.ID, Name: v.Name, Settings: tenant.Settings{
 		HelpdeskPhone: v.Helpdesk, HelpURL: v.HelpURL, SignInURL: v.SignIn,
-		TimeZone: v.Zone, UnlockOnly: true,
+		TimeZone: zone, UnlockOnly: true,
 	}}
 	if err := server.CreateTenant(ctx, st, t); err != nil {
 		return fmt.Errorf("create tenant %s: %w", v.ID, err)
@@ -152,6 +155,7 @@ func (v *tenantShow) Run(ctx context.Context, s command.Streams) error {
 		}
 		a := tenantWhole{counted, one.Account, orWords(one.Settings.TimeZone, "UTC"), brandOf(one)}
 		t := answer.Settings()
+		t.Zone = v.zone
 		t.Add("id", a.ID)
 		t.Add("people", a.People)
 		t.Add("agents", a.Agents)
@@ -159,5 +163,43 @@ func (v *tenantShow) Run(ctx context.Context, s command.Streams) error {
 		t.Add("created", a.Created)
 		a.Brand.add(t)
 		return v.print(s, a, t)
+	})
+}
+
+type tenantSet struct {
+	settings
+
+	Zone *string `name:"time-zone" help:"IANA name, such as Europe/Stockholm. Times are told by it on pages, in mails and here." placeholder:"NAME"`
+}
+
+// placeAnswer is where a tenant's people are.
+type placeAnswer struct {
+	TimeZone string      `json:"time_zone"`
+	Now      answer.Time `json:"now"`
+}
+
+// Answer implements cli.Answering.
+func (tenantSet) Answer() any { return placeAnswer{} }
+
+// Run implements the verb.
+func (v *tenantSet) Run(ctx context.Context, s command.Streams) error {
+	var change func(t *tenant.Tenant) error
+	if v.Zone != nil {
+		zone, err := setting.ParseZone(*v.Zone)
+		if err != nil {
+			return cli.Wrong(err)
+		}
+		change = func(t *tenant.Tenant) error {
+			t.Settings.TimeZone = zone
+			return nil
+		}
+	}
+	return v.run(ctx, s, of(setting.Place), change, func(t tenant.Tenant) (any, *answer.Table) {
+		a := placeAnswer{orWords(t.Settings.TimeZone, "UTC"), answer.At(time.Now())}
+		table := answer.Settings()
+		table.Zone = t.Settings.Location()
+		table.Add("time zone", a.TimeZone)
+		table.Add("now", a.Now)
+		return a, table
 	})
 }

@@ -132,12 +132,12 @@ func (v *keysAnswer) ask(ctx context.Context, s command.Streams, path string) er
 		if v.JSON {
 			return answer.JSON(s.Out, k)
 		}
-		t := answer.Of("", "KEY", "MADE", "AGENTS", "STATE")
+		t := v.table("", "KEY", "MADE", "AGENTS", "STATE")
 		for _, one := range k.Keys {
 			state := "replaced; kept while an agent needs it"
 			switch {
 			case one.Newest:
-				state = "newest, replaced on " + k.Due.Local().Format("2 January 2006")
+				state = "newest, replaced on " + v.at(k.Due).Format("2 January 2006")
 			case one.Erased:
 				state = "replaced and erased"
 			}

@@ -21,7 +21,8 @@ import (
 type Table struct {
 	Head []string
 	Rows [][]string
-	None string // the sentence that stands for no rows
+	None string         // the sentence that stands for no rows
+	Zone *time.Location // of its moments; nil: the machine's
 }
 
 // Of returns a table with columns, and the sentence that is said when it has no rows.
@@ -30,21 +31,21 @@ func Of(none string, head ...string) *Table { return &Table{Head: head, None: no
 // Settings returns a table of names and values.
 func Settings() *Table { return Of("", "SETTING", "VALUE") }
 
-// Add adds a row. Moments are written in the machine's time zone, true and false as yes and no.
+// Add adds a row. Moments are written in the table's time zone, true and false as yes and no.
 func (t *Table) Add(cells ...any) {
 	row := make([]string, len(cells))
 	for i, c := range cells {
-		row[i] = cell(c)
+		row[i] = t.cell(c)
 	}
 	t.Rows = append(t.Rows, row)
 }
 
-func cell(c any) string {
+func (t *Table) cell(c any) string {
 	switch v := c.(type) {
 	case time.Time:
-		return Moment(v)
+		return Moment(v, t.Zone)
 	case Time:
-		return Moment(v.Time)
+		return Moment(v.Time, t.Zone)
 	case bool:
 		if v {
 			return "yes"
@@ -69,12 +70,20 @@ func plain(text string) string {
 	}, text)
 }
 
-// Moment is a time for people, in the machine's time zone; the zero one is empty.
-func Moment(t time.Time) string {
+// Moment is a time for people, in a time zone, or the machine's when that is nil; the zero time is empty.
+func Moment(t time.Time, zone *time.Location) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.Local().Format(time.DateTime)
+	return Within(t, zone).Format(time.DateTime)
+}
+
+// Within is a time in a time zone, or the machine's when that is nil.
+func Within(t time.Time, zone *time.Location) time.Time {
+	if zone == nil {
+		return t.Local()
+	}
+	return t.In(zone)
 }
 
 // Write writes the table.

@@ -53,6 +53,29 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestMomentsAroundAChangeOfTheClock: an hour that isn't there, and one that is there twice.
+func TestMomentsAroundAChangeOfTheClock(t *testing.T) {
+	t.Parallel()
+	zone, err := time.LoadLocation("Europe/Stockholm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := answer.Of("", "WHEN")
+	table.Zone = zone
+	for _, utc := range []string{"2026-03-29T00:59:59Z", "2026-03-29T01:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"} {
+		at, err := time.Parse(time.RFC3339, utc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table.Add(answer.At(at))
+	}
+	var b strings.Builder
+	const want = "WHEN\n2026-03-29 01:59:59\n2026-03-29 03:00:00\n2026-10-25 02:30:00\n2026-10-25 02:30:00\n"
+	if err := table.Write(&b); err != nil || b.String() != want {
+		t.Errorf("%s %v", b.String(), err)
+	}
+}
+
 func TestJSON(t *testing.T) {
 	t.Parallel()
 	zone := time.FixedZone("", 3600)

@@ -141,7 +141,7 @@ func explain(err error) string {
 	case errors.Is(err, helpdesk.ErrNoPerson):
 		return reset.ErrNoPerson.Error()
 	case errors.As(err, &limited):
-		return "too many tries: wait until " + limited.Until.Local().Format("15:04:05")
+		return "too many tries: wait " + max(time.Until(limited.Until), time.Second).Round(time.Second).String()
 	case errors.Is(err, reset.ErrNoAgent):
 		return "no agent can write this person's domain now: homeward status says why"
 	}
