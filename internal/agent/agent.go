@@ -59,6 +59,7 @@ type Agent struct {
 	wanted    chan struct{} // the server wants the people
 	asked     chan int      // the server wants a preview of that directory; nobody receives while one is made
 	server    atomic.Int64  // the protocol version it answered with
+	memory    dirsync.Memory
 
 	mu     sync.Mutex
 	seen   []sight       // one for each configured directory, in their order

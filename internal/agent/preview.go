@@ -122,7 +122,7 @@ func (a *Agent) previewOf(ctx context.Context, i int) (Previewed, error) {
 	domain := a.seen[i].domain
 	p := Previewed{Domain: domain.Domain, Why: map[protocol.Reason]string{}}
 	e, done, err := OpenSync(a.config.Directories[i], a.dirs.List()[i], Sync{
-		Agent: a.id.Agent(), Domain: domain.Domain, NetBIOS: domain.NetBIOS, Cloud: a.link, Preview: true, Log: a.log,
+		Agent: a.id.Agent(), Domain: domain.Domain, NetBIOS: domain.NetBIOS, Cloud: a.link, Memory: &a.memory, Preview: true, Log: a.log,
 	})
 	if err != nil {
 		return p, err

@@ -49,7 +49,7 @@ func (a *Agent) stage(ctx context.Context, i int) {
 	domain := a.sight(i).domain
 	log := a.log.With("domain", domain.Domain)
 	e, done, err := OpenSync(a.config.Directories[i], a.dirs.List()[i], Sync{
-		Agent: a.id.Agent(), Domain: domain.Domain, NetBIOS: domain.NetBIOS, Cloud: a.link, Preview: true, Log: a.log,
+		Agent: a.id.Agent(), Domain: domain.Domain, NetBIOS: domain.NetBIOS, Cloud: a.link, Memory: &a.memory, Preview: true, Log: a.log,
 	})
 	if err != nil {
 		log.Error("a preview can't begin", "error", err)

@@ -48,7 +48,7 @@ func (a *Agent) syncOne(ctx context.Context, i int) {
 	}
 	domain := a.sight(i).domain
 	e, done, err := OpenSync(a.config.Directories[i], a.dirs.List()[i], Sync{
-		Agent: a.id.Agent(), Domain: domain.Domain, NetBIOS: domain.NetBIOS, Cloud: a.link, Log: a.log,
+		Agent: a.id.Agent(), Domain: domain.Domain, NetBIOS: domain.NetBIOS, Cloud: a.link, Memory: &a.memory, Log: a.log,
 	})
 	if err != nil {
 		a.log.Error("sync can't begin", "domain", domain.Domain, "error", err)
@@ -79,6 +79,7 @@ type Sync struct {
 	Domain  string // DNS name
 	NetBIOS string
 	Cloud   dirsync.Cloud
+	Memory  *dirsync.Memory
 	Preview bool // stage, whatever the configuration says
 	Log     *slog.Logger
 }
@@ -94,7 +95,7 @@ func OpenSync(c config.Directory, dir *activedirectory.Directory, s Sync) (e *di
 	staging := s.Preview || c.Sync.Mode == config.SyncStaging
 	e, err = dirsync.New(dirsync.Deps{
 		Agent: s.Agent, Domain: s.Domain, NetBIOS: s.NetBIOS, Source: feed, Cloud: s.Cloud, Scope: scope, Staging: staging,
-		Anchors: c.Sync.WritesAnchor() && !staging, Logger: s.Log, Jitter: rand.Float64, Poll: c.Sync.Poll, Sweep: c.Sync.Sweep,
+		Anchors: c.Sync.WritesAnchor() && !staging, Logger: s.Log, Memory: s.Memory, Jitter: rand.Float64, Poll: c.Sync.Poll, Sweep: c.Sync.Sweep,
 	})
 	return e, feed.Close, err
 }

@@ -72,6 +72,7 @@ type Deps struct {
 	Staging bool // read and preview, change nothing
 	Anchors bool // write the source anchor where it is empty; never while staging
 	Logger  *slog.Logger
+	Memory  *Memory // shared by all engines of the process; nil: no more than usual
 	Clock   func() time.Time
 	Jitter  func() float64 // in [0,1)
 

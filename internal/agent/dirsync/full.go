@@ -3,15 +3,11 @@ package dirsync
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 
 	"homeward/internal/agent/activedirectory"
 	"homeward/internal/directory"
 	"homeward/internal/protocol"
 )
-
-// fullGCPercent is how much the heap may grow in a full read before it is collected.
-const fullGCPercent = 300
 
 // look finds out how the domain is read now.
 func (e *Engine) look(ctx context.Context) (activedirectory.Reading, error) {
@@ -29,8 +25,7 @@ func (e *Engine) full(ctx context.Context, t *term) error {
 		return err
 	}
 	e.note(func(s *Status) { s.Phase, s.Run = "full", t.run })
-	// What a page leaves behind is collected at leisure: the read takes far less memory than the process may.
-	defer debug.SetGCPercent(debug.SetGCPercent(fullGCPercent))
+	defer e.Memory.spend()()
 	e.anchors.hold(true)
 	defer e.anchors.hold(false)
 	if e.closure, err = e.pilot(ctx); err != nil {
@@ -56,7 +51,6 @@ func (e *Engine) full(ctx context.Context, t *term) error {
 	t.done = t.run
 	t.mu.Unlock()
 	t.run, t.from = "", at
-	debug.FreeOSMemory() // what a full read took is not needed again for weeks
 	now := e.Clock()
 	e.note(func(s *Status) { s.Run, s.Ran = "", now })
 	s := e.Status()
