@@ -251,30 +251,44 @@ func (f Frame) Ago(t time.Time) string {
 	}
 }
 
-// Heard is when an agent that serves was last heard: what the status stands on. Zero: none serves.
-func (f Frame) Heard() (last time.Time) {
+// heard is how many agents are online, and when one of them was last heard: what the status stands on.
+func (f Frame) heard() (online int, last time.Time) {
 	for _, a := range f.Report.Agents {
-		if (a.State == "ready" || a.State == "draining") && a.Seen.After(last) {
+		if a.State != "ready" && a.State != "draining" {
+			continue
+		}
+		if online++; a.Seen.After(last) {
 			last = a.Seen
 		}
 	}
-	return last
+	return online, last
 }
 
-// Checked says how old the answer is that the pill gives; empty: it stands on no answer.
-func (f Frame) Checked() string {
-	if !f.Known || f.Report.State != status.Working && f.Report.State != status.Degraded || f.Heard().IsZero() {
+// PillAge says how old the answer is that the pill gives; empty: it stands on no answer.
+func (f Frame) PillAge() string {
+	online, last := f.heard()
+	if !f.Known || online == 0 || f.Report.State != status.Working && f.Report.State != status.Degraded {
 		return ""
 	}
-	return f.T("admin.pill.checked", "Ago", f.Ago(f.Heard()))
+	return f.T("admin.pill.checked", "Ago", f.Ago(last))
 }
 
 // Heartbeat says when an agent was last heard; empty: none serves.
 func (f Frame) Heartbeat() string {
-	if !f.Known || f.Heard().IsZero() {
+	online, last := f.heard()
+	if !f.Known || online == 0 {
 		return ""
 	}
-	return f.T("admin.path.heartbeat", "Ago", f.Ago(f.Heard()))
+	return f.T("admin.path.heartbeat", "Ago", f.Ago(last))
+}
+
+// OnlineText says how many agents there are, and when one was last heard; empty: none serves.
+func (f Frame) OnlineText() string {
+	online, last := f.heard()
+	if !f.Known || online == 0 {
+		return ""
+	}
+	return f.T("admin.onprem.online", "N", online, "Ago", f.Ago(last))
 }
 
 // When writes a moment with its whole date.

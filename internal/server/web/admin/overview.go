@@ -11,6 +11,7 @@ import (
 	"homeward/internal/server/audit"
 	"homeward/internal/server/fleet"
 	"homeward/internal/server/operator"
+	"homeward/internal/server/report"
 	"homeward/internal/server/status"
 )
 
@@ -23,6 +24,7 @@ type OverviewPage struct {
 	Untested bool   // a test write was asked for and nobody names a test account
 	Late     bool   // a test write was asked for and its answer isn't here yet
 	Latest   []Entry
+	Usage    report.Usage
 	Short    int // people who have registered too little, of those in scope; not counted for who can't see settings
 	Scope    int
 }
@@ -222,6 +224,9 @@ func (v *visit) getOverview() error {
 		return err
 	}
 	p.Testable = len(domains) > 0
+	if err := v.used(&p); err != nil {
+		return err
+	}
 	if v.by.Role.May(operator.ReadSettings) && !p.Down() {
 		if p.Short, p.Scope, err = v.short(); err != nil {
 			return err

@@ -146,6 +146,18 @@ func signInSamples(catalog *locale.Catalog, lang string) []sample {
 	}
 }
 
+// used are the days before the mocks' moment.
+func used() (u report.Usage) {
+	for n := range 14 {
+		resets, unlocks := 24+n*7%13, 9+n*5%11
+		u.Days = append(u.Days, report.Day{
+			Date: now().AddDate(0, 0, n-13), Of: map[report.Outcome]int{report.Done: resets + unlocks, report.Refused: n % 3, report.Failed: n % 5 / 4, report.Unfinished: n % 2},
+			Done: map[string]int{"Reset password (self-service)": resets, "Unlock user account (self-service)": unlocks},
+		})
+	}
+	return u
+}
+
 func statusSamples(catalog *locale.Catalog, lang string) []sample {
 	at := func(path string, r status.Report) admin.Frame { return frame(catalog, lang, path, r) }
 	unknown := at("/admin", status.Report{})
@@ -167,7 +179,7 @@ func statusSamples(catalog *locale.Catalog, lang string) []sample {
 	reader := page
 	reader.Operator.Role, reader.Writeback.Editable, reader.Unlock.Editable, reader.Saved = operator.HybridIdentityAdministrator, false, false, false
 	return []sample{
-		{"overview", http.StatusOK, admin.OverviewPage{Frame: at("/admin", working()), Host: "password.contoso.com", Testable: true, Latest: entries(unknown), Short: 62, Scope: 1204}},
+		{"overview", http.StatusOK, admin.OverviewPage{Frame: at("/admin", working()), Host: "password.contoso.com", Testable: true, Latest: entries(unknown), Short: 62, Scope: 1204, Usage: used()}},
 		{"overview-down", http.StatusOK, admin.OverviewPage{Frame: at("/admin", down()), Host: "password.contoso.com", Untested: true, Latest: entries(unknown)}},
 		{"overview-relay", http.StatusOK, admin.OverviewPage{Frame: at("/admin", status.Report{State: status.Unknown, SentenceID: "relay", Values: map[string]string{"Relay": "password.contoso.com"}}), Host: "password.contoso.com"}},
 		{"overview-off", http.StatusOK, admin.OverviewPage{Frame: at("/admin", off), Late: true, Host: "password.contoso.com"}},
