@@ -42,7 +42,9 @@ func (s *Service) sentAway(ctx context.Context, a Attempt, held bool) {
 func (s *Service) note(ctx context.Context, a Attempt, r audit.Record) {
 	r.Result = string(protocol.Refused)
 	records, err := s.Audit.Records(ctx, a.Tenant, a.Support)
-	same := func(b audit.Record) bool { return b.Hop == r.Hop && b.Event == r.Event && b.Reason == r.Reason && b.Detail == r.Detail }
+	same := func(b audit.Record) bool {
+		return b.Hop == r.Hop && b.Event == r.Event && b.Reason == r.Reason && b.Detail == r.Detail
+	}
 	if err == nil && slices.ContainsFunc(records, same) {
 		return
 	}
