@@ -109,6 +109,29 @@ func TestRefusalsLeaveTheirReason(t *testing.T) {
 		}
 		v.noted(a, protocol.Reason(verify.TooMany), event.FlowLimited)
 	})
+	t.Run("security info", func(t *testing.T) {
+		v := newVisitor(t)
+		a := v.b.signedIn()
+		m, err := v.b.infos.Begin(t.Context(), v.b.tenant, a, verify.Mail, "amara@home.example", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong := "000000"
+		if v.b.mailed() == wrong {
+			wrong = "000001"
+		}
+		for range 2 {
+			if answer, err := v.b.infos.Confirm(t.Context(), v.b.tenant, a, m.ID, wrong, ""); err != nil || answer.Result != verify.Wrong {
+				t.Fatalf("%+v %v", answer, err)
+			}
+		}
+		v.noted(a, protocol.Reason(verify.Wrong), event.CodeWrong)
+		for range 12 {
+			v.b.advance(verify.ResendAfter + time.Second)
+			_ = v.b.infos.Send(t.Context(), v.b.tenant, a, m)
+		}
+		v.noted(a, protocol.Reason(verify.TooMany), event.FlowLimited)
+	})
 	t.Run("another change under way", func(t *testing.T) {
 		v := newVisitor(t)
 		first, second := v.b.verifiedFor(protocol.Change), v.b.verifiedFor(protocol.Change)

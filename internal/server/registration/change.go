@@ -5,10 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"homeward/internal/event"
+	"homeward/internal/protocol"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/tenant"
@@ -125,6 +127,7 @@ func (s *Service) Send(ctx context.Context, t tenant.Tenant, a reset.Attempt, m 
 		return fmt.Errorf("send code: %w", err)
 	}
 	if !until.IsZero() {
+		s.refused(ctx, a, event.FlowLimited, verify.TooMany, m.Kind)
 		return &reset.LimitError{Until: until}
 	}
 	code, sent, err := s.Codes.Issue(ctx, a.Tenant, a.ID, purpose(m))
@@ -195,6 +198,7 @@ func (s *Service) try(ctx context.Context, a reset.Attempt, m verify.Method, typ
 		return verify.Answer{}, 0, fmt.Errorf("try a code: %w", err)
 	}
 	if !until.IsZero() {
+		s.refused(ctx, a, event.FlowLimited, verify.TooMany, m.Kind)
 		return verify.Answer{}, 0, &reset.LimitError{Until: until}
 	}
 	answer, step := verify.Answer{Result: verify.Wrong}, int64(0)
@@ -209,9 +213,11 @@ func (s *Service) try(ctx context.Context, a reset.Attempt, m verify.Method, typ
 	if err != nil {
 		return verify.Answer{}, 0, err
 	}
-	if answer.Result == verify.OK {
-		err = s.Limits.Right(ctx, a.Tenant, a.Person, kind)
+	if answer.Result != verify.OK {
+		s.refused(ctx, a, event.CodeWrong, answer.Result, m.Kind)
+		return answer, step, nil
 	}
+	err = s.Limits.Right(ctx, a.Tenant, a.Person, kind)
 	return answer, step, err
 }
 
@@ -301,6 +307,20 @@ func activity(what string) string {
 
 func reviewed() audit.Record {
 	return audit.Record{Activity: "User reviewed security info", Event: int(event.InfoReviewed), Result: "ok"}
+}
+
+// refused records why something wasn't registered, once for each visit.
+func (s *Service) refused(ctx context.Context, a reset.Attempt, code event.Code, why verify.Result, k verify.Kind) {
+	records, err := s.Audit.Records(ctx, a.Tenant, a.Support)
+	same := func(r audit.Record) bool {
+		return r.Event == int(code) && r.Reason == string(why) && r.Activity == activity(Added)
+	}
+	if err == nil && slices.ContainsFunc(records, same) {
+		return
+	}
+	s.record(ctx, a, audit.Record{
+		Activity: activity(Added), Hop: "verify", Event: int(code), Result: string(protocol.Refused), Reason: string(why), Detail: string(k),
+	})
 }
 
 func (s *Service) record(ctx context.Context, a reset.Attempt, r audit.Record) {

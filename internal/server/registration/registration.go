@@ -67,9 +67,10 @@ type Limits interface {
 	Right(ctx context.Context, tenant, person, kind string) error
 }
 
-// Audit appends records.
+// Audit appends records, and finds those of one visit.
 type Audit interface {
 	Append(ctx context.Context, tenant string, records ...audit.Record) error
+	Records(ctx context.Context, tenant, support string) ([]audit.Record, error)
 }
 
 // Deps is what a Service stands on.
