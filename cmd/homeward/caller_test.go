@@ -74,7 +74,7 @@ func (d *desk) Part(_ context.Context, _ tenant.Tenant, after string) (people []
 // served makes a tenant and serves a desk where its verbs look for the server. The result runs a verb.
 func served(t *testing.T) (*desk, func(in string, args ...string) (code int, out, errs string)) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "hw") // short: a socket's path is
+	dir, err := os.MkdirTemp("", "hw") //nolint:usetesting // short: a socket's path is
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func TestLargeRunLeavesStatisticsEarly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			counted := &measured{Store: storetest.Open(t, dsn)}
 			a := yardOn(t, counted.Store).agent("UA", "corp.example")
-			a.Deps.Store = counted
+			a.Store = counted
 			a.ask(nil)
 			var got []int
 			for from := range 5 {

@@ -51,12 +51,12 @@ func TestMemoryIsSpentWhileFullRunsAreApplied(t *testing.T) {
 
 		m.told = nil
 		going("silent", 2000)
-		time.Sleep(protocol.LeaseLife - time.Second)
+		<-time.After(protocol.LeaseLife - time.Second)
 		going("silent", 2000)
-		time.Sleep(protocol.LeaseLife - time.Second)
+		<-time.After(protocol.LeaseLife - time.Second)
 		synctest.Wait()
 		m.expect(t, "spend")
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		synctest.Wait()
 		m.expect(t, "spend", "save true")
 		ended("silent") // its agent came back for the end

@@ -27,8 +27,9 @@ func TestZonesAreAllThere(t *testing.T) {
 
 func TestParseZone(t *testing.T) {
 	t.Parallel()
+	const spaced = " America/New York "
 	for typed, want := range map[string]string{
-		"europe/stockholm": "Europe/Stockholm", " America/New York ": "America/New_York", "utc": "UTC", "Asia/Kathmandu": "Asia/Kathmandu",
+		"europe/stockholm": "Europe/Stockholm", spaced: "America/New_York", "utc": "UTC", "Asia/Kathmandu": "Asia/Kathmandu",
 	} {
 		if got, err := setting.ParseZone(typed); err != nil || got != want {
 			t.Errorf("%q: %q %v", typed, got, err)

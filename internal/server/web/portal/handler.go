@@ -107,7 +107,7 @@ func (s *Site) page(handle func(v *visit) error) http.Handler {
 			err = handle(v)
 		}
 		if err != nil {
-			v.fail(err)
+			v.fail(err) //nolint:contextcheck // of the request, which v carries
 		}
 	})
 }
