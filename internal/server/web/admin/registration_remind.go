@@ -35,13 +35,13 @@ func remindRoutes() []route {
 // Reminders is what the page says of reminders to register.
 type Reminders struct {
 	Due, Later, Left, Reminded int
-	Sent                       int // by the press before; -1: there was none
-	NoMail                     bool
+	Sent                       int  // by the press before; -1: there was none
+	NoMail, Licensed           bool // Licensed: licences matter here
 }
 
 // reminders counts whom a press would remind, of those who are short.
 func (v *visit) reminders(short int) (r Reminders, err error) {
-	r = Reminders{Sent: -1, NoMail: !v.Desk.Mail}
+	r = Reminders{Sent: -1, NoMail: !v.Desk.Mail, Licensed: v.tenant.Settings.LicencesNeeded}
 	if r.Due, r.Later, err = v.Desk.Calls.Due(v.ctx(), v.tenant); err != nil {
 		return r, err
 	}

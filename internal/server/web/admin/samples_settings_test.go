@@ -56,7 +56,7 @@ func settingsSamples(catalog *locale.Catalog, lang string) []sample {
 	methodsReader.Settings = reader(base + "methods")
 
 	registration := admin.RegistrationPage{Settings: at(base + "registration"), Required: true, Days: "180", First: true, Ready: ready, Need: 2}
-	registration.Calls = admin.Reminders{Due: 48, Left: 14, Reminded: 9, Sent: -1}
+	registration.Calls = admin.Reminders{Due: 48, Left: 14, Reminded: 9, Sent: -1, Licensed: true}
 	reminded := registration
 	reminded.Calls = admin.Reminders{Left: 62, Reminded: 57, Sent: 48}
 	unmailed := registration
