@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 )
 
@@ -35,16 +36,16 @@ const bare = `(() => {
 	window.dressed = () => { document.adoptedStyleSheets = document.adoptedStyleSheets.filter((s) => s !== sheet) };
 })()`
 
-// Bare is the whole page as a small picture without letters.
+// Bare is the whole page as a small picture without letters. The screen is as tall as the page afterwards.
 func (b *Browser) Bare(t *testing.T, width int64) *image.RGBA {
 	t.Helper()
 	b.Do(t, bare)
 	defer b.Do(t, "window.dressed()")
-	height, yes := Value[float64](t, b, "document.documentElement.scrollHeight"), true
-	shot := Call(t, b, page.CaptureScreenshot, page.CaptureScreenshotParams{
-		Format: "png", OptimizeForSpeed: &yes, CaptureBeyondViewport: &yes,
-		Clip: &page.Viewport{Width: float64(width), Height: height, Scale: 1},
-	})
+	// As tall as the page: what is drawn beyond a screen stands elsewhere where the writing runs from right to left.
+	height := Value[int64](t, b, "document.documentElement.scrollHeight")
+	Call(t, b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1})
+	fast := true
+	shot := Call(t, b, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: "png", OptimizeForSpeed: &fast})
 	drawn, err := png.Decode(bytes.NewReader(shot.Data))
 	if err != nil {
 		t.Fatal(err)
