@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -54,6 +55,7 @@ func (v *serverVerb) Run(ctx context.Context, s command.Streams) error {
 	if err := srv.FirstOperators(ctx, s.Out); err != nil {
 		return errors.Join(err, srv.Close(ctx))
 	}
+	debug.FreeOSMemory() // what opening left behind: languages, templates, migrations
 	return srv.Run(ctx)
 }
 

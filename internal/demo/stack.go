@@ -9,10 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -245,7 +248,14 @@ func (s *Stack) writeAgent(name string) error {
 
 func (s *Stack) enrol(ctx context.Context, name, code string) error {
 	argv := append(slices.Clone(s.o.Wrap), s.o.Homeward, "agent", "enrol", "--config", s.path(name+".yaml"))
-	_, err := run(ctx, code+"\n", argv[0], argv[1:]...)
+	// On a machine so busy that the controller doesn't answer in time nothing is enrolled, and the code stays good.
+	const tries = 3
+	var err error
+	for range tries {
+		if _, err = run(ctx, code+"\n", argv[0], argv[1:]...); err == nil || !strings.Contains(err.Error(), "nothing was enrolled") {
+			return err
+		}
+	}
 	return err
 }
 
@@ -318,12 +328,18 @@ func writeYAML(path string, v any) error {
 	return nil
 }
 
-func freePort(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("free port: %w", err)
+// freePort finds a port below those that the system gives to outgoing connections (ip_local_port_range begins at 32768): one of
+// these might have it when a server starts again.
+func freePort(ctx context.Context) (address string, err error) {
+	const lowest, ports, tries = 20000, 12000, 50
+	for range tries {
+		address = net.JoinHostPort("127.0.0.1", strconv.Itoa(lowest+rand.IntN(ports)))
+		l, failed := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+		if err = failed; err == nil {
+			return address, l.Close()
+		}
 	}
-	return l.Addr().String(), l.Close()
+	return "", fmt.Errorf("free port: %w", err)
 }
 
 // prepare makes the tenant and an enrolment code, as an operator would with the command line.

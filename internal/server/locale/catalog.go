@@ -54,14 +54,13 @@ func Load(fsys fs.FS) (*Catalog, error) {
 	}
 	sets := make(map[language.Tag]messageSet, len(files))
 	bundle := i18n.NewBundle(language.English)
-	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
 	for _, file := range files {
 		tag, set, err := readSet(fsys, file)
 		if err != nil {
 			return nil, err
 		}
 		sets[tag] = set
-		if _, err := bundle.LoadMessageFileFS(fsys, file); err != nil {
+		if err := bundle.AddMessages(tag, counted(set)...); err != nil {
 			return nil, fmt.Errorf("load messages %s: %w", file, err)
 		}
 	}
@@ -69,6 +68,17 @@ func Load(fsys fs.FS) (*Catalog, error) {
 		return nil, err
 	}
 	return newCatalog(bundle, sets)
+}
+
+// counted are the messages that have plural forms; the others are sentences.
+func counted(set messageSet) []*i18n.Message {
+	var out []*i18n.Message
+	for id, f := range set {
+		if len(f) > 1 {
+			out = append(out, &i18n.Message{ID: id, Zero: f["zero"], One: f["one"], Two: f["two"], Few: f["few"], Many: f["many"], Other: f["other"]})
+		}
+	}
+	return out
 }
 
 func newCatalog(bundle *i18n.Bundle, sets map[language.Tag]messageSet) (*Catalog, error) {

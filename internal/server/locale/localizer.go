@@ -64,9 +64,7 @@ func (l Localizer) text(id string, values map[string]any, count any) string {
 		return id
 	}
 	if s, ok := l.sentences[id]; ok {
-		if text, ok := s.say(values); ok {
-			return text
-		}
+		return s.say(values)
 	}
 	config := i18n.LocalizeConfig{MessageID: id, TemplateData: values, PluralCount: count}
 	text, err := l.words.Localize(&config)

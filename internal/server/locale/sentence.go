@@ -34,10 +34,10 @@ func notOfName(r rune) bool {
 	return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }
 
-// say puts the sentence together, or refuses if a value is missing.
-func (s sentence) say(values map[string]any) (string, bool) {
+// say puts the sentence together. A value that is missing shows as it does in a template.
+func (s sentence) say(values map[string]any) string {
 	if len(s) == 1 {
-		return s[0].text, true
+		return s[0].text
 	}
 	var b strings.Builder
 	for _, p := range s {
@@ -47,14 +47,14 @@ func (s sentence) say(values map[string]any) (string, bool) {
 		}
 		switch v := values[p.name].(type) {
 		case nil:
-			return "", false
+			b.WriteString("<no value>")
 		case string:
 			b.WriteString(v)
 		default:
 			fmt.Fprint(&b, v)
 		}
 	}
-	return b.String(), true
+	return b.String()
 }
 
 // placeholders lists the distinct {{.Name}} of a text, sorted.
