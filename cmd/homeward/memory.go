@@ -4,7 +4,7 @@ import "runtime/debug"
 
 // applyingPercent is how much garbage the server keeps beside what it uses while everybody of a directory is taken in: a
 // collection then costs as much as the work between two.
-const applyingPercent = 200
+const applyingPercent = 300
 
 // heap fits provision.Memory.
 type heap struct{ usual int }
