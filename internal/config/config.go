@@ -18,6 +18,7 @@ import (
 	"github.com/knadh/koanf/v2"
 
 	"homeward/internal/daemon"
+	"homeward/internal/spelling"
 )
 
 // checked is what a configuration must be able to do: fill in defaults and name everything wrong with it.
@@ -245,27 +246,7 @@ func overlay(environ, known []string) []override {
 }
 
 func nearest(key string, known []string) string {
-	return slices.MinFunc(known, func(a, b string) int { return distance(key, a) - distance(key, b) })
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		prev := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			prev, row[j+1] = row[j+1], min(prev+cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return slices.MinFunc(known, func(a, b string) int { return spelling.Distance(key, a) - spelling.Distance(key, b) })
 }
 
 // Secret reads the one line a secret file holds. The file must not be readable by others.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"homeward/internal/server/tenant"
+	"homeward/internal/spelling"
 )
 
 //go:embed zones.txt
@@ -73,8 +74,8 @@ func likeZones(name string) []string {
 	want := strings.ToLower(name)
 	for _, z := range Zones() {
 		whole := strings.ToLower(z)
-		far := edits(want, whole)
-		other, city := edits(lastPart(want), lastPart(whole)), len(lastPart(want))
+		far := spelling.Distance(want, whole)
+		other, city := spelling.Distance(lastPart(want), lastPart(whole)), len(lastPart(want))
 		switch {
 		case strings.Contains(whole, want):
 			far = 1
@@ -95,24 +96,3 @@ func likeZones(name string) []string {
 
 // lastPart is the city of a zone's name.
 func lastPart(name string) string { return name[strings.LastIndex(name, "/")+1:] }
-
-// edits is how many letters have to be changed, added or taken away to make one text of another.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := before
-			if a[i] != b[j] {
-				change++
-			}
-			before = row[j+1]
-			row[j+1] = min(change, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
-}

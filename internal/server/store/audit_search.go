@@ -61,8 +61,8 @@ func (s *Store) allSeqs(ctx context.Context, branches []conditions, back bool, l
 	return slices.Compact(found), nil
 }
 
-// CountAudit counts the entries that a query asks for, those after its After alone and whatever its Before and Limit, up to a most; one more stands for
-// all that are more. It costs as much as a page of that many.
+// CountAudit counts the entries that a query asks for, those after its After alone and whatever its Before and Limit, up to a
+// most; one more stands for all that are more. It costs as much as a page of that many.
 func (s *Store) CountAudit(ctx context.Context, tenant string, q audit.Query, most int) (int, error) {
 	q.Before = 0
 	branches, err := s.auditBranches(ctx, tenant, q)

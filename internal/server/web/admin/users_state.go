@@ -114,7 +114,7 @@ func (f Frame) live(s protocol.AccountState, well Look) Look {
 // daysUntil counts the midnights of the tenant between now and a moment.
 func (f Frame) daysUntil(t time.Time) int {
 	day := func(t time.Time) time.Time {
-		y, m, d := t.In(f.Location).Date()
+		y, m, d := t.In(f.zone()).Date()
 		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 	}
 	return int(day(t).Sub(day(f.Now)) / (24 * time.Hour))
