@@ -103,6 +103,7 @@ type Feed struct {
 	read   int64 // bytes, by connections that are gone
 	open   map[*conn]bool
 	stream link
+	beside link // reads other units while stream reads one
 	small  link
 	anchor link
 	notify link
@@ -291,17 +292,27 @@ type found struct {
 // search is a paged search. The next page is asked for while the callback has the one before, so that the controller
 // never waits for whom the objects are for; no more than that is read ahead. The callback must not take the same link.
 func (f *Feed) search(c *conn, base, filter string, attributes []string, each func(Object) error, more ...ldap.Control) error {
+	return gather(each, func(take func(found) bool) { c.fetch(base, filter, attributes, more, take) })
+}
+
+// gather hands on what the sources find, one page at a time, and tells them when no more is wanted.
+func gather(each func(Object) error, sources ...func(take func(found) bool)) error {
 	pages, enough := make(chan found), make(chan struct{})
-	go func() { // ends with the search or the connection; waited for below
+	take := func(p found) bool {
+		select {
+		case pages <- p:
+			return true
+		case <-enough:
+			return false
+		}
+	}
+	var reading sync.WaitGroup
+	for _, from := range sources { // end with their search or connection; waited for below
+		reading.Go(func() { from(take) })
+	}
+	go func() {
 		defer close(pages)
-		c.fetch(base, filter, attributes, more, func(p found) bool {
-			select {
-			case pages <- p:
-				return true
-			case <-enough:
-				return false
-			}
-		})
+		reading.Wait()
 	}()
 	var err error
 	for p := range pages {
@@ -315,8 +326,8 @@ func (f *Feed) search(c *conn, base, filter string, attributes []string, each fu
 	return err
 }
 
-// fetch asks for one page after the other while they are wanted.
-func (c *conn) fetch(base, filter string, attributes []string, more []ldap.Control, take func(found) bool) {
+// fetch asks for one page after the other while they are wanted. It reports whether all were taken.
+func (c *conn) fetch(base, filter string, attributes []string, more []ldap.Control, take func(found) bool) bool {
 	var at []byte
 	for {
 		paging := ldap.NewControlPaging(syncPage)
@@ -325,11 +336,14 @@ func (c *conn) fetch(base, filter string, attributes []string, more []ldap.Contr
 			append([]ldap.Control{paging, control{oidExtendedDN, extendedHex}}, more...)))
 		if err != nil {
 			take(found{err: err})
-			return
+			return false
 		}
 		answer, ok := ldap.FindControl(r.Controls, ldap.ControlTypePaging).(*ldap.ControlPaging)
-		if !take(found{entries: r.Entries}) || !ok || len(answer.Cookie) == 0 {
-			return
+		if !take(found{entries: r.Entries}) {
+			return false
+		}
+		if !ok || len(answer.Cookie) == 0 {
+			return true
 		}
 		at = answer.Cookie
 	}

@@ -32,15 +32,44 @@ func (f *Feed) All(ctx context.Context, mode string, each func(Object) error) (n
 			}
 			next = usnPlace(c.dc.Invocation, usn)
 		}
-		for _, unit := range outermost(f.units) {
-			err := f.search(c, unit, "(|"+peopleFilter+"(objectClass=group))", append(f.attributes(), "member"), each)
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		return f.everybody(ctx, c, each)
 	})
 	return next, err
+}
+
+// everybody reads the units, two at a time where there are several: while one connection's page is taken apart here, the
+// controller makes the other's.
+func (f *Feed) everybody(ctx context.Context, c *conn, each func(Object) error) error {
+	units := outermost(f.units)
+	if len(units) == 1 {
+		return f.readUnits(each, units, c)
+	}
+	return f.with(ctx, &f.beside, "read everybody", syncTime, func(d *conn) error {
+		if d.dc.Invocation != c.dc.Invocation { // another controller's picture doesn't belong to this place
+			return f.readUnits(each, units, c)
+		}
+		return f.readUnits(each, units, c, d)
+	})
+}
+
+// readUnits shares the units among the connections.
+func (f *Feed) readUnits(each func(Object) error, units []string, conns ...*conn) error {
+	waiting := make(chan string, len(units))
+	for _, u := range units {
+		waiting <- u
+	}
+	close(waiting)
+	sources := make([]func(func(found) bool), 0, len(conns))
+	for _, c := range conns {
+		sources = append(sources, func(take func(found) bool) {
+			for u := range waiting {
+				if !c.fetch(u, "(|"+peopleFilter+"(objectClass=group))", append(f.attributes(), "member"), nil, take) {
+					return
+				}
+			}
+		})
+	}
+	return gather(each, sources...)
 }
 
 // Changes reads what changed since the place. It fails with ErrPlace where that can't be told.
