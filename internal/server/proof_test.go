@@ -157,6 +157,7 @@ func TestWhatAnotherAgentMayNotDecide(t *testing.T) {
 		"does not answer": func(protocol.Case) (protocol.Result, error) { return protocol.Result{}, errors.New("timeout") },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			b := newBench(t, sqliteDSN(t))
 			a := b.lostAfterAccepting()
 			asked := make(chan struct{}, 100)
