@@ -182,6 +182,7 @@ func OpenDirectoryTickets(c config.Directory, tickets string, log *slog.Logger) 
 func open(c config.Directory, log *slog.Logger, d activedirectory.Config) (*activedirectory.Directory, error) {
 	d.Domain, d.URLs, d.Site, d.Resolver, d.BaseDN = c.Domain, c.URLs, c.Site, c.DNS, c.BaseDN
 	d.Security, d.Logger, d.Uses, d.HideRules = activedirectory.Security(c.Security), log, uses(c), !c.Features.ShowsRules()
+	d.Staging = c.Sync.Mode == config.SyncStaging
 	if c.CAFile != "" {
 		pool, err := certPool(c.CAFile)
 		if err != nil {
@@ -318,7 +319,7 @@ func (a *Agent) domains() []protocol.Domain {
 		conf := a.config.Directories[i]
 		out[i] = protocol.Domain{Name: cmp.Or(s.domain.Domain, conf.Domain), NetBIOS: s.domain.NetBIOS, Directory: s.state, Testable: conf.TestAccount != "", Test: s.test}
 		if a.server.Load() >= offSince { // an older server would refuse the whole message
-			out[i].SyncOff, out[i].WritebackOff = !conf.Sync.On(), !conf.Features.Writes()
+			out[i].SyncOff, out[i].WritebackOff = !conf.Sync.On(), !conf.Writes()
 		}
 	}
 	return out
@@ -326,7 +327,7 @@ func (a *Agent) domains() []protocol.Domain {
 
 // turnsOff reports whether the configuration turns something off that a server should know.
 func (a *Agent) turnsOff() bool {
-	return slices.ContainsFunc(a.config.Directories, func(d config.Directory) bool { return !d.Sync.On() || !d.Features.Writes() })
+	return slices.ContainsFunc(a.config.Directories, func(d config.Directory) bool { return !d.Sync.On() || !d.Writes() })
 }
 
 // say sends one message and takes what its answer tells: the server's clock, and whether people are wanted.

@@ -35,7 +35,8 @@ func Enrol(ctx context.Context, c config.Agent, code, domain, machine, build str
 	if err != nil {
 		return nil, err
 	}
-	return id, EnrolAs(ctx, c, id, code, domain, machine, build)
+	_, err = EnrolAs(ctx, c, id, nil, code, domain, machine, build)
+	return id, err
 }
 
 // Prepare makes the keys of an agent that is about to enrol. Nothing is stored.
@@ -44,24 +45,30 @@ func Prepare(c config.Agent) (*identity.Identity, error) {
 }
 
 // EnrolAs enrols with keys that Prepare made, and stores them in the place of what was there. Until the server has
-// accepted them everything stays as it is.
-func EnrolAs(ctx context.Context, c config.Agent, id *identity.Identity, code, domain, machine, build string) error {
+// accepted them everything stays as it is. The former identity, if there is one, vouches for its own end: it returns which
+// agent the server retires as soon as this one works.
+func EnrolAs(ctx context.Context, c config.Agent, id, former *identity.Identity, code, domain, machine, build string) (retires string, err error) {
 	if err := os.MkdirAll(c.State, 0o700); err != nil {
-		return fmt.Errorf("state folder: %w", err)
+		return "", fmt.Errorf("state folder: %w", err)
 	}
-	var err error
 	r := protocol.EnrolRequest{
 		Version: protocol.Version, Code: code, Agent: id.Agent(), SealKey: id.PublicSealKey().Bytes(),
 		Machine: machine, Build: build, Domain: domain,
 	}
 	if r.Signature, err = id.Sign(protocol.EnrolProof(r.Code, r.Agent, r.SealKey)); err != nil {
-		return fmt.Errorf("sign enrolment: %w", err)
+		return "", fmt.Errorf("sign enrolment: %w", err)
+	}
+	if former != nil {
+		r.Former = former.Agent()
+		if r.FormerSignature, err = former.Sign(protocol.FormerProof(r.Code, r.Former, r.Agent, r.SealKey)); err != nil {
+			return "", fmt.Errorf("sign enrolment with the former identity: %w", err)
+		}
 	}
 	answer, err := postEnrol(ctx, c, id.Server(), r)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return id.Enrolled(answer)
+	return answer.Replaces, id.Enrolled(answer)
 }
 
 func postEnrol(ctx context.Context, c config.Agent, server string, r protocol.EnrolRequest) (protocol.EnrolAnswer, error) {

@@ -57,6 +57,9 @@ type Features struct {
 // Writes reports whether passwords are written.
 func (f Features) Writes() bool { return f.Writeback == nil || *f.Writeback }
 
+// Writes reports whether passwords are written here. In staging nothing is written, whatever the features say.
+func (d Directory) Writes() bool { return d.Features.Writes() && d.Sync.Mode != SyncStaging }
+
 // ShowsRules reports whether people are told their password rules.
 func (f Features) ShowsRules() bool { return f.Rules == nil || *f.Rules }
 

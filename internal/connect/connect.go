@@ -31,8 +31,8 @@ type Portal struct {
 	Enrolled bool   // this machine's agent is enrolled with this portal already
 }
 
-// Enrolment is what an enrolment gave.
-type Enrolment struct{ Agent, Key, Tenant string }
+// Enrolment is what an enrolment gave, and the agent that the portal retires as soon as this one works.
+type Enrolment struct{ Agent, Key, Tenant, Retires string }
 
 // Cloud is the portal.
 type Cloud interface {

@@ -185,7 +185,7 @@ func cloud() page {
 				out = append(out, blank(), say("To approve this machine, run on the server:"), blank(), say("      homeward agent approve "+d.UserCode), blank(),
 					say("To turn it away, add --refuse. The wizard goes on by itself."))
 			}
-			if f.portal.Key != "" {
+			if f.portal.Key != "" && s.answers.Task == SetUp { // else it is the one that goes
 				out = append(out, blank(), say("This agent’s key was made here and stays here:"), say("      "+f.portal.Key), say("The portal’s page Agents shows the same key then."))
 			}
 			return out

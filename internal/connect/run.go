@@ -67,7 +67,7 @@ func (l Lines) fill(s *session) error {
 		needed bool
 		secret *[]byte
 	}
-	cloud := s.answers.Task == SetUp || s.answers.Task == Rotate
+	cloud := s.answers.Task == SetUp || s.answers.Task == Rotate || s.renews()
 	wants := []want{{cloud && s.answers.Cloud.How == ByCode, &s.code}}
 	for i, d := range s.answers.Directories {
 		p := &s.places[i]

@@ -191,7 +191,7 @@ func distinct(r Rights) string {
 func enrolling(s *session, anew bool) Step {
 	text := "enrol this agent with " + s.answers.Cloud.Portal
 	if anew {
-		text = "make new keys and enrol anew with " + s.answers.Cloud.Portal + "; the keys before open nothing any more"
+		text = "make new keys and enrol anew with " + s.answers.Cloud.Portal + "; as soon as the agent works with them, the ones before open nothing any more"
 	}
 	return Step{
 		Name: "enrolment", Words: text,
@@ -206,11 +206,8 @@ func enrolling(s *session, anew bool) Step {
 			}
 			out := ok("enrolment", "enrolled with %s, key %s", e.Tenant, e.Key)
 			if anew {
-				w.Log.Info("this agent has new keys and a new enrolment", "event", int(event.KeysRenewed), "agent", e.Agent, "key", e.Key)
-				out = append(out, doctor.Finding{
-					Name: "former identity", Status: doctor.Note,
-					Text: "Unless the code was made with --replaces, cut the former agent off in the admin portal: Directory > Agents.",
-				})
+				w.Log.Info("this agent has new keys and a new enrolment", "event", int(event.KeysRenewed), "agent", e.Agent, "key", e.Key, "retires", e.Retires)
+				out = append(out, predecessor(e))
 			}
 			if s.renews() {
 				w.Log.Info("password writeback is turned on again", "event", int(event.WritebackOn), "domain", domain)
@@ -218,6 +215,20 @@ func enrolling(s *session, anew bool) Step {
 			return out, nil
 		},
 	}
+}
+
+// shortAgent is how much of an agent's id every verb takes for it.
+const shortAgent = 8
+
+// predecessor tells what becomes of the identity that was there before.
+func predecessor(e Enrolment) doctor.Finding {
+	f := doctor.Finding{Name: "former identity", Status: doctor.Note}
+	if e.Retires == "" { // it was lost, or another portal's, or the code was made to replace another
+		f.Text = "The portal doesn’t end the former agent by itself: cut it off in the admin portal, Directory > Agents."
+	} else {
+		f.Text = "The former agent " + e.Retires[:min(len(e.Retires), shortAgent)] + " is cut off by itself as soon as this one works."
+	}
+	return f
 }
 
 // first is the domain that an agent enrols with; it tells of the others when it has connected.

@@ -484,11 +484,21 @@ type EnrolRequest struct {
 	Build     string `json:"build"`
 	Domain    string `json:"domain"`
 	Signature []byte `json:"signature"` // by the nkey over EnrolProof, so nobody enrols another's key
+
+	// Version 3: whose place this identity takes on the same machine, and that identity's word for it over FormerProof.
+	Former          string `json:"former,omitempty"`
+	FormerSignature []byte `json:"former_signature,omitempty"`
 }
 
 // EnrolProof is what the agent signs when it enrols.
 func EnrolProof(code, agent string, sealKey []byte) []byte {
 	b := append([]byte("homeward enrol 1\x00"+code+"\x00"+agent+"\x00"), sealKey...)
+	return b
+}
+
+// FormerProof is what an agent's former identity signs when the agent enrols anew: nobody else can end it.
+func FormerProof(code, former, agent string, sealKey []byte) []byte {
+	b := append([]byte("homeward enrol anew 1\x00"+code+"\x00"+former+"\x00"+agent+"\x00"), sealKey...)
 	return b
 }
 
@@ -501,6 +511,8 @@ type EnrolAnswer struct {
 	JWT        string `json:"jwt"`
 	Expires    Milli  `json:"expires"`
 	RelayPath  string `json:"relay_path"`
+	// Replaces is the agent that is retired as soon as this one works; said only to who named a former identity.
+	Replaces string `json:"replaces,omitempty"`
 }
 
 // Problem is the JSON body of every error the server's machine-facing endpoints give.

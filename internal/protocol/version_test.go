@@ -107,6 +107,11 @@ func samplesOfThree() []any {
 			}},
 			Why: map[Reason]string{"admin_role": "why"},
 		},
+		EnrolRequest{
+			Version: 3, Code: "code", Agent: "UAGENT", SealKey: []byte{1}, Machine: "srv", Build: "devel", Domain: "corp.contoso.test", Signature: []byte{2},
+			Former: "UFORMER", FormerSignature: []byte{3},
+		},
+		EnrolAnswer{Version: 3, Tenant: "contoso", TenantName: "Contoso", CommandKey: []byte{3}, JWT: "jwt", Expires: at, RelayPath: "/relay", Replaces: "UFORMER"},
 		SetupRequest{Version: 3, Code: "code"},
 		SetupAnswer{
 			Version: 3, Tenant: "contoso", TenantName: "Contoso", Build: "devel", At: at, Expires: at, Domains: []string{"contoso.com"}, Licensed: true,

@@ -153,3 +153,54 @@ func TestLateRenewal(t *testing.T) {
 		refused(t, err, protocol.ReasonReplayed)
 	})
 }
+
+// An agent that enrols anew names the identity before, which itself vouches for its end; nobody else can end an agent so.
+func TestEnrolmentAnew(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		s := newEnrolment(t, b)
+		code := func(replaces string) string {
+			c, _, err := s.NewCodeReplacing(t.Context(), "contoso", replaces, enrol.CodeLife)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		first, second, third, stranger := newApplicant(t), newApplicant(t), newApplicant(t), newApplicant(t)
+		if _, err := s.Enrol(t.Context(), first.enrol(t, code(""))); err != nil {
+			t.Fatal(err)
+		}
+		anew := func(a, former, signer applicant, c string) protocol.EnrolRequest {
+			r := a.enrol(t, c)
+			r.Former, r.FormerSignature = former.id, signer.sign(t, protocol.FormerProof(c, former.id, a.id, a.seal))
+			return r
+		}
+		c := code("")
+		for name, r := range map[string]protocol.EnrolRequest{
+			"by itself": anew(second, first, second, c), "by a stranger": anew(second, first, stranger, c), "of itself": anew(second, second, second, c),
+			"for another": func() protocol.EnrolRequest {
+				r := anew(second, first, first, c)
+				r.FormerSignature = first.sign(t, protocol.FormerProof(c, first.id, third.id, third.seal))
+				return r
+			}(),
+		} {
+			_, err := s.Enrol(t.Context(), r)
+			if refused(t, err, protocol.ReasonBadSignature); t.Failed() {
+				t.Fatal(name)
+			}
+		}
+		replaces := func(r protocol.EnrolRequest, told, kept string) {
+			t.Helper()
+			answer, err := s.Enrol(t.Context(), r)
+			if err != nil || answer.Replaces != told {
+				t.Errorf("told %q, %v; want %q", answer.Replaces, err, told)
+			}
+			if a, err := b.store.Agent(t.Context(), r.Agent); err != nil || a.Replaces != kept {
+				t.Errorf("it replaces %q, %v; want %q", a.Replaces, err, kept)
+			}
+		}
+		replaces(anew(second, first, first, c), first.id, first.id)
+		// One that this server never knew is nobody's end, and what an operator has said of the code comes first.
+		replaces(anew(third, stranger, stranger, code("")), "", "")
+		replaces(anew(newApplicant(t), second, second, code(third.id)), "", third.id)
+	})
+}

@@ -131,11 +131,12 @@ func TestConnectFromNothing(t *testing.T) {
 	if err != nil || !strings.Contains(again, "0 rights given") || strings.Contains(again, "enrolled with") {
 		t.Errorf("the second run: %v\n%s", err, again)
 	}
-	d.managedAccount(t)
 	// What was handed out can be handed over.
 	if out, err := verb(t, "", "connect", "--config", d.path("agent.yaml"), "--export", d.path("export.yaml")); err != nil {
 		t.Errorf("export: %v\n%s", err, out)
 	}
+	d.managedAccount(t)
+	d.additionalTasks(t)
 }
 
 // managedAccount sets another agent up on the same machine, in another folder: it runs as a managed account that the wizard

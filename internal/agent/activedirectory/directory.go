@@ -63,6 +63,8 @@ type Config struct {
 	Clock func() time.Time
 	// Uses is what the service account is used for: which rights are planned, granted and looked for.
 	Uses Uses
+	// Staging says that nothing is written: no password, and no lockout is cleared.
+	Staging bool
 	// HideRules says that nobody outside is told the password rules; they hold all the same.
 	HideRules bool
 	// Conns is how many resets are sent side by side, and how many reads: 1 or 2. A controller

@@ -20,7 +20,7 @@ func (a Account) Refusal(op protocol.Operation) error {
 	}
 	switch change := op == protocol.Change; {
 	case a.TurnedOff(op):
-		return refuse(protocol.ReasonTurnedOff, "this agent's configuration switches it off for the domain (features)")
+		return refuse(protocol.ReasonTurnedOff, "this agent's configuration switches it off for the domain (features, or sync mode staging)")
 	case a.Own:
 		return refuse(protocol.ReasonProtected, "this is the agent's own service account")
 	case a.Critical:
@@ -43,10 +43,12 @@ func (a Account) Refusal(op protocol.Operation) error {
 
 // TurnedOff reports whether the agent's own configuration switches the operation off where the account is.
 func (a Account) TurnedOff(op protocol.Operation) bool {
-	if a.home == nil {
+	switch {
+	case a.home == nil:
 		return false
-	}
-	if op == protocol.Unlock {
+	case a.home.config.Staging:
+		return true
+	case op == protocol.Unlock:
 		return a.home.config.Uses.NoUnlock
 	}
 	return a.home.config.Uses.NoWriteback

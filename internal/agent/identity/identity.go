@@ -200,7 +200,7 @@ func (i *Identity) Enrolled(a protocol.EnrolAnswer) error {
 	i.w.Tenant, i.w.TenantName = a.Tenant, a.TenantName
 	i.w.CommandKeys = []commandKey{{Key: a.CommandKey, Pinned: protocol.MilliOf(time.Now())}}
 	i.w.JWT, i.w.Expires, i.w.RelayPath = a.JWT, a.Expires, a.RelayPath
-	return i.save()
+	return i.replace()
 }
 
 // Renewed stores a fresh credential.
@@ -211,8 +211,24 @@ func (i *Identity) Renewed(r protocol.Renewal) error {
 	return i.save()
 }
 
-// save replaces the file as a whole, so that a crash leaves the old one.
+// ErrSuperseded reports that the folder holds another identity by now: the agent was enrolled anew while this one ran.
+var ErrSuperseded = errors.New("this agent was enrolled anew since it started: start it again")
+
+// save stores what has changed, unless the folder is another identity's by now.
 func (i *Identity) save() error {
+	var there struct {
+		Agent string `json:"agent"`
+	}
+	b, err := os.ReadFile(filepath.Join(i.folder, File))
+	defer clear(b)
+	if err == nil && json.Unmarshal(b, &there) == nil && there.Agent != i.w.Agent {
+		return ErrSuperseded
+	}
+	return i.replace()
+}
+
+// replace replaces the file as a whole, so that a crash leaves the old one.
+func (i *Identity) replace() error {
 	b, err := json.Marshal(i.w)
 	if err != nil {
 		return fmt.Errorf("store agent identity: %w", err)

@@ -179,3 +179,27 @@ func TestIdentityIsNotPrinted(t *testing.T) {
 		}
 	}
 }
+
+// An agent that was enrolled anew while it ran puts nothing of its former identity in the folder.
+func TestSupersededIdentityStoresNothing(t *testing.T) {
+	id, _ := enrolled(t)
+	next, err := New(id.folder, id.Server())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := next.Enrolled(protocol.EnrolAnswer{Tenant: "contoso", CommandKey: make([]byte, ed25519.PublicKeySize), JWT: "jwt", RelayPath: "/relay"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := id.Renewed(protocol.Renewal{OK: true, JWT: "later"}); !errors.Is(err, ErrSuperseded) {
+		t.Errorf("a renewed credential: %v", err)
+	}
+	if _, err := id.NextSealKey(time.Now()); !errors.Is(err, ErrSuperseded) {
+		t.Errorf("a further sealing key: %v", err)
+	}
+	if got := reload(t, id); got.Agent() != next.Agent() {
+		t.Errorf("the folder holds %s, not %s", got.Agent(), next.Agent())
+	}
+	if err := next.Renewed(protocol.Renewal{OK: true, JWT: "later"}); err != nil {
+		t.Error(err)
+	}
+}

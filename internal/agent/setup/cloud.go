@@ -8,6 +8,7 @@ package setup
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 
 	"homeward/internal/agent"
@@ -33,7 +34,7 @@ func (c *Cloud) Look(ctx context.Context, conf config.Agent) (connect.Portal, er
 		return connect.Portal{}, err
 	}
 	out := connect.Portal{TLS: p.TLS, NotAfter: p.NotAfter, Offset: p.Offset, Trip: p.Trip}
-	if id, err := identity.Load(conf.State); err == nil && id.Server() == conf.Server {
+	if id, err := identity.Load(conf.State); err == nil && enrolledWith(id, conf) {
 		out.Key, out.Enrolled = id.KeyID().String(), true
 		return out, nil
 	}
@@ -42,6 +43,11 @@ func (c *Cloud) Look(ctx context.Context, conf config.Agent) (connect.Portal, er
 		out.Key = id.KeyID().String()
 	}
 	return out, err
+}
+
+// enrolledWith reports whether an identity is of the portal that the configuration names.
+func enrolledWith(id *identity.Identity, conf config.Agent) bool {
+	return id.Server() == strings.TrimRight(conf.Server, "/")
 }
 
 // keys are those of the next enrolment.
@@ -70,23 +76,26 @@ func (c *Cloud) Device(ctx context.Context, conf config.Agent, shown func(protoc
 
 // Enrol implements connect.Cloud.
 func (c *Cloud) Enrol(ctx context.Context, conf config.Agent, code, domain string, anew bool) (connect.Enrolment, error) {
-	if !anew {
-		if _, err := identity.Load(conf.State); !errors.Is(err, identity.ErrNotEnrolled) {
-			if err == nil {
-				err = errors.New("this machine is enrolled already: to enrol anew, choose “Rotate this agent’s key”")
-			}
-			return connect.Enrolment{}, err
+	former, err := identity.Load(conf.State)
+	if !anew && !errors.Is(err, identity.ErrNotEnrolled) {
+		if err == nil {
+			err = errors.New("this machine is enrolled already: to enrol anew, choose “Rotate this agent’s key”")
 		}
+		return connect.Enrolment{}, err
+	}
+	if err != nil || !enrolledWith(former, conf) { // one that can't be read, or another server's, can't vouch
+		former = nil
 	}
 	id, err := c.keys(conf)
 	if err != nil {
 		return connect.Enrolment{}, err
 	}
-	if err := agent.EnrolAs(ctx, conf, id, code, domain, c.Machine, c.Build); err != nil {
+	retires, err := agent.EnrolAs(ctx, conf, id, former, code, domain, c.Machine, c.Build)
+	if err != nil {
 		return connect.Enrolment{}, err
 	}
 	c.mu.Lock()
 	c.prepared = nil
 	c.mu.Unlock()
-	return connect.Enrolment{Agent: id.Agent(), Key: id.KeyID().String(), Tenant: id.TenantName()}, nil
+	return connect.Enrolment{Agent: id.Agent(), Key: id.KeyID().String(), Tenant: id.TenantName(), Retires: retires}, nil
 }

@@ -118,6 +118,11 @@ func (s *Service) Enrol(ctx context.Context, r protocol.EnrolRequest) (protocol.
 	if err != nil {
 		return none, fmt.Errorf("tenant of enrolment code: %w", err)
 	}
+	if code.Replaces == "" {
+		if code.Replaces, err = s.formerly(ctx, r, t.ID); err != nil {
+			return none, err
+		}
+	}
 	command := s.Command()
 	a := Agent{
 		Tenant: t.ID, ID: r.Agent, Machine: r.Machine, Domain: strings.ToLower(r.Domain), SealKey: r.SealKey, KeyID: key.ID().String(),
@@ -131,10 +136,32 @@ func (s *Service) Enrol(ctx context.Context, r protocol.EnrolRequest) (protocol.
 	if err != nil {
 		return none, fmt.Errorf("relay credential: %w", err)
 	}
-	return protocol.EnrolAnswer{
+	answer := protocol.EnrolAnswer{
 		Version: protocol.Version, Tenant: t.ID, TenantName: t.Name, CommandKey: command,
 		JWT: jwt, Expires: protocol.MilliOf(expires), RelayPath: "/relay",
-	}, nil
+	}
+	if r.Former != "" && r.Former == code.Replaces {
+		answer.Replaces = r.Former
+	}
+	return answer, nil
+}
+
+// formerly is the agent whose place this one takes on the same machine: one of this tenant that has vouched for it, which check
+// has seen; empty when there is none.
+func (s *Service) formerly(ctx context.Context, r protocol.EnrolRequest, tenantID string) (string, error) {
+	if r.Former == "" {
+		return "", nil
+	}
+	a, err := s.Store.Agent(ctx, r.Former)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("look up the former agent: %w", err)
+	case a.Tenant != tenantID:
+		return "", nil
+	}
+	return a.ID, nil
 }
 
 // free refuses a key that is enrolled already: a second machine with the same key is a copy of the first.
@@ -178,7 +205,17 @@ func check(r protocol.EnrolRequest) (seal.PublicKey, error) {
 	if identity.Verify(protocol.EnrolProof(r.Code, r.Agent, r.SealKey), r.Signature) != nil {
 		return seal.PublicKey{}, &Refusal{protocol.ReasonBadSignature, "The request isn't signed by the identity it names."}
 	}
+	if r.Former != "" && !vouched(r) {
+		return seal.PublicKey{}, &Refusal{protocol.ReasonBadSignature, "The request isn't signed by the former identity it names."}
+	}
 	return key, nil
+}
+
+// vouched reports whether the former identity itself says that the request's takes its place.
+func vouched(r protocol.EnrolRequest) bool {
+	former, err := nkeys.FromPublicKey(r.Former)
+	return err == nil && r.Former != r.Agent && nkeys.IsValidPublicUserKey(r.Former) &&
+		former.Verify(protocol.FormerProof(r.Code, r.Former, r.Agent, r.SealKey), r.FormerSignature) == nil
 }
 
 // renewSkew is how far the time of a signed renewal may be from ours.

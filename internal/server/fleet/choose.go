@@ -51,6 +51,15 @@ func serves(a enrol.Agent, domain string) bool {
 	return ok && d.OK
 }
 
+// off reports whether the agent's own configuration turns writeback off for a domain; for an empty one: for every domain it serves.
+func off(a enrol.Agent, domain string) bool {
+	if domain == "" {
+		return len(a.Domains) > 0 && !slices.ContainsFunc(a.Domains, func(d enrol.Domain) bool { return !d.WritebackOff })
+	}
+	d, ok := a.Serves(domain)
+	return ok && d.WritebackOff
+}
+
 func (f *Fleet) able(t tenant.Tenant, agents []enrol.Agent, domain string) []enrol.Agent {
 	return slices.DeleteFunc(slices.Clone(agents), func(a enrol.Agent) bool { return f.Obstacle(t, a, domain) != Free })
 }
@@ -64,7 +73,7 @@ func (f *Fleet) order(agents []enrol.Agent, domain string) []enrol.Agent {
 	now := f.Now()
 	for _, a := range agents {
 		r := rank{pending: f.Pending(a)}
-		if d, ok := a.Serves(domain); ok && d.WritebackOff {
+		if off(a, domain) {
 			r.off = 1
 		}
 		if f.work.justFailed(a.ID) {

@@ -103,7 +103,7 @@ func (f *Fleet) Writers(ctx context.Context, tenantID, domain string) ([]reset.W
 	agents = f.order(f.able(t, agents, domain), domain)
 	out := make([]reset.Writer, 0, len(agents))
 	for _, a := range agents {
-		w := reset.Writer{Agent: a.ID, SealKey: a.SealKey, Protocol: a.Protocol}
+		w := reset.Writer{Agent: a.ID, SealKey: a.SealKey, Protocol: a.Protocol, Off: off(a, domain)}
 		if id, err := hex.DecodeString(a.KeyID); err == nil && len(id) == len(w.KeyID) {
 			copy(w.KeyID[:], id)
 			out = append(out, w)

@@ -12,7 +12,7 @@ import (
 )
 
 // Policy asks an agent for the person's effective policy, and whether they can be written at all. It
-// returns ErrNoAgent when nobody answers, ErrOutdated when only agents do that don't know the attempt's operation,
+// returns ErrNoAgent when nobody answers, ErrOutdated or ErrTurnedOff when only agents do that can't or mayn't carry out the attempt,
 // and ErrTooMany when no ticket would be given any more.
 func (s *Service) Policy(ctx context.Context, a Attempt) (protocol.PersonPolicy, error) {
 	var out protocol.PersonPolicy
@@ -66,7 +66,7 @@ func (s *Service) ask(ctx context.Context, a Attempt, p provision.Person, writer
 	return protocol.PersonPolicy{}, ErrNoAgent
 }
 
-// writers lists the agents that can write this person in the attempt's way. It returns ErrNoAgent or ErrOutdated.
+// writers lists the agents that can write this person in the attempt's way. It returns ErrNoAgent, ErrOutdated or ErrTurnedOff.
 func (s *Service) writers(ctx context.Context, a Attempt, p provision.Person) ([]Writer, error) {
 	writers, err := s.Fleet.Writers(ctx, a.Tenant, p.Domain)
 	if err != nil {
@@ -75,27 +75,41 @@ func (s *Service) writers(ctx context.Context, a Attempt, p provision.Person) ([
 	return able(writers, a.Kind)
 }
 
-// able keeps the writers that know an operation.
+// able keeps the writers that know an operation and may carry it out.
 func able(writers []Writer, op protocol.Operation) ([]Writer, error) {
 	if len(writers) == 0 {
 		return nil, ErrNoAgent
 	}
-	out := make([]Writer, 0, len(writers))
+	out, off := make([]Writer, 0, len(writers)), false
 	for _, w := range writers {
-		if max(w.Protocol, protocol.MinVersion) >= op.Since() {
+		switch {
+		case w.Off && op.Secrets() > 0:
+			off = true
+		case max(w.Protocol, protocol.MinVersion) >= op.Since():
 			out = append(out, w)
 		}
 	}
-	if len(out) == 0 {
-		return nil, ErrOutdated
+	switch {
+	case len(out) > 0:
+		return out, nil
+	case off:
+		return nil, ErrTurnedOff
 	}
-	return out, nil
+	return nil, ErrOutdated
+}
+
+// unable reports whether an error is one of able's.
+func unable(err error) bool {
+	return errors.Is(err, ErrNoAgent) || errors.Is(err, ErrOutdated) || errors.Is(err, ErrTurnedOff)
 }
 
 // agentReason is the reason of able's errors.
 func agentReason(err error) protocol.Reason {
-	if errors.Is(err, ErrOutdated) {
+	switch {
+	case errors.Is(err, ErrOutdated):
 		return protocol.ReasonAgentOutdated
+	case errors.Is(err, ErrTurnedOff):
+		return protocol.ReasonTurnedOff
 	}
 	return protocol.ReasonNoAgent
 }

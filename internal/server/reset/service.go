@@ -55,6 +55,8 @@ var (
 	ErrUnderWay = errors.New("another change of this password is on its way")
 	// ErrOutdated reports that agents answer, but none is new enough for the operation.
 	ErrOutdated = errors.New("agent is too old for this operation")
+	// ErrTurnedOff reports that agents answer, but the configuration of each lets it write no password.
+	ErrTurnedOff = errors.New("agents are configured to write no password")
 	// ErrNoMethod reports a way to prove who one is that is not offered.
 	ErrNoMethod = errors.New("no such way to prove who one is")
 )
@@ -99,7 +101,8 @@ type Writer struct {
 	Agent    string
 	SealKey  []byte
 	KeyID    [8]byte
-	Protocol int // version it speaks: it decides which operations it knows
+	Protocol int  // version it speaks: it decides which operations it knows
+	Off      bool // its own configuration lets it write no password there; it may still unlock
 }
 
 // Fleet reaches the agents. Call and Ask return ErrNoAgent only when the command certainly did not arrive.

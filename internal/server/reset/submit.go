@@ -42,7 +42,7 @@ type Ticket struct {
 }
 
 // Ticket picks the agent and fixes the request that the browser may seal a password for. It replaces the
-// ticket before, in this tab or any other. It returns ErrNoAgent, ErrOutdated, ErrState, ErrTooMany or ErrExpired.
+// ticket before, in this tab or any other. It returns ErrNoAgent, ErrOutdated, ErrTurnedOff, ErrState, ErrTooMany or ErrExpired.
 func (s *Service) Ticket(ctx context.Context, a Attempt) (Ticket, error) {
 	w, p, err := s.writer(ctx, a)
 	if err == nil { // what nobody can write now isn't counted: people are told to try again, and do
@@ -144,7 +144,7 @@ func (s *Service) write(ctx context.Context, a Attempt, password []byte) (Attemp
 	const rounds = 3
 	for round := range rounds {
 		w, p, err := s.writer(ctx, a)
-		if errors.Is(err, ErrNoAgent) || errors.Is(err, ErrOutdated) {
+		if unable(err) {
 			return s.fail(ctx, a, agentReason(err), eventOf(agentReason(err)))
 		}
 		if err != nil {

@@ -95,7 +95,7 @@ func (f Facts) connect(r Report) []Cause {
 				out = append(out, Cause{
 					Name: nameConnect, ID: "connect", Agent: a.ID, Values: with("Agent", a.Machine, "Domain", d.Name),
 					Says: fmt.Sprintf("Password writeback for %s is off in the agent’s configuration on %s.", d.Name, a.Machine),
-					Next: "On " + a.Machine + ": run homeward-agent connect and tick Password writeback under Optional features.",
+					Next: "On " + a.Machine + ": run homeward-agent connect and tick Password writeback under Optional features; Staging mode must be off.",
 				})
 			}
 		}

@@ -41,6 +41,8 @@ func (v *visit) getPassword() error {
 		return v.offline(a, policy.Reason)
 	case errors.Is(err, reset.ErrOutdated):
 		return v.block(a, protocol.ReasonAgentOutdated)
+	case errors.Is(err, reset.ErrTurnedOff):
+		return v.block(a, protocol.ReasonTurnedOff)
 	case err != nil:
 		return err
 	case obstacle(a.Kind, policy) != protocol.ReasonNone:
@@ -163,7 +165,7 @@ func (v *visit) postTicket() error {
 		return v.away(a, err)
 	}
 	t, err := v.Resets.Ticket(v.ctx(), a)
-	if errors.Is(err, reset.ErrNoAgent) || errors.Is(err, reset.ErrOutdated) {
+	if errors.Is(err, reset.ErrNoAgent) || errors.Is(err, reset.ErrOutdated) || errors.Is(err, reset.ErrTurnedOff) {
 		return v.json(http.StatusOK, redirect{"/password"}) // which says so, and lets them try again
 	}
 	if err != nil {
