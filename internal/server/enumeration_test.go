@@ -106,6 +106,29 @@ func crowd(t *testing.T, dsn string) *bench {
 	return b
 }
 
+// TestSharedMailboxIsToldLater: who typed an address that two accounts have sees what everybody sees, and its owner hears what to
+// type instead, but not while the visitor could measure that; a server that is stopped meanwhile tells it before it goes.
+func TestSharedMailboxIsToldLater(t *testing.T) {
+	t.Parallel()
+	b := crowd(t, sqliteDSN(t))
+	told := &letters{}
+	b.deps.Notices = told
+	b.Service = reset.New(b.deps)
+	for _, typed := range []string{"sharem@mail.example", "amara01@contoso.com", "nobody1@contoso.com"} {
+		_, a, err := b.Start(t.Context(), b.tenant, reset.StartRequest{Typed: typed, Kind: protocol.Reset, Address: "192.0.2.1", Locale: "de"})
+		if err != nil || a.State != reset.Started {
+			t.Fatalf("%s: %s, %v", typed, a.State, err)
+		}
+	}
+	if got := told.toShared(); got != nil {
+		t.Errorf("told while the visitor waits: %v", got)
+	}
+	b.Close()
+	if diff := cmp.Diff([]string{"sharem@mail.example de"}, told.toShared()); diff != "" {
+		t.Errorf("told in the end (-want +got):\n%s", diff)
+	}
+}
+
 // stranger is a browser that has proven nothing, in front of the handler itself: no network hides a difference.
 type stranger struct {
 	t       *testing.T

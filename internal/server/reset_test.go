@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -137,6 +138,7 @@ type letters struct {
 	zones  []string // of every code
 	doneTo []string // of each confirmation
 	infos  []string // "kind address: what kind masked"
+	shared []string // "address language"
 }
 
 func (l *letters) Info(_ context.Context, _ tenant.Tenant, kind verify.Kind, to, _ string, c registration.Change) error {
@@ -159,7 +161,18 @@ func (l *letters) Call(ctx context.Context, t tenant.Tenant, kind verify.Kind, t
 	return l.Code(ctx, t, kind, to, lang, code, until)
 }
 
-func (l *letters) Shared(context.Context, tenant.Tenant, string, string) error { return nil }
+func (l *letters) Shared(_ context.Context, _ tenant.Tenant, to, lang string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shared = append(l.shared, to+" "+lang)
+	return nil
+}
+
+func (l *letters) toShared() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.shared)
+}
 func (l *letters) Done(_ context.Context, _ tenant.Tenant, to, lang string, d reset.Done) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
