@@ -24,9 +24,9 @@ type Localizer struct {
 func (l Localizer) Lang() string { return l.name }
 
 // T returns the message id with its placeholders filled. Data is name, value, name, value …; the value
-// named N chooses the plural form. An unknown id returns the id, so that a mistake is seen, not hidden.
+// named N chooses the plural form, and is written with the language's separators. An unknown id returns the id, so that a mistake is seen, not hidden.
 func (l Localizer) T(id string, data ...any) string {
-	values, count := pairs(data)
+	values, count := l.pairs(data)
 	if l.rtl {
 		isolateAll(values)
 	}
@@ -36,7 +36,7 @@ func (l Localizer) T(id string, data ...any) string {
 // Rich is T for HTML: values are escaped unless they are template.HTML, **text** becomes strong and `text`
 // a key. Messages themselves hold no markup; New sees to that.
 func (l Localizer) Rich(id string, data ...any) template.HTML {
-	values, count := pairs(data)
+	values, count := l.pairs(data)
 	for name, v := range values {
 		if _, ok := v.(template.HTML); !ok {
 			values[name] = l.markUp(fmt.Sprint(v))
@@ -51,7 +51,7 @@ func (l Localizer) Rich(id string, data ...any) template.HTML {
 // Patterns returns every plural form of a message by its category (one, few, other …), with {n} where the number
 // belongs and every other placeholder filled. A page hands them to its script, which chooses with Intl.PluralRules.
 func (l Localizer) Patterns(id string, data ...any) map[string]string {
-	values, _ := pairs(append(slices.Clone(data), "N", "{n}"))
+	values, _ := l.pairs(append(slices.Clone(data), "N", "{n}"))
 	forms := make(map[string]string, len(l.counts))
 	for _, c := range l.counts {
 		forms[c.category] = l.text(id, values, c.example)
@@ -78,8 +78,11 @@ func (l Localizer) text(id string, values map[string]any, count any) string {
 	return text
 }
 
+// separated is from where numbers have separators in any language.
+const separated = 1000
+
 // pairs makes a map of name, value, name, value …, and finds the number that chooses the plural form.
-func pairs(data []any) (values map[string]any, count any) {
+func (l Localizer) pairs(data []any) (values map[string]any, count any) {
 	if len(data) == 0 {
 		return nil, nil
 	}
@@ -90,6 +93,9 @@ func pairs(data []any) (values map[string]any, count any) {
 		if name == "N" {
 			count = data[i+1]
 		}
+	}
+	if n, ok := count.(int); ok && n >= separated && l.words != nil {
+		values["N"] = l.Number(n)
 	}
 	return values, count
 }

@@ -27,30 +27,6 @@ func Revision(all []Value) string {
 	return hex.EncodeToString(h.Sum(nil)[:12])
 }
 
-// Difference is what changed, as name: old → new.
-func Difference(before, after []Value) string {
-	var out []string
-	for i := range before {
-		if i < len(after) && before[i].Text != after[i].Text {
-			out = append(out, before[i].Name+": "+shown(before[i].Text)+" → "+shown(after[i].Text))
-		}
-	}
-	return strings.Join(out, "; ")
-}
-
-// shown is a value in an audit record: on one line, not too long, and seen when it is empty.
-func shown(text string) string {
-	const most = 120
-	text = strings.Join(strings.Fields(text), " ")
-	if r := []rune(text); len(r) > most {
-		text = string(r[:most]) + "…"
-	}
-	if text == "" {
-		return "–"
-	}
-	return text
-}
-
 // Record is the audit record of a change that by made.
 func Record(by, difference string) audit.Record {
 	return audit.Record{

@@ -17,7 +17,7 @@ func TestDifferenceNamesWhatChanged(t *testing.T) {
 	after := before
 	after.TellAdministrators, after.Alerts.WebhookURL, after.Expiry.Days = true, "https://hooks.contoso.com/other", []int{14, 7}
 	got := setting.Difference(setting.Notifications(before), setting.Notifications(after))
-	for _, want := range []string{"tell administrators: off → on; ", "alert webhook: https://hooks.contoso.com (", "days before a password expires: – → 14, 7"} {
+	for _, want := range []string{"tell administrators: off → on; ", `alert webhook: "https://hooks.contoso.com (`, "days before a password expires: – → 14, 7"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q isn't in %q", want, got)
 		}
@@ -28,8 +28,8 @@ func TestDifferenceNamesWhatChanged(t *testing.T) {
 	if got := setting.Difference(setting.Methods(before), setting.Methods(after)); got != "" {
 		t.Errorf("nothing changed: %q", got)
 	}
-	long := []setting.Value{{Name: "note", Text: strings.Repeat("a\n", 500)}}
-	if got := setting.Difference([]setting.Value{{Name: "note"}}, long); len(got) > 150 || strings.Contains(got, "\n") {
+	long := []setting.Value{{Name: "first page's note", Text: strings.Repeat("a\n", 500)}}
+	if got := setting.Difference([]setting.Value{{Name: "first page's note"}}, long); len(got) > 170 || strings.Contains(got, "\n") {
 		t.Errorf("a long text: %q", got)
 	}
 }

@@ -26,6 +26,12 @@ func Activities() []string { return activities() }
 // Entry is f.entry, for ids that are names.
 func (f Frame) Entry(r audit.Record) Entry { return f.entry(r, asIs) }
 
+// Of is EventPage.of.
+func (p EventPage) Of(person provision.Person) EventPage { return p.of(person) }
+
+// Say is f.said.
+func (f Frame) Say(r audit.Record) Said { return f.said(r) }
+
 // EventPage is f.eventPage, for ids that are names.
 func (f Frame) EventPage(records []audit.Record) EventPage { return f.eventPage(records, asIs) }
 
@@ -53,6 +59,8 @@ func Word(kind, code string) string {
 		return resultWord(code)
 	case "hop":
 		return hopWord(code)
+	case "setting":
+		return settingWord(code)
 	case "case":
 		return wordsOfCase(protocol.Reason(code)).says
 	case "cause":

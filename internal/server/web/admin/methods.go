@@ -92,7 +92,7 @@ func (v *visit) methods(rules tenant.Checks) (MethodsPage, error) {
 	f := v.frame
 	for _, r := range []MethodRow{
 		{Kind: "passkey", Icon: "passkey", Phishing: "yes", Name: f.T("admin.methods.passkey"), About: f.T("admin.methods.passkey.about"), Why: f.T("admin.methods.passkey.why")},
-		{Kind: "app", Icon: "phone", Phishing: "partly", Name: f.T("admin.methods.app"), About: f.T("admin.methods.app.about")},
+		{Kind: "app", Icon: "device", Phishing: "partly", Name: f.T("admin.methods.app"), About: f.T("admin.methods.app.about")},
 		{Kind: "mail", Icon: "mail", Phishing: "partly", Name: f.T("admin.methods.mail"), About: f.T("admin.methods.mail.about")},
 		{Kind: "text", Icon: "text", Phishing: "partly", Name: f.T("admin.methods.text"), About: f.T("admin.methods.text.about"), Why: f.T("admin.methods.text.why")},
 		{Kind: "questions", Icon: "question", Phishing: "no", Name: f.T("admin.methods.questions"), About: f.T("admin.methods.questions.about")},

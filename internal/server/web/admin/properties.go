@@ -21,7 +21,7 @@ type PropertiesPage struct {
 	Finding  bool // a group is looked for
 	Find     string
 	Found    []GroupRow
-	People   int // synced ones
+	Everyone provision.Readiness // of all who are synced, whatever is chosen
 	Ready    provision.Readiness
 	Need     int
 	Licensed bool
@@ -55,6 +55,14 @@ func (p PropertiesPage) Able() int {
 
 // Short is how many have too few methods.
 func (p PropertiesPage) Short() int { return p.Ready.Short(p.Need) }
+
+// More is how many could be let in beyond the chosen group; -1: none is chosen.
+func (p PropertiesPage) More() int {
+	if !p.Is(string(tenant.ScopeSelected)) || p.Name == "" {
+		return -1
+	}
+	return p.Everyone.People - p.InGroup
+}
 
 // Counted is when the numbers were taken.
 func (p PropertiesPage) Counted() string { return p.Clock(p.Now, p.zone()) }
@@ -92,7 +100,7 @@ func (v *visit) properties(scope tenant.Scope, group string) (PropertiesPage, er
 	if err != nil {
 		return p, err
 	}
-	p.People, p.Ready = all.People, all
+	p.Everyone, p.Ready = all, all
 	switch scope {
 	case tenant.ScopeNone:
 		p.Ready = provision.Readiness{}

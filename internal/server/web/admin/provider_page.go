@@ -189,7 +189,7 @@ func (v *visit) keepProvider(set tenant.Provider, secret []byte) error {
 	}
 	text := setting.Difference(before, after)
 	if len(secret) > 0 {
-		text = strings.TrimPrefix(text+"; client secret: replaced", "; ")
+		text = setting.WithSecret(text, "client secret")
 	}
 	if text != "" {
 		v.Record(v.ctx(), v.tenant.ID, audit.Record{

@@ -16,6 +16,7 @@ type RegistrationPage struct {
 	Required bool
 	Days     string // as typed
 	First    bool
+	Pass     bool // the helpdesk's passes count
 	Ready    provision.Readiness
 	Need     int
 	Calls    Reminders
@@ -36,10 +37,10 @@ func (p RegistrationPage) Asked() int { return p.Ready.None + p.Ready.One + p.Re
 // Enough is how many of them have enough.
 func (p RegistrationPage) Enough() int { return p.Ready.Able(p.Need) }
 
-// Bar is the parts of the drawn bar, in hundredths, from left to right.
+// Bar is the parts of the drawn bar, in thousandths, from left to right.
 func (p RegistrationPage) Bar() (out struct{ More, One int }) {
 	if all := p.Asked(); all > 0 {
-		out.More, out.One = p.Ready.More*100/all, p.Ready.One*100/all
+		out.More, out.One = p.Ready.More*1000/all, p.Ready.One*1000/all
 	}
 	return out
 }
@@ -50,7 +51,7 @@ func (RegistrationPage) RemindPath() string { return remindPath }
 func (v *visit) registration(s tenant.Settings) (RegistrationPage, error) {
 	p := RegistrationPage{
 		Settings: v.base(registrationPath, setting.Registration(v.tenant.Settings)), Required: s.RegisterRequired,
-		Days: strconv.Itoa(s.Checks.Reconfirm), First: s.FirstProof, Need: s.Checks.Need(false),
+		Days: strconv.Itoa(s.Checks.Reconfirm), First: s.FirstProof, Pass: !s.Checks.PassOff, Need: s.Checks.Need(false),
 	}
 	p.Calls.Sent = -1
 	group := ""

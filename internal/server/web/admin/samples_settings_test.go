@@ -26,7 +26,7 @@ func settingsSamples(catalog *locale.Catalog, lang string) []sample {
 	f := at("").Frame
 	ready := provision.Readiness{People: 1204, Protected: 14, Disabled: 9, None: 14, One: 48, More: 1142}
 	properties := admin.PropertiesPage{
-		Settings: at(base + "properties"), Scope: tenant.ScopeSelected, Group: "0f", Name: "GG-SSPR-Users", InGroup: 1204, People: 1248, Ready: ready, Need: 2, Licensed: true,
+		Settings: at(base + "properties"), Scope: tenant.ScopeSelected, Group: "0f", Name: "GG-SSPR-Users", InGroup: 1204, Everyone: provision.Readiness{People: 1248, Protected: 14, Disabled: 9, None: 31, One: 52, More: 1142}, Ready: ready, Need: 2, Licensed: true,
 	}
 	finding := properties
 	finding.Finding, finding.Find = true, "sspr"
@@ -43,7 +43,7 @@ func settingsSamples(catalog *locale.Catalog, lang string) []sample {
 		Settings: at(base + "methods"), Required: 2, Directory: true, Pass: true, SetUp: 5, Asked: 3, Few: 62, Helped: 48,
 		Rows: []admin.MethodRow{
 			row("passkey", "passkey", "yes", f.T("admin.methods.passkey"), f.T("admin.methods.passkey.about"), 212, 88, true),
-			row("app", "phone", "partly", f.T("admin.methods.app"), f.T("admin.methods.app.about"), 1031, 604, true),
+			row("app", "device", "partly", f.T("admin.methods.app"), f.T("admin.methods.app.about"), 1031, 604, true),
 			row("mail", "mail", "partly", f.T("admin.methods.mail"), f.T("admin.methods.mail.about"), 1120, 571, true),
 			row("text", "text", "partly", f.T("admin.methods.text"), f.T("admin.methods.text.about"), 1088, 1, false),
 			row("questions", "question", "no", f.T("admin.methods.questions"), f.T("admin.methods.questions.about"), 96, 0, false),
@@ -55,7 +55,7 @@ func settingsSamples(catalog *locale.Catalog, lang string) []sample {
 	methodsReader := methods
 	methodsReader.Settings = reader(base + "methods")
 
-	registration := admin.RegistrationPage{Settings: at(base + "registration"), Required: true, Days: "180", First: true, Ready: ready, Need: 2}
+	registration := admin.RegistrationPage{Settings: at(base + "registration"), Required: true, Days: "180", First: true, Pass: true, Ready: ready, Need: 2}
 	registration.Calls = admin.Reminders{Due: 48, Left: 14, Reminded: 9, Sent: -1, Licensed: true}
 	reminded := registration
 	reminded.Calls = admin.Reminders{Left: 62, Reminded: 57, Sent: 48}

@@ -12,7 +12,9 @@ import (
 	"homeward/internal/server/locale"
 	"homeward/internal/server/operator"
 	"homeward/internal/server/report"
+	"homeward/internal/server/setting"
 	"homeward/internal/server/status"
+	"homeward/internal/server/tenant"
 	"homeward/internal/server/verify"
 	"homeward/internal/server/web"
 	"homeward/internal/server/web/admin"
@@ -219,6 +221,10 @@ func otherSamples(catalog *locale.Catalog, lang string) []sample {
 		hop(0.412, "portal", "ok", 34007, audit.Record{}), hop(0.450, "agent", "ok", 31001, audit.Record{Actor: "SRV-HW01", Micros: 38_000}),
 		hop(0.740, "result", "failed", 33004, audit.Record{Actor: "SRV-HW01", Reason: "rights", Detail: "LDAP 50 insufficientAccessRights", Micros: 328_000}),
 	})
+	policy := setting.Record("karin.holm@contoso.com", setting.WithSecret(setting.Difference(
+		append(setting.Notifications(tenant.Settings{}), setting.Brand(tenant.Tenant{Name: "Contoso"})...),
+		append(setting.Notifications(tenant.Settings{PeopleUntold: true}), setting.Brand(tenant.Tenant{Name: "Contoso Group"})...)), "client secret"))
+	policy.Seq, policy.At = 12, ago(time.Hour)
 	sessions := []operator.Session{
 		{ID: "s1", Created: ago(time.Hour), Seen: ago(time.Minute), Address: "192.0.2.7", Browser: "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0"},
 		{ID: "s2", Created: ago(26 * time.Hour), Seen: ago(25 * time.Hour), Address: "2001:db8::7", Browser: "curl/8"},
@@ -230,7 +236,8 @@ func otherSamples(catalog *locale.Catalog, lang string) []sample {
 		{"agent-revoked", http.StatusOK, admin.AgentPage{Frame: at("/admin/agents/U"), Row: rows[2], Full: full, Revoked: true}},
 		{"audit", http.StatusOK, log},
 		{"audit-none", http.StatusOK, admin.AuditPage{Frame: at("/admin/audit")}},
-		{"event", http.StatusOK, event},
+		{"event", http.StatusOK, event.Of(jonas())},
+		{"event-setting", http.StatusOK, at("/admin/audit/12").EventPage([]audit.Record{policy})},
 		{"reports", http.StatusOK, reports(at("/admin/reports"), 30)},
 		{"reports-long", http.StatusOK, reports(at("/admin/reports"), 90)},
 		{"reports-empty", http.StatusOK, admin.ReportsPage{Frame: at("/admin/reports"), Span: 30}},

@@ -213,17 +213,6 @@ func (v *visit) userPage(view helpdesk.View) (UserPage, error) {
 	return p, err
 }
 
-// kind is what a kind of method is called.
-func (f Frame) kind(k verify.Kind) string {
-	id := map[verify.Kind]string{
-		verify.App: "method.app", verify.Text: "method.text", verify.Mail: "method.mail", verify.Passkey: "method.passkey", verify.Questions: "method.questions",
-	}[k]
-	if id == "" {
-		return string(k)
-	}
-	return f.T(id)
-}
-
 // served reports whether a page is there to lead to.
 func served(path string) bool {
 	return slices.ContainsFunc(routes(), func(r route) bool { return r.pattern == "GET "+path })
@@ -294,7 +283,7 @@ func (p UserPage) mend(l GateLine, g reset.Gate) GateLine {
 	case reset.GateProtected:
 		l.Next = p.T("admin.gate.protected.next")
 	case reset.GateAccount:
-		l.Next, l.Command = p.T("admin.gate.account.next"), "homeward-agent doctor --person "+p.View.Person.SAM
+		l.Next, l.Command = p.T("admin.gate.account.next"), doctorFor(p.View.Person)
 	case reset.GateDirectory, reset.GateRole, reset.GateAge:
 	}
 	return l
