@@ -58,7 +58,7 @@ func (f Frame) checkName(check string) string {
 func (f Frame) checkRow(x protocol.CheckupFinding) CheckRow {
 	r := CheckRow{Names: []string{f.checkName(x.Check)}, Text: x.Text, Fix: x.Fix}
 	r.Look, r.Icon = checkLook(x.Status)
-	r.Word = f.T("admin.check.status." + string(x.Status))
+	r.Word = f.T(findingWord(x.Status))
 	if x.Section == protocol.SectionDirectory {
 		r.For = x.Domain
 	}
@@ -331,6 +331,9 @@ func (p AgentPage) Clock() string {
 	}
 	if off.Abs() < 100*time.Millisecond { //nolint:mnd // as exactly as anybody needs it
 		return p.T("admin.agent.clock.right")
+	}
+	if off.Abs() < time.Minute {
+		return p.T(id, "Span", p.T("admin.seconds", "Seconds", p.Decimal(off.Abs().Seconds(), 1)))
 	}
 	return p.T(id, "Span", p.span(off.Abs()))
 }

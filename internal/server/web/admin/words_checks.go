@@ -1,5 +1,23 @@
 package admin
 
+import "homeward/internal/protocol"
+
+// findingWord is how a finding is to be taken.
+func findingWord(s protocol.FindingStatus) string {
+	switch s {
+	case protocol.FindingOK:
+		return "admin.check.status.ok"
+	case protocol.FindingNote:
+		return "admin.check.status.note"
+	case protocol.FindingWarn:
+		return "admin.check.status.warn"
+	case protocol.FindingFail:
+		return "admin.check.status.fail"
+	case protocol.FindingSkip:
+	}
+	return "admin.check.status.skip"
+}
+
 // checkWord is what a check of an agent is called, by the id that never changes.
 func checkWord(id string) string {
 	return map[string]string{
