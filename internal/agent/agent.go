@@ -60,6 +60,10 @@ type Agent struct {
 	asked     chan int      // the server wants a preview of that directory; nobody receives while one is made
 	server    atomic.Int64  // the protocol version it answered with
 	memory    dirsync.Memory
+	started   time.Time
+	system    string
+	checks    checkups
+	rolling   sync.Mutex // the sealing key is being replaced
 
 	mu     sync.Mutex
 	seen   []sight       // one for each configured directory, in their order
@@ -74,8 +78,9 @@ type sight struct {
 	test   *protocol.TestResult  // of the last test write
 }
 
-// Open loads the identity and opens journal and directory. It connects to nothing.
-func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
+// Open loads the identity and opens journal and directory. It connects to nothing. look makes the checkups that the server asks
+// for; nil: none is made.
+func Open(c config.Agent, build string, look Look, log *slog.Logger) (*Agent, error) {
 	id, err := identity.Load(c.State)
 	if err != nil {
 		return nil, err
@@ -105,7 +110,7 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 		config: c, build: build, machine: machine, id: id, dirs: dirs, journal: j, log: log, seen: make([]sight, len(c.Directories)),
 		syncs:     make([]*dirsync.Engine, len(c.Directories)),
 		connected: make(chan struct{}, 1), nudge: make(chan struct{}, 1), wanted: make(chan struct{}, 1),
-		asked: make(chan int),
+		asked: make(chan int), started: time.Now(), system: System(), checks: checkups{look: look, wake: make(chan struct{}, 1)},
 	}
 	words, err := openBanned(filepath.Join(c.State, bannedFile))
 	if err != nil {
@@ -114,7 +119,7 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 	a.write, err = writeback.New(writeback.Deps{
 		Directory: dirs, Journal: j, Keys: id, CommandKeys: func() []ed25519.PublicKey { return id.CommandKeys(a.now()) }, Tenant: id.Tenant(),
 		Agent: id.Agent(), Now: a.now, Logger: log, Publish: a.publish, Test: a.testWrite, Preview: a.beginPreview,
-		Expiries: dirs, States: dirs, Banned: words,
+		Expiries: dirs, States: dirs, Banned: words, Checkup: a.checkupAnswer, Roll: a.rollAsked,
 	})
 	if err != nil {
 		return nil, errors.Join(err, j.Close())
@@ -211,6 +216,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		daemon.Part{Name: "import", Run: a.imports},
 		daemon.Part{Name: "sync", Run: a.sync},
 		daemon.Part{Name: "previews", Run: a.previews},
+		daemon.Part{Name: "checkups", Run: a.checkUp},
 		daemon.Part{Name: "credential", Run: a.renew},
 		daemon.Part{Name: "sealing key", Run: a.rollKeys},
 		daemon.Part{Name: "clock", Run: a.clock})

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -91,25 +92,47 @@ func (a *Agent) rollKeys(ctx context.Context) error {
 	}
 }
 
-// rollKey offers the next sealing key. It opens before the server hears of it, and the one before it goes on opening
-// for a day: nobody who is choosing a password at this moment notices.
+// rollKey replaces the sealing key, and says in the log if that isn't possible now.
 func (a *Agent) rollKey(ctx context.Context) {
+	if _, reason := a.rollNow(ctx); reason != protocol.ReasonNone && ctx.Err() == nil {
+		a.log.Warn("the sealing key stays for now; will try again", "reason", string(reason))
+	}
+}
+
+// rollNow offers the next sealing key, and returns the id of the one in use then. The next one opens before the server hears of
+// it, and the one before goes on opening for a day: nobody who is choosing a password at this moment notices.
+func (a *Agent) rollNow(ctx context.Context) (string, protocol.Reason) {
+	a.rolling.Lock()
+	defer a.rolling.Unlock()
+	now := a.id.KeyID().String()
 	next, err := a.id.NextSealKey(a.now())
 	if err != nil {
 		a.log.Error("the next sealing key couldn't be made", "event", int(event.StateError), "error", err)
-		return
+		return now, protocol.ReasonAgentState
 	}
 	var ack protocol.Ack
 	offer := protocol.KeyOffer{Version: protocol.Version, Agent: a.id.Agent(), SealKey: next.Bytes(), KeyID: next.ID().String()}
 	if err := a.link.Request(ctx, protocol.UpKeys, offer, &ack); err != nil || !ack.OK {
 		if ctx.Err() == nil {
-			a.log.Warn("the server didn't take the next sealing key; will offer it again", "reason", string(ack.Reason), "error", err)
+			a.log.Warn("the server didn't take the next sealing key", "reason", string(ack.Reason), "error", err)
 		}
-		return
+		return now, cmp.Or(ack.Reason, protocol.ReasonInternal)
 	}
 	if err := a.id.SealKeyTaken(next.ID(), a.now()); err != nil {
 		a.log.Error("the change of the sealing key couldn't be stored", "event", int(event.StateError), "error", err)
-		return
+		return now, protocol.ReasonAgentState
 	}
 	a.log.Info("sealing key replaced", "event", int(event.KeyRolled), "key", next.ID().String())
+	return next.ID().String(), protocol.ReasonNone
+}
+
+// maxSealKeys is how many sealing keys an agent keeps that is asked for another: that in use, and those replaced within a day.
+const maxSealKeys = 24
+
+// rollAsked replaces the sealing key because the server asks for it, not so often that the keys fill anything.
+func (a *Agent) rollAsked(ctx context.Context) (string, protocol.Reason) {
+	if a.id.SealKeys() >= maxSealKeys {
+		return a.id.KeyID().String(), protocol.ReasonOverloaded
+	}
+	return a.rollNow(ctx)
 }

@@ -42,6 +42,11 @@ type Finding struct {
 	Count    int      `json:"count,omitempty"`    // how many people it concerns
 	Affected []string `json:"affected,omitempty"` // who, possibly not all of them
 	Remedies []Remedy `json:"remedies,omitempty"`
+
+	// What a page that has words of its own needs of a missing right.
+	Rights []string `json:"rights,omitempty"`
+	Cause  string   `json:"cause,omitempty"` // in a word that never changes
+	Where  string   `json:"where,omitempty"`
 }
 
 // Check looks at one thing. Run is called once; every finding without a name gets the check's.
@@ -81,7 +86,7 @@ type Report struct {
 }
 
 // Run runs the checks in an order in which each follows what it needs, and reports in the order they were given. A
-// check that needs something unknown, or itself, is skipped.
+// check that needs something unknown, or itself, is skipped. Once ctx has ended, those that are left say so and aren't run.
 func Run(ctx context.Context, checks []Check) Report {
 	found := map[string][]Finding{}
 	for len(found) < len(checks) {
@@ -123,6 +128,9 @@ func perform(ctx context.Context, c Check, found map[string][]Finding) []Finding
 				return []Finding{{Name: c.Name, Status: Skip, Text: "not checked, because of " + f.Name}}
 			}
 		}
+	}
+	if ctx.Err() != nil {
+		return []Finding{{Name: c.Name, Status: Skip, Text: "not checked: there was no time left"}}
 	}
 	findings := slices.Clone(c.Run(ctx))
 	for i := range findings {

@@ -54,6 +54,8 @@ const (
 	KeysRenewed       Code = 31040
 	WritebackOff      Code = 31041
 	WritebackOn       Code = 31042
+	AgentChecked      Code = 31043
+	KeyRollAsked      Code = 31044
 
 	RelayError      Code = 32002
 	InputError      Code = 32003
@@ -181,7 +183,7 @@ func agentEvents() []Event {
 		{AdminResetFail, "ResetUserPasswordByAdminFail", "The operator's reset was not carried out; nothing changed.", "Read the 33xxx event of the same request."},
 		{TestWritten, "TestWriteSuccess", "A random password was written to the test account: the whole path works.", ""},
 		{TestFailed, "TestWriteFail", "The test account couldn't be written.", "Read the reason in the same record; run homeward agent doctor on the agent's machine."},
-		{KeyRolled, "KeyRolled", "A key was replaced on schedule. The one before it still opens what was sealed to it.", ""},
+		{KeyRolled, "KeyRolled", "A key was replaced, on schedule or because an operator asked for it. The one before it still opens what was sealed to it.", ""},
 		{AgentRetired, "AgentRetired", "An agent was revoked or replaced; its connection was ended and it can't return.", ""},
 		{MustChangeVoid, "MustChangeVoid", "The new password was written, but the person isn't made to change it: the account has a setting that forbids or voids it.", "Tell the person to change it; look at \"password never expires\" and \"user cannot change password\"."},
 		{MustChangeFail, "MustChangeFail", "The new password was written, but Active Directory didn't take \"must change at next sign-in\".", "Grant the service account write pwdLastSet, and set the flag by hand for this person."},
@@ -191,6 +193,8 @@ func agentEvents() []Event {
 		{KeysRenewed, "EnrolmentRenewed", "The agent made new keys and enrolled anew. What was sealed to the keys before it can't be opened any more.", ""},
 		{WritebackOff, "WriteBackTurnedOff", "Password writeback was turned off in Connect: the agent refuses resets and changes in this domain.", "To turn it on again: homeward connect, Customize."},
 		{WritebackOn, "WriteBackTurnedOn", "Password writeback was turned on again in Connect, with new keys and a new enrolment.", ""},
+		{AgentChecked, "AgentChecked", "An operator had an agent check its machine, its way to the portal, its directories and its rights.", "Read what it found on the agent's page."},
+		{KeyRollAsked, "KeyRollAsked", "An operator had an agent replace its sealing key. What was sealed to the one before opens for a day.", "If the agent kept its key: read the reason in the same record, and try again later."},
 		{AgentStarted, "WriteBackServiceStarted", "The agent is running.", ""},
 		{AgentStopped, "WriteBackServiceStopped", "The agent stopped; requests can't reach this directory through it.", "Start the agent."},
 		{KeyPairCreated, "KeyPairCreationSuccess", "The agent made its identity and sealing keys.", ""},

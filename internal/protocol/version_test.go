@@ -129,6 +129,22 @@ func samplesOfThree() []any {
 		}}},
 		BannedPart{Version: 3, Digest: "digest", Part: 1, Parts: 2, Words: []string{"contoso"}},
 		BannedAnswer{Version: 3, Request: object, Reason: ReasonAgentState, Digest: "digest"},
+		CheckupRequest{Version: 3, Begin: true, Known: at},
+		CheckupAnswer{
+			Version: 3, Request: object, Agent: "UAGENT", Reason: ReasonOverloaded, At: at, System: "Windows Server 2022", Started: at, Proxy: true, KeyDue: at,
+			Domains: []CheckupDomain{{
+				Name: "corp.contoso.test", Account: `CONTOSO\svc`, Security: "ldaps", Site: "Stockholm-HQ",
+				Controllers: []CheckupController{{Host: "dc1.corp.contoso.test", OK: true, ReadOnly: true, Reason: ReasonDirectoryDown, Micros: 4000}},
+			}},
+			Running: at, Done: 3, Of: 12, Ended: at, Micros: 2_000_000, More: 1,
+			Findings: []CheckupFinding{{
+				Section: SectionRights, Domain: "corp.contoso.test", Check: "rights", Status: FindingFail, Text: "text", Rights: []string{"Reset Password"},
+				Cause: "inheritance_off", Where: "OU=Sales", Count: 214, Units: 38,
+				Fix: []CheckupRemedy{{What: "what", Commands: []CheckupCommand{{Where: "where", Line: "dsacls"}}}},
+			}},
+		},
+		RollRequest{Version: 3},
+		RollAnswer{Version: 3, Request: object, Agent: "UAGENT", Reason: ReasonOverloaded, KeyID: "0304"},
 	}
 }
 
@@ -215,7 +231,7 @@ func TestAgentOfVersionOneReadsAServerOfVersionTwo(t *testing.T) {
 
 // Operations of later versions are known as such, so that a server asks no older agent for them.
 func TestSince(t *testing.T) {
-	later := map[Operation]int{Change: 2, AdminReset: 2, Test: 2, Expiry: 3, States: 3, Banned: 3, Preview: 3}
+	later := map[Operation]int{Change: 2, AdminReset: 2, Test: 2, Expiry: 3, States: 3, Banned: 3, Preview: 3, Checkup: 3, Roll: 3}
 	for _, op := range Operations() {
 		if want := max(1, later[op]); op.Since() != want {
 			t.Errorf("%s is of version %d, want %d", op, op.Since(), want)

@@ -2,9 +2,12 @@ package server
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"homeward/internal/server/licence"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/report"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/store"
 	"homeward/internal/server/tenant"
@@ -64,4 +67,41 @@ func (c gateFacts) facts(ctx context.Context, t tenant.Tenant, people []provisio
 		change(m.Person, func(f *reset.Facts) { f.Methods = append(f.Methods, m) })
 	}
 	return out, nil
+}
+
+// writes counts what agents have written within a day; what was counted within the last minute is good enough, because pages ask
+// every few seconds.
+type writes struct {
+	store *store.Store
+	now   func() time.Time
+
+	mu    sync.Mutex
+	known map[string]countedWrites
+}
+
+type countedWrites struct {
+	all []report.Written
+	at  time.Time
+}
+
+func newWrites(s *store.Store, now func() time.Time) *writes {
+	return &writes{store: s, now: now, known: map[string]countedWrites{}}
+}
+
+func (w *writes) day(ctx context.Context, tenantID string) ([]report.Written, error) {
+	now := w.now()
+	w.mu.Lock()
+	have, ok := w.known[tenantID]
+	w.mu.Unlock()
+	if ok && now.Sub(have.at) < rememberDomains {
+		return have.all, nil
+	}
+	found, err := w.store.CountWrites(ctx, tenantID, now.Add(-24*time.Hour))
+	if err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.known[tenantID] = countedWrites{found, now}
+	return found, nil
 }

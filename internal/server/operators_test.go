@@ -166,6 +166,8 @@ func allowed() map[string][]operator.Role {
 		"GET /admin/agents":                                   {global, hybrid, policy},
 		"POST /admin/agents/codes":                            agents,
 		"GET /admin/agents/{id}":                              {global, hybrid, policy},
+		"POST /admin/agents/{id}/check":                       agents,
+		"POST /admin/agents/{id}/rotate-key":                  agents,
 		"POST /admin/agents/{id}/drain":                       agents,
 		"POST /admin/agents/{id}/resume":                      agents,
 		"POST /admin/agents/{id}/accept-move":                 agents,

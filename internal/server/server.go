@@ -70,6 +70,7 @@ type Server struct {
 	// registers remind people to register, when an operator says so.
 	registers *reminder.Registers
 	previews  *fleet.Previewer
+	checkups  *fleet.Checkups
 	// commands holds the keys that sign what agents are told.
 	commands *commandkey.Ring
 	resets   *reset.Service
@@ -272,6 +273,7 @@ func (s *Server) compose(ctx context.Context, key masterkey.Key) error {
 	}
 	s.tests = &fleet.Tester{Fleet: s.fleet, Command: s.commands.For, Last: s.store.Tests}
 	s.previews = &fleet.Previewer{Fleet: s.fleet, Command: s.commands.For, Want: staging{s.accounts}.want}
+	s.checkups = fleet.NewCheckups(s.fleet, s.commands.For)
 	s.passwords = &cloudpassword.Service{Accounts: cloudAccounts{s.accounts, s.store}, Writer: s.resets, Now: s.now, Log: s.log}
 	s.uplink = &fleet.Uplink{
 		Fleet: s.fleet, Results: s.resets, Imports: provision.NewImporter(s.accounts), Syncs: syncs{s.accounts},
@@ -377,6 +379,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		daemon.Part{Name: "fleet", Run: func(ctx context.Context) error { return s.fleet.Run(ctx, s.store.Tenants) }},
 		daemon.Part{Name: "test writes", Run: func(ctx context.Context) error { return s.tests.Run(ctx, s.store.Tenants) }},
 		daemon.Part{Name: "banned words", Run: func(ctx context.Context) error { return s.envoy.Run(ctx, s.store.Tenants) }},
+		daemon.Part{Name: "checkups", Run: func(ctx context.Context) error { return s.checkups.Run(ctx, s.store.Tenants) }},
 		daemon.Part{Name: "reminders", Run: func(ctx context.Context) error { return s.reminders.Run(ctx, s.store.Tenants) }},
 		daemon.Part{Name: "command keys", Run: s.rollCommands},
 		daemon.Part{Name: "control", Run: s.control},

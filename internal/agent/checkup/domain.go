@@ -21,6 +21,8 @@ type domain struct {
 	conf  config.Directory
 	name  string
 	state activedirectory.State
+
+	judged activedirectory.Delegation // once the service account's rights were looked at
 }
 
 // clockKerberos is what Kerberos forgives (MaxClockSkew, [MS-KILE] 3.1.1.2).

@@ -20,6 +20,7 @@ func (d *domain) rights(ctx context.Context) []doctor.Finding {
 	if err != nil {
 		return failure(err)
 	}
+	d.judged = r
 	out := found(doctor.OK, "%s; %s in %s checked in %.1f s, %d different access lists", r.Account, people(r.People), units(len(r.Units)),
 		r.Took.Seconds(), r.Lists)
 	out = append(out, complete(r)...)
@@ -63,7 +64,7 @@ func complete(r activedirectory.Delegation) []doctor.Finding {
 	if len(all) == 0 || r.People == 0 {
 		return nil
 	}
-	return []doctor.Finding{{Name: "on everybody", Status: doctor.OK, Text: strings.Join(all, ", ")}}
+	return []doctor.Finding{{Name: "on everybody", Status: doctor.OK, Text: strings.Join(all, ", "), Rights: all}}
 }
 
 func faultFinding(f activedirectory.Fault) doctor.Finding {
@@ -85,7 +86,7 @@ func faultFinding(f activedirectory.Fault) doctor.Finding {
 	if f.By != "" {
 		text += ", by " + f.By
 	}
-	out := doctor.Finding{Name: "rights", Status: status, Text: text, Count: f.Count, Affected: f.People}
+	out := doctor.Finding{Name: "rights", Status: status, Text: text, Count: f.Count, Affected: f.People, Rights: names, Cause: causeWord(f.Cause), Where: f.Where}
 	for _, r := range f.Fix {
 		out.Remedies = append(out.Remedies, Remedy(r))
 	}
@@ -102,6 +103,15 @@ func where(f activedirectory.Fault) string {
 	default:
 		return string(f.Cause) + " below " + f.Where
 	}
+}
+
+// causeWord is a cause in a word that never changes.
+func causeWord(c activedirectory.Cause) string {
+	return map[activedirectory.Cause]string{
+		activedirectory.NotGranted: "not_granted", activedirectory.InheritanceOff: "inheritance_off", activedirectory.PersonCutOff: "person_cut_off",
+		activedirectory.PersonDenied: "person_denied", activedirectory.DeniedAbove: "denied", activedirectory.NotReached: "not_reached",
+		activedirectory.Conditional: "conditional", activedirectory.Unreadable: "unreadable",
+	}[c]
 }
 
 // Remedy is a directory's remedy as the doctor tells it.
@@ -163,10 +173,12 @@ func forWriteback(r activedirectory.Delegation) []doctor.Finding {
 	out := []doctor.Finding{{Name: "Unexpire Password", Status: doctor.OK, Text: "granted on the domain head"}}
 	if r.Unexpire != security.Granted {
 		out[0].Status, out[0].Text = doctor.Warn, r.Unexpire.String()+" on the domain head: \"must change at next sign-in\" can't be taken back; homeward-agent grant gives it"
+		out[0].Remedies = remediesFor(r, activedirectory.UnexpirePassword)
 	}
 	policies := doctor.Finding{Name: "policies", Status: doctor.OK, Text: "fine-grained policies can be read"}
 	if !r.Policies {
 		policies.Status, policies.Text = doctor.Warn, "fine-grained policies can't be read: people they hold for aren't told their rules; homeward-agent grant gives the right"
+		policies.Remedies = remediesFor(r, activedirectory.ReadPolicies)
 	}
 	return append(out, policies)
 }

@@ -15,6 +15,7 @@ import (
 
 	"homeward/internal/agent"
 	"homeward/internal/agent/activedirectory"
+	"homeward/internal/agent/checkup"
 	"homeward/internal/agent/setup"
 	"homeward/internal/build"
 	"homeward/internal/config"
@@ -69,7 +70,7 @@ func (r *Run) Run(ctx context.Context, s Streams) error {
 	// An agent idles beside a domain controller's other guests: memory is dearer to it than time.
 	debug.SetGCPercent(gcPercent)
 	return daemon.Service(ctx, setup.Service, func(ctx context.Context) error {
-		a, err := agent.Open(c, build.Version(), log)
+		a, err := agent.Open(c, build.Version(), checkup.Look, log)
 		if err != nil {
 			log.Error("the agent doesn't start", "error", err.Error())
 			return err

@@ -41,7 +41,7 @@ func (v *Preview) Run(ctx context.Context, s Streams) error {
 	if err != nil {
 		return err
 	}
-	a, err := agent.Open(c, build.Version(), log)
+	a, err := agent.Open(c, build.Version(), nil, log)
 	if err != nil {
 		return busy(c, err)
 	}

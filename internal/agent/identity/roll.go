@@ -29,6 +29,13 @@ func (i *Identity) SealKeyAge(now time.Time) time.Duration {
 	return now.Sub(i.w.SealKeys[i.w.active()].Made.Time())
 }
 
+// SealKeys returns how many sealing keys are kept: the one in use, the next one, and those replaced within the last day.
+func (i *Identity) SealKeys() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return len(i.w.SealKeys)
+}
+
 // SealKey returns the private key of an id: the one in use, the next one, or one replaced within the last day.
 // false: the agent has no such key.
 func (i *Identity) SealKey(id seal.KeyID) (seal.PrivateKey, bool) {

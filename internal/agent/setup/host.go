@@ -32,20 +32,7 @@ type Host struct{ Build, Machine string }
 
 // Findings implements connect.Host.
 func (h Host) Findings(context.Context) []doctor.Finding {
-	return []doctor.Finding{{Name: "machine", Status: doctor.OK, Text: system() + ", " + h.Machine}}
-}
-
-// system names the operating system.
-func system() string {
-	b, err := os.ReadFile("/etc/os-release")
-	if err == nil {
-		for line := range strings.Lines(string(b)) {
-			if name, ok := strings.CutPrefix(line, "PRETTY_NAME="); ok {
-				return strings.Trim(strings.TrimSpace(name), `"`)
-			}
-		}
-	}
-	return map[string]string{"windows": "Windows", "linux": "Linux"}[runtime.GOOS]
+	return []doctor.Finding{{Name: "machine", Status: doctor.OK, Text: agent.System() + ", " + h.Machine}}
 }
 
 // managed reports whether systemd runs here and knows the agent.

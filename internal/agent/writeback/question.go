@@ -39,6 +39,10 @@ func (w *Writeback) question(ctx context.Context, r *request) {
 			reason = w.d.Preview(r.preview.Domain)
 		}
 		w.answer(ctx, r, w.previewBegun(r, reason))
+	case protocol.Checkup:
+		w.answer(ctx, r, w.checkup(r))
+	case protocol.Roll:
+		w.answer(ctx, r, w.roll(ctx, r))
 	default:
 		w.answer(ctx, r, w.personPolicy(ctx, r))
 	}

@@ -30,6 +30,7 @@ type request struct {
 	people   []directory.GUID // of expiry or states
 	banned   protocol.BannedPart
 	preview  protocol.PreviewRequest
+	checkup  protocol.CheckupRequest
 	key      seal.PrivateKey
 	received time.Time
 	reply    func([]byte) error
@@ -76,7 +77,7 @@ func decodeReason(err error) protocol.Reason {
 // the signature covers it just the same.
 func (w *Writeback) verifyContent(r *request) protocol.Reason {
 	switch r.op {
-	case protocol.Test, protocol.Expiry, protocol.States, protocol.Banned:
+	case protocol.Test, protocol.Expiry, protocol.States, protocol.Banned, protocol.Checkup, protocol.Roll:
 		if len(r.header.Anchor) != 0 || !r.openContent() {
 			return protocol.ReasonMalformed
 		}
@@ -112,6 +113,10 @@ func (r *request) openContent() bool {
 		return protocol.Decode(r.sealed, &r.test) == nil && r.test.Domain != ""
 	case protocol.Banned:
 		return protocol.Decode(r.sealed, &r.banned) == nil
+	case protocol.Checkup:
+		return protocol.Decode(r.sealed, &r.checkup) == nil
+	case protocol.Roll:
+		return protocol.Decode(r.sealed, &protocol.RollRequest{}) == nil
 	}
 	if r.op == protocol.States {
 		return protocol.Decode(r.sealed, &r.states) == nil && r.names(r.states.Domain, r.states.People, protocol.MaxStates)
@@ -162,6 +167,10 @@ func (w *Writeback) refuse(ctx context.Context, r *request, reason protocol.Reas
 		w.answer(ctx, r, protocol.BannedAnswer{Version: protocol.Version, Request: r.header.Request.String(), Reason: reason})
 	case protocol.Preview:
 		w.answer(ctx, r, w.previewBegun(r, reason))
+	case protocol.Checkup:
+		w.answer(ctx, r, w.checkedUp(r, protocol.CheckupAnswer{Reason: reason}))
+	case protocol.Roll:
+		w.answer(ctx, r, w.rolled(r, "", reason))
 	case protocol.Prove:
 		w.answer(ctx, r, w.result(r.op, r.header.Request, protocol.Failed, reason, refusalEvent(reason)))
 	default:

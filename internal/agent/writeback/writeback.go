@@ -99,6 +99,11 @@ type Deps struct {
 	// Preview begins to read a domain for a preview and returns at once, with the reason if it doesn't; nil: this agent
 	// makes none.
 	Preview func(domain string) protocol.Reason
+	// Checkup tells what the agent knows of itself, and begins a checkup when that is asked for. It returns at once; nil: this
+	// agent makes none.
+	Checkup func(protocol.CheckupRequest) protocol.CheckupAnswer
+	// Roll replaces the sealing key and returns the id of the one in use, with the reason if it is still the same; nil: it can't.
+	Roll func(context.Context) (string, protocol.Reason)
 }
 
 const (

@@ -284,15 +284,20 @@ func (u *Uplink) tests(ctx context.Context, a enrol.Agent, said []protocol.Domai
 }
 
 // clip makes an agent's text fit for the store and for an operator's terminal.
-func clip(s string) string {
+func clip(s string) string { return clipped(s, maxText) }
+
+// maxText is how many bytes of an agent's text are kept.
+const maxText = 255
+
+func clipped(s string, most int) string {
 	s = strings.Map(func(c rune) rune {
 		if unicode.IsPrint(c) {
 			return c
 		}
 		return -1
 	}, s)
-	if len(s) > 255 {
-		s = strings.ToValidUTF8(s[:255], "")
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "")
 	}
 	return s
 }

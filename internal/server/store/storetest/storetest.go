@@ -91,6 +91,7 @@ func Run(t *testing.T, dsn func(t *testing.T) string) {
 		{"audit count", auditCountTests()},
 		{"portal", portalTests()},
 		{"search", searchTests()},
+		{"writes", writeTests()},
 	} {
 		t.Run(area.name, func(t *testing.T) {
 			for _, c := range area.tests {

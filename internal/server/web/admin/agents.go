@@ -11,6 +11,8 @@ import (
 	"homeward/internal/protocol"
 	"homeward/internal/server/enrol"
 	"homeward/internal/server/fleet"
+	"homeward/internal/server/operator"
+	"homeward/internal/server/report"
 	"homeward/internal/server/status"
 )
 
@@ -56,6 +58,8 @@ type AgentRow struct {
 	Path, Look, Icon, Word, Extra string
 	Key                           string
 	Lines                         []DomainLine
+	Site, Latency, Share          string // empty: not known, or nothing
+	Tally                         Tally
 }
 
 // DomainLine is one domain as one agent sees it.
@@ -67,8 +71,10 @@ type DomainLine struct {
 	Testable                           bool
 }
 
-func (f Frame) agentRow(a status.Agent, full enrol.Agent) AgentRow {
-	r := AgentRow{Agent: a, Path: agentsPath + "/" + a.ID, Key: shortKey(full.KeyID)}
+func (f Frame) agentRow(a status.Agent, full enrol.Agent, c fleet.Checkup, all []report.Written) AgentRow {
+	r := AgentRow{
+		Agent: a, Path: agentsPath + "/" + a.ID, Key: shortKey(full.KeyID), Tally: f.tally(c), Site: sites(c), Latency: f.latency(a.State, c), Share: f.part(a.ID, all),
+	}
 	switch a.State {
 	case "ready":
 		r.Look, r.Icon = "ok", "check"
@@ -129,8 +135,12 @@ func (v *visit) agentsPage() (AgentsPage, error) {
 	for _, a := range all {
 		byID[a.ID] = a
 	}
+	written, err := v.Written(v.ctx(), v.tenant.ID)
+	if err != nil {
+		return p, err
+	}
 	for _, a := range v.frame.Report.Agents {
-		p.Rows = append(p.Rows, p.agentRow(a, byID[a.ID]))
+		p.Rows = append(p.Rows, p.agentRow(a, byID[a.ID], v.Checkups.Of(a.ID), written))
 	}
 	return p, nil
 }
@@ -164,9 +174,20 @@ type AgentPage struct {
 
 	Row     AgentRow
 	Full    enrol.Agent
+	Checkup fleet.Checkup
+	Writes  []report.Written
+	Host    string // the portal's, and the relay's
 	Revoked bool
 	Lone    string // domains that nobody else writes: draining needs a second word
 	Refused string // why what was asked for isn't possible
+}
+
+// agentRoutes are those of what only the agent itself can do.
+func agentRoutes() []route {
+	return []route{
+		{"POST " + agentsPath + "/{id}/check", operator.ChangeAgents, (*visit).postCheck},
+		{"POST " + agentsPath + "/{id}/rotate-key", operator.ChangeAgents, (*visit).postRotate},
+	}
 }
 
 // Template names the page's file.
@@ -236,7 +257,7 @@ func (p AgentPage) MovedAt() string { return p.Second(p.Full.Rival.At) }
 
 // agentPage finds the agent of this address among the tenant's.
 func (v *visit) agentPage() (AgentPage, error) {
-	p := AgentPage{Frame: v.frame}
+	p := AgentPage{Frame: v.frame, Host: v.host()}
 	all, err := v.Names.Agents(v.ctx(), v.tenant.ID)
 	if err != nil {
 		return p, err
@@ -252,7 +273,11 @@ func (v *visit) agentPage() (AgentPage, error) {
 				line = r
 			}
 		}
-		p.Row = p.agentRow(line, a)
+		if p.Writes, err = v.Written(v.ctx(), v.tenant.ID); err != nil {
+			return p, err
+		}
+		p.Checkup = v.Checkups.Of(a.ID)
+		p.Row = p.agentRow(line, a, p.Checkup, p.Writes)
 		return p, nil
 	}
 	return p, errNoPage
@@ -277,7 +302,10 @@ func (v *visit) change(do func(ctx context.Context, id string) error) error {
 	}
 	err = do(v.ctx(), p.Full.ID)
 	lone, alone := errors.AsType[*fleet.Lone](err)
+	why := p.notAsked(err, p.Full)
 	switch {
+	case why != "":
+		p.Refused = why
 	case alone:
 		p.Lone = strings.Join(lone.Domains, ", ")
 	case errors.Is(err, fleet.ErrState):

@@ -4,7 +4,9 @@ import (
 	"homeward/internal/protocol"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/enrol"
+	"homeward/internal/server/fleet"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/report"
 	"homeward/internal/server/status"
 )
 
@@ -38,7 +40,9 @@ func (f Frame) EventPage(records []audit.Record) EventPage { return f.eventPage(
 func asIs(id string) string { return id }
 
 // AgentRow is f.agentRow.
-func (f Frame) AgentRow(a status.Agent, full enrol.Agent) AgentRow { return f.agentRow(a, full) }
+func (f Frame) AgentRow(a status.Agent, full enrol.Agent, c fleet.Checkup, all []report.Written) AgentRow {
+	return f.agentRow(a, full, c, all)
+}
 
 // Causes is f.causes.
 func (f Frame) Causes(all []status.Cause) []CauseView { return f.causes(all) }

@@ -197,7 +197,7 @@ func otherSamples(catalog *locale.Catalog, lang string) []sample {
 	at := func(path string) admin.Frame { return frame(catalog, lang, path, working()) }
 	row := func(i int, d enrol.Domain) admin.AgentRow {
 		d.Name, d.DC, d.Since = "corp.contoso.test", "dc01.corp.contoso.test", ago(time.Hour)
-		return at("/admin/agents").AgentRow(working().Agents[i], enrol.Agent{KeyID: "7f3a91c4d20b5e81", Domains: []enrol.Domain{d}})
+		return at("/admin/agents").AgentRow(working().Agents[i], enrol.Agent{KeyID: "7f3a91c4d20b5e81", Domains: []enrol.Domain{d}}, checkups()[i], writes())
 	}
 	rows := []admin.AgentRow{
 		row(0, enrol.Domain{OK: true, Testable: true}), row(1, enrol.Domain{Reason: protocol.ReasonRights}), row(2, enrol.Domain{OK: true}),
@@ -206,6 +206,8 @@ func otherSamples(catalog *locale.Catalog, lang string) []sample {
 		ID: "UBENCHAGENTBENCHAGENTBENCHAGENTBENCHAGENTBENCHAGENTBENCH", Machine: "SRV-HW01", Build: "1.4.2", Protocol: 1, KeyID: "7f3a91c4d20b5e81",
 		Created: ago(41 * 24 * time.Hour), Seen: ago(6 * time.Second), Rival: enrol.Rival{Machine: protocol.Machine{Name: "SRV-HW03"}, Reason: protocol.ReasonAgentMoved, At: ago(30 * time.Minute)},
 	}
+	sound := full
+	sound.ID, sound.Protocol, sound.Rival = "U1", protocol.Version, enrol.Rival{}
 	agents := admin.AgentsPage{Frame: at("/admin/agents"), BaseURL: "https://password.contoso.com", Rows: rows, Code: "FJ4K-82QP-ABCD", Until: ago(-30 * time.Minute)}
 	none := admin.AgentsPage{Frame: at("/admin/agents"), BaseURL: "https://password.contoso.com"}
 	log := admin.AuditPage{
@@ -233,6 +235,8 @@ func otherSamples(catalog *locale.Catalog, lang string) []sample {
 		{"agents", http.StatusOK, agents},
 		{"agents-none", http.StatusOK, none},
 		{"agent", http.StatusUnprocessableEntity, admin.AgentPage{Frame: at("/admin/agents/U"), Row: rows[0], Full: full, Lone: "corp.contoso.test"}},
+		{"agent-checked", http.StatusOK, admin.AgentPage{Frame: at("/admin/agents/U"), Row: rows[0], Full: sound, Checkup: checkups()[0], Writes: writes(), Host: "password.contoso.com"}},
+		{"agent-checking", http.StatusOK, admin.AgentPage{Frame: at("/admin/agents/U"), Row: rows[1], Full: sound, Checkup: checkups()[1], Writes: writes(), Host: "password.contoso.com"}},
 		{"agent-revoked", http.StatusOK, admin.AgentPage{Frame: at("/admin/agents/U"), Row: rows[2], Full: full, Revoked: true}},
 		{"audit", http.StatusOK, log},
 		{"audit-none", http.StatusOK, admin.AuditPage{Frame: at("/admin/audit")}},

@@ -15,10 +15,12 @@ import (
 	"homeward/internal/protocol"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/enrol"
+	"homeward/internal/server/fleet"
 	"homeward/internal/server/helpdesk"
 	"homeward/internal/server/locale"
 	"homeward/internal/server/operator"
 	"homeward/internal/server/provision"
+	"homeward/internal/server/report"
 	"homeward/internal/server/reset"
 	"homeward/internal/server/status"
 	"homeward/internal/server/tenant"
@@ -57,6 +59,13 @@ type Fleet interface {
 	AcceptMove(ctx context.Context, tenantID, id, operator string) (protocol.Machine, error)
 }
 
+// Checkups asks agents how they are.
+type Checkups interface {
+	Of(agent string) fleet.Checkup
+	Begin(ctx context.Context, tenantID, id, operator string) error
+	Roll(ctx context.Context, tenantID, id, operator string) (keyID string, err error)
+}
+
 // Tests makes test writes.
 type Tests interface {
 	Domains(ctx context.Context, tenantID string) ([]string, error)
@@ -84,6 +93,7 @@ type Site struct {
 	Operators *operator.Service
 	Fleet     Fleet
 	Tests     Tests
+	Checkups  Checkups
 	Records   Records
 	Names     Names
 	Reports   Reports
@@ -92,6 +102,8 @@ type Site struct {
 	Helpdesk *helpdesk.Service
 	// States asks a domain's directory how people's accounts stand at this moment; nil: nobody can be asked.
 	States func(ctx context.Context, tenantID, domain string, objects []string) (map[string]protocol.AccountState, error)
+	// Written counts what each agent has written within the last day.
+	Written func(ctx context.Context, tenantID string) ([]report.Written, error)
 	// People counts a tenant's people.
 	People func(ctx context.Context, tenantID string) (int, error)
 	// Code makes a one-time code for a new agent.
@@ -131,7 +143,7 @@ type route struct {
 // routes is the whole table: what isn't in it isn't served.
 func routes() []route {
 	return slices.Concat(
-		firstRoutes(), userRoutes(), userExportRoutes(), auditExportRoutes(), reportRoutes(), syncRoutes(), settingsRoutes(), remindRoutes(), tryRoutes(), licenceRoutes(), operatorRoutes(),
+		firstRoutes(), agentRoutes(), userRoutes(), userExportRoutes(), auditExportRoutes(), reportRoutes(), syncRoutes(), settingsRoutes(), remindRoutes(), tryRoutes(), licenceRoutes(), operatorRoutes(),
 		signInRoutes(), factorRoutes(), providerRoutes(),
 	)
 }

@@ -56,6 +56,8 @@ func activityWord(name string) string {
 		"Revoke agent":                               "activity.agent_revoke",
 		"Accept moved agent":                         "activity.agent_move",
 		"Replace sealing key":                        "activity.key_sealing",
+		"Replace sealing key (by admin)":             "activity.key_sealing_admin",
+		"Check agent":                                "activity.agent_check",
 		"Replace command key":                        "activity.key_command",
 		"Sync now":                                   "activity.sync_now",
 		"Turn sync off":                              "activity.sync_off",

@@ -3,6 +3,7 @@
 "use strict";
 (() => {
   const every = 5000;
+  const soon = 1000; // while something is going on that takes seconds
   const poll = document.body.dataset.poll;
   const live = () => document.querySelectorAll("[data-live][id]");
   // What a part says, but for how long ago.
@@ -55,7 +56,7 @@
     } catch {
       // The network is away for a moment: ask again.
     }
-    if (more) setTimeout(again, every);
+    if (more) setTimeout(again, document.querySelector("[data-soon]") ? soon : every);
   }
 
   // A switch that can't be turned stays where it is, but can be focused and says why.
@@ -89,5 +90,5 @@
   }
 
   enhance(document);
-  if (poll && live().length > 0) setTimeout(again, every);
+  if (poll && live().length > 0) setTimeout(again, document.querySelector("[data-soon]") ? soon : every);
 })();
