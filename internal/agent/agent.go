@@ -114,7 +114,7 @@ func Open(c config.Agent, build string, log *slog.Logger) (*Agent, error) {
 	a.write, err = writeback.New(writeback.Deps{
 		Directory: dirs, Journal: j, Keys: id, CommandKeys: func() []ed25519.PublicKey { return id.CommandKeys(a.now()) }, Tenant: id.Tenant(),
 		Agent: id.Agent(), Now: a.now, Logger: log, Publish: a.publish, Test: a.testWrite, Preview: a.beginPreview,
-		Expiries: dirs, States: dirs, Banned: words,
+		Expiries: dirs, States: dirs, Rules: dirs, Banned: words,
 	})
 	if err != nil {
 		return nil, errors.Join(err, j.Close())
