@@ -119,7 +119,7 @@ func Open(c config.Agent, build string, look Look, log *slog.Logger) (*Agent, er
 	a.write, err = writeback.New(writeback.Deps{
 		Directory: dirs, Journal: j, Keys: id, CommandKeys: func() []ed25519.PublicKey { return id.CommandKeys(a.now()) }, Tenant: id.Tenant(),
 		Agent: id.Agent(), Now: a.now, Logger: log, Publish: a.publish, Test: a.testWrite, Preview: a.beginPreview,
-		Expiries: dirs, States: dirs, Banned: words, Checkup: a.checkupAnswer, Roll: a.rollAsked,
+		Expiries: dirs, States: dirs, Rules: dirs, Banned: words, Checkup: a.checkupAnswer, Roll: a.rollAsked,
 	})
 	if err != nil {
 		return nil, errors.Join(err, j.Close())

@@ -37,6 +37,9 @@ func FromFiletime(v int64) time.Time {
 	return time.Unix(v/1e7, v%1e7*100).UTC()
 }
 
+// Filetime turns a time into a FILETIME.
+func Filetime(t time.Time) int64 { return t.Unix()*1e7 + int64(t.Nanosecond())/100 + filetimeEpoch }
+
 // FromInterval turns one of the negative 100 ns intervals of the domain head (minPwdAge, lockoutDuration)
 // into a duration. "Never" (the most negative value) and anything over 290 years give zero.
 func FromInterval(v int64) time.Duration {

@@ -23,8 +23,8 @@ const (
 	//
 	// Version 2 added the operations Change, AdminReset and Test, marks and cases (proof by another agent),
 	// several domains per agent, and the rolling of keys. Version 3 added sync (leases, batches, groups,
-	// previews), which replaces the import of versions 1 and 2, the operations Preview, Expiry, States, Banned, Checkup and
-	// Roll, and what an agent's configuration turns off. A server never sends an older agent anything of a newer version.
+	// previews), which replaces the import of versions 1 and 2, the operations Preview, Expiry, States, Which, Rules, Banned,
+	// Checkup and Roll, and what an agent's configuration turns off. A server never sends an older agent anything of a newer version.
 	Version = 3
 	// MinVersion is the oldest version this build still accepts from the other side.
 	MinVersion = 1
@@ -48,6 +48,8 @@ const (
 	Test       Operation = "test"        // write a random password to the account the agent's configuration names
 	Expiry     Operation = "expiry"      // when people's passwords expire
 	States     Operation = "states"      // how people's accounts stand: locked, expired
+	Which      Operation = "which"       // which people's accounts stand in a certain way
+	Rules      Operation = "rules"       // the password policies of a domain
 	Banned     Operation = "banned"      // take the list of banned words
 	Preview    Operation = "preview"     // read a domain for a preview of its sync; changes nothing
 	Checkup    Operation = "checkup"     // tell, or begin, a checkup of the agent, its directories and its rights
@@ -56,7 +58,7 @@ const (
 
 // Operations lists every operation of this version.
 func Operations() []Operation {
-	return []Operation{Reset, Change, AdminReset, Unlock, Policy, Probe, Prove, Test, Expiry, States, Banned, Preview, Checkup, Roll}
+	return []Operation{Reset, Change, AdminReset, Unlock, Policy, Probe, Prove, Test, Expiry, States, Which, Rules, Banned, Preview, Checkup, Roll}
 }
 
 // Writes reports whether the operation changes a person's account, and so is deduplicated and answered twice.
@@ -81,7 +83,7 @@ func (o Operation) Since() int {
 	switch o {
 	case Change, AdminReset, Test:
 		return 2
-	case Expiry, States, Banned, Preview, Checkup, Roll:
+	case Expiry, States, Which, Rules, Banned, Preview, Checkup, Roll:
 		return 3
 	}
 	return 1

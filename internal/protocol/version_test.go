@@ -127,6 +127,16 @@ func samplesOfThree() []any {
 		StatesAnswer{Version: 3, Request: object, Reason: ReasonDirectoryDown, People: []AccountState{{
 			Object: object, Disabled: true, Locked: true, LockedSince: at, EndsAt: at, MustChange: true, Expired: true, ExpiresAt: at,
 		}}},
+		WhichRequest{Version: 3, Domain: "corp.contoso.test", Standing: StandingLocked},
+		WhichAnswer{Version: 3, Request: object, Reason: ReasonDirectoryDown, People: []string{object}, More: true},
+		RulesRequest{Version: 3, Domain: "corp.contoso.test"},
+		RulesAnswer{
+			Version: 3, Request: object, Reason: ReasonDirectoryDown, DC: "dc1.corp.contoso.test", Withheld: true, More: 2, Unseen: true,
+			Policies: []PasswordRule{{
+				Name: "PSO-Finance", Precedence: 10, AppliesTo: []string{"GG-Finance"}, Linked: 4, MinLength: 16, Complexity: true, History: 24,
+				MinAge: 86_400_000, MaxAge: 5_184_000_000, Threshold: 5, Window: 900_000, Lockout: 1_800_000,
+			}},
+		},
 		BannedPart{Version: 3, Digest: "digest", Part: 1, Parts: 2, Words: []string{"contoso"}},
 		BannedAnswer{Version: 3, Request: object, Reason: ReasonAgentState, Digest: "digest"},
 		CheckupRequest{Version: 3, Begin: true, Known: at},
@@ -231,7 +241,9 @@ func TestAgentOfVersionOneReadsAServerOfVersionTwo(t *testing.T) {
 
 // Operations of later versions are known as such, so that a server asks no older agent for them.
 func TestSince(t *testing.T) {
-	later := map[Operation]int{Change: 2, AdminReset: 2, Test: 2, Expiry: 3, States: 3, Banned: 3, Preview: 3, Checkup: 3, Roll: 3}
+	later := map[Operation]int{
+		Change: 2, AdminReset: 2, Test: 2, Expiry: 3, States: 3, Which: 3, Rules: 3, Banned: 3, Preview: 3, Checkup: 3, Roll: 3,
+	}
 	for _, op := range Operations() {
 		if want := max(1, later[op]); op.Since() != want {
 			t.Errorf("%s is of version %d, want %d", op, op.Since(), want)

@@ -34,7 +34,8 @@ func (s *Server) openAdmin(key masterkey.Key, catalog *locale.Catalog) error {
 	s.admin = &admin.Site{
 		Operators: s.operators, Fleet: s.fleet, Tests: s.tests, Records: s.store, Names: s.store, Reports: s.reports(),
 		Helpdesk: s.helpdesk, Provider: s.provider,
-		People: s.store.CountPeople, States: s.envoy.States, Checkups: s.checkups, Written: newWrites(s.store, s.now).day,
+		People: s.store.CountPeople, States: s.envoy.States, Which: s.envoy.Which, Rules: s.envoy.Rules, Checkups: s.checkups,
+		Written: newWrites(s.store, s.now).day,
 		Code: func(ctx context.Context, tenantID string) (string, time.Time, error) {
 			return s.enrols.NewCode(ctx, tenantID, enrol.CodeLife)
 		},

@@ -42,11 +42,7 @@ func (d *Directory) several(
 		filter.WriteString("(objectGUID=" + escapeBytes(guid[:]) + ")")
 	}
 	filter.WriteString("))")
-	return d.read(ctx, func(c *conn) error {
-		dn, err := directory.ParseDN(d.base(c))
-		if err != nil || !strings.EqualFold(dn.DNSDomain(), domain) {
-			return &Error{Reason: protocol.ReasonNotFound, doing: "this isn't the domain " + domain, err: err}
-		}
+	return d.within(ctx, domain, func(c *conn) error {
 		begin()
 		r, err := c.ldap.Search(ldap.NewSearchRequest(d.base(c), ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false,
 			filter.String(), append([]string{"objectGUID"}, attributes...), nil))
@@ -64,6 +60,17 @@ func (d *Directory) several(
 			}
 		}
 		return nil
+	})
+}
+
+// within reads from a controller of that domain. ReasonNotFound: the directory is another domain's.
+func (d *Directory) within(ctx context.Context, domain string, read func(c *conn) error) error {
+	return d.read(ctx, func(c *conn) error {
+		dn, err := directory.ParseDN(d.base(c))
+		if err != nil || !strings.EqualFold(dn.DNSDomain(), domain) {
+			return &Error{Reason: protocol.ReasonNotFound, doing: "this isn't the domain " + domain, err: err}
+		}
+		return read(c)
 	})
 }
 

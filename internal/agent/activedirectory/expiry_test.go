@@ -63,6 +63,7 @@ func TestExpiries(t *testing.T) {
 		t.Errorf("of nobody: %v %v", found, err)
 	}
 	checkStates(t, dc, list, s.Domain, map[string]lab.Person{"plain": plain, "never": never, "must": must, "off": off}, want["plain"])
+	checkRules(t, dc, list, s.Domain, d.config)
 }
 
 // checkStates: how an account stands is what the controller computes, and a lockout that has elapsed is none.
@@ -114,11 +115,15 @@ func checkStates(t *testing.T, dc *dctest.DC, list *Domains, domain string, know
 	if s := of("never"); s != (AccountState{}) {
 		t.Errorf("never: %+v", s)
 	}
+	checkWhich(t, dc, list, domain, people)
 	dc.Set(t, pso, "msDS-LockoutDuration", "-10000000") // a second
 	for deadline := time.Now().Add(time.Minute); of("locked").Locked; found = ask() {
 		if time.Now().After(deadline) {
 			t.Fatal("a lockout whose duration has elapsed counts as one")
 		}
+	}
+	if found, _, err := list.Which(t.Context(), domain, protocol.StandingLocked); err != nil || len(found) != 0 {
+		t.Errorf("%d people are locked after it elapsed, %v", len(found), err)
 	}
 	if at := dc.Attr(t, people["locked"].DN, "lockoutTime"); len(at) != 1 || at[0] == "0" || !of("locked").Since.IsZero() {
 		t.Errorf("after it elapsed: lockoutTime %v, %+v", at, of("locked"))

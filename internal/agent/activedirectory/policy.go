@@ -94,8 +94,7 @@ func (c *conn) domainPolicy(base string) (directory.PasswordPolicy, error) {
 }
 
 func (c *conn) fineGrainedPolicy(dn string) (directory.PasswordPolicy, error) {
-	e, err := c.one(dn, "name", "msDS-MinimumPasswordLength", "msDS-PasswordHistoryLength", "msDS-MinimumPasswordAge",
-		"msDS-MaximumPasswordAge", "msDS-LockoutThreshold", "msDS-LockoutObservationWindow", "msDS-PasswordComplexityEnabled")
+	e, err := c.one(dn, fineGrainedAttributes()...)
 	if err != nil {
 		return directory.PasswordPolicy{}, err
 	}
@@ -103,11 +102,24 @@ func (c *conn) fineGrainedPolicy(dn string) (directory.PasswordPolicy, error) {
 	if !f.has("msDS-MinimumPasswordLength") {
 		return directory.PasswordPolicy{}, &ldap.Error{ResultCode: ldap.LDAPResultNoSuchObject, Err: directory.ErrSyntax}
 	}
+	p := f.fineGrained()
+	return p, f.err
+}
+
+// fineGrainedAttributes are what fields.fineGrained reads.
+func fineGrainedAttributes() []string {
+	return []string{
+		"name", "msDS-MinimumPasswordLength", "msDS-PasswordHistoryLength", "msDS-MinimumPasswordAge", "msDS-MaximumPasswordAge",
+		"msDS-LockoutThreshold", "msDS-LockoutObservationWindow", "msDS-PasswordComplexityEnabled",
+	}
+}
+
+func (f *fields) fineGrained() directory.PasswordPolicy {
 	p := f.policy("msDS-MinimumPasswordLength", "msDS-PasswordHistoryLength", "msDS-MinimumPasswordAge",
 		"msDS-MaximumPasswordAge", "msDS-LockoutThreshold", "msDS-LockoutObservationWindow")
 	p.Source = f.text("name")
 	p.Complexity = f.text("msDS-PasswordComplexityEnabled") == "TRUE"
-	return p, f.err
+	return p
 }
 
 func (f *fields) policy(length, history, minAge, maxAge, threshold, window string) directory.PasswordPolicy {

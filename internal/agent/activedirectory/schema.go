@@ -21,7 +21,7 @@ type schema struct {
 
 // judgedAttributes are those whose rights are looked at.
 func judgedAttributes() []string {
-	return append([]string{"lockoutTime", "pwdLastSet", "badPwdCount", "mS-DS-ConsistencyGuid"}, readAttributes()...)
+	return append([]string{"lockoutTime", "pwdLastSet", "badPwdCount", "accountExpires", "mS-DS-ConsistencyGuid"}, readAttributes()...)
 }
 
 // readAttributes are those without which an account is not written.

@@ -25,29 +25,42 @@ type AccountState struct {
 // States returns how accounts stand, with one search; who isn't there, and whose state the agent may not read, is left out.
 // ReasonNotFound: the directory is another domain's.
 func (d *Directory) States(ctx context.Context, domain string, people []directory.GUID) (map[directory.GUID]AccountState, error) {
-	const computed = "msDS-User-Account-Control-Computed" // [MS-ADTS] 3.1.1.4.5.17: locked and expired as of now
 	var out map[directory.GUID]AccountState
 	begin := func() { out = make(map[directory.GUID]AccountState, len(people)) }
-	wanted := []string{"userAccountControl", computed, "lockoutTime", "accountExpires", "pwdLastSet", expiryComputed}
-	err := d.several(ctx, domain, people, begin, wanted, func(guid directory.GUID, f *fields) {
-		control, now := directory.AccountControl(f.integer("userAccountControl")), directory.AccountControl(f.integer(computed)) //nolint:gosec // bit fields
-		if !f.has("userAccountControl") || !f.has(computed) {
-			return
+	err := d.several(ctx, domain, people, begin, stateAttributes(), func(guid directory.GUID, f *fields) {
+		if s, ok := f.state(); ok {
+			out[guid] = s
 		}
-		s := AccountState{
-			Disabled: control.Has(directory.Disabled), Locked: now.Has(directory.Locked), MustChange: f.text("pwdLastSet") == "0",
-			Elapsed: now.Has(directory.PasswordExpired), Expires: directory.FromFiletime(f.integer("accountExpires")),
-			PasswordExpires: directory.FromFiletime(f.integer(expiryComputed)),
-		}
-		if s.Locked {
-			s.Since = directory.FromFiletime(f.integer("lockoutTime"))
-		}
-		if s.MustChange { // the controller computes this one as expired too
-			s.Elapsed, s.PasswordExpires = false, time.Time{}
-		}
-		out[guid] = s
 	})
 	return out, wrap("read how accounts stand", err)
+}
+
+// computed is how an account stands as of now: locked, and its password expired ([MS-ADTS] 3.1.1.4.5.17).
+const computed = "msDS-User-Account-Control-Computed"
+
+// stateAttributes are what fields.state reads.
+func stateAttributes() []string {
+	return []string{"userAccountControl", computed, "lockoutTime", "accountExpires", "pwdLastSet", expiryComputed}
+}
+
+// state is how an account stands; false: the agent may not read it.
+func (f *fields) state() (AccountState, bool) {
+	control, now := directory.AccountControl(f.integer("userAccountControl")), directory.AccountControl(f.integer(computed)) //nolint:gosec // bit fields
+	if !f.has("userAccountControl") || !f.has(computed) {
+		return AccountState{}, false
+	}
+	s := AccountState{
+		Disabled: control.Has(directory.Disabled), Locked: now.Has(directory.Locked), MustChange: f.text("pwdLastSet") == "0",
+		Elapsed: now.Has(directory.PasswordExpired), Expires: directory.FromFiletime(f.integer("accountExpires")),
+		PasswordExpires: directory.FromFiletime(f.integer(expiryComputed)),
+	}
+	if s.Locked {
+		s.Since = directory.FromFiletime(f.integer("lockoutTime"))
+	}
+	if s.MustChange { // the controller computes this one as expired too
+		s.Elapsed, s.PasswordExpires = false, time.Time{}
+	}
+	return s, true
 }
 
 // States asks the domain of that DNS name; see Directory.States. ReasonNotFound: none of the agent's domains is it.

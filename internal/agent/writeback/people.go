@@ -19,6 +19,8 @@ type Expiries interface {
 // States tells how people's accounts stand, as the directory computes it. *activedirectory.Domains is one.
 type States interface {
 	States(ctx context.Context, domain string, people []directory.GUID) (map[directory.GUID]activedirectory.AccountState, error)
+	// Which finds those that stand in a certain way; more: perhaps there are more of them.
+	Which(ctx context.Context, domain string, standing protocol.Standing) (found []directory.GUID, more bool, err error)
 }
 
 // BannedWords keeps the tenant's list and judges passwords by it.

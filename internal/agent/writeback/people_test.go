@@ -51,6 +51,14 @@ func (c *calendar) States(_ context.Context, domain string, people []directory.G
 	return map[directory.GUID]activedirectory.AccountState{people[0]: {Locked: true, Since: at, Expires: at, PasswordExpires: at}}, nil
 }
 
+func (c *calendar) Which(_ context.Context, domain string, standing protocol.Standing) ([]directory.GUID, bool, error) {
+	c.domain = domain
+	if standing != protocol.StandingLocked {
+		return nil, false, &activedirectory.Error{Reason: protocol.ReasonRights}
+	}
+	return []directory.GUID{{1}, {2}}, true, nil
+}
+
 // TestBannedPasswordsAreNotWritten: the new password is judged before anything is sent, whatever the browser let pass; the current
 // one isn't, and what is signed but no list changes nothing.
 func TestBannedPasswordsAreNotWritten(t *testing.T) {
@@ -99,7 +107,9 @@ func TestBannedPasswordsAreNotWritten(t *testing.T) {
 func TestExpiryQuestions(t *testing.T) {
 	dc := dctest.Start(t)
 	days := &calendar{}
-	b := newBench(t, dc, func(_ *bench, _ *activedirectory.Config, d *Deps) { d.Expiries, d.States = days, days })
+	b := newBench(t, dc, func(_ *bench, _ *activedirectory.Config, d *Deps) {
+		d.Expiries, d.States, d.Rules = days, days, &crowded{}
+	})
 	ask := func(body string) (r protocol.ExpiryAnswer) {
 		t.Helper()
 		c := b.newCommand(t, protocol.Expiry, nil)
@@ -119,6 +129,7 @@ func TestExpiryQuestions(t *testing.T) {
 	if len(states.People) != 1 || states.People[0] != (protocol.AccountState{Object: two, Locked: true, LockedSince: 1_790_000_000_000, EndsAt: 1_790_000_000_000, ExpiresAt: 1_790_000_000_000}) {
 		t.Errorf("%+v", states)
 	}
+	askDomainQuestions(t, b, days)
 	many, err := json.Marshal(slices.Repeat([]string{one}, protocol.MaxExpiry+1))
 	if err != nil {
 		t.Fatal(err)

@@ -31,6 +31,10 @@ func (w *Writeback) question(ctx context.Context, r *request) {
 		w.answer(ctx, r, w.expiries(ctx, r))
 	case protocol.States:
 		w.answer(ctx, r, w.states(ctx, r))
+	case protocol.Which:
+		w.answer(ctx, r, w.which(ctx, r))
+	case protocol.Rules:
+		w.answer(ctx, r, w.rules(ctx, r))
 	case protocol.Banned:
 		w.answer(ctx, r, w.takeBanned(ctx, r))
 	case protocol.Preview:

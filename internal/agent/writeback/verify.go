@@ -28,6 +28,8 @@ type request struct {
 	expiry   protocol.ExpiryRequest
 	states   protocol.StatesRequest
 	people   []directory.GUID // of expiry or states
+	which    protocol.WhichRequest
+	rules    protocol.RulesRequest
 	banned   protocol.BannedPart
 	preview  protocol.PreviewRequest
 	checkup  protocol.CheckupRequest
@@ -77,7 +79,7 @@ func decodeReason(err error) protocol.Reason {
 // the signature covers it just the same.
 func (w *Writeback) verifyContent(r *request) protocol.Reason {
 	switch r.op {
-	case protocol.Test, protocol.Expiry, protocol.States, protocol.Banned, protocol.Checkup, protocol.Roll:
+	case protocol.Test, protocol.Expiry, protocol.States, protocol.Which, protocol.Rules, protocol.Banned, protocol.Checkup, protocol.Roll:
 		if len(r.header.Anchor) != 0 || !r.openContent() {
 			return protocol.ReasonMalformed
 		}
@@ -111,6 +113,10 @@ func (r *request) openContent() bool {
 	switch r.op {
 	case protocol.Test:
 		return protocol.Decode(r.sealed, &r.test) == nil && r.test.Domain != ""
+	case protocol.Which:
+		return protocol.Decode(r.sealed, &r.which) == nil && r.which.Domain != "" && slices.Contains(protocol.Standings(), r.which.Standing)
+	case protocol.Rules:
+		return protocol.Decode(r.sealed, &r.rules) == nil && r.rules.Domain != ""
 	case protocol.Banned:
 		return protocol.Decode(r.sealed, &r.banned) == nil
 	case protocol.Checkup:
@@ -163,6 +169,10 @@ func (w *Writeback) refuse(ctx context.Context, r *request, reason protocol.Reas
 		w.answer(ctx, r, protocol.ExpiryAnswer{Version: protocol.Version, Request: r.header.Request.String(), Reason: reason})
 	case protocol.States:
 		w.answer(ctx, r, protocol.StatesAnswer{Version: protocol.Version, Request: r.header.Request.String(), Reason: reason})
+	case protocol.Which:
+		w.answer(ctx, r, protocol.WhichAnswer{Version: protocol.Version, Request: r.header.Request.String(), Reason: reason})
+	case protocol.Rules:
+		w.answer(ctx, r, protocol.RulesAnswer{Version: protocol.Version, Request: r.header.Request.String(), Reason: reason})
 	case protocol.Banned:
 		w.answer(ctx, r, protocol.BannedAnswer{Version: protocol.Version, Request: r.header.Request.String(), Reason: reason})
 	case protocol.Preview:

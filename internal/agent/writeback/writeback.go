@@ -94,6 +94,8 @@ type Deps struct {
 	Expiries Expiries
 	// States answers how accounts stand; nil: nobody can be asked.
 	States States
+	// Rules tells the password policies of domains; nil: nobody can be asked.
+	Rules Rules
 	// Banned keeps the list of banned words; nil: there is none.
 	Banned BannedWords
 	// Preview begins to read a domain for a preview and returns at once, with the reason if it doesn't; nil: this agent

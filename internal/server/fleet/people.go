@@ -89,6 +89,20 @@ func (e *Envoy) States(ctx context.Context, tenantID, domain string, objects []s
 	return found, nil
 }
 
+// Which asks an agent of a domain whose accounts stand in a certain way at this moment: objectGUIDs of up to protocol.MaxWhich people.
+// more: there are more, or there may be. It returns reset.ErrNoAgent when nobody could answer.
+func (e *Envoy) Which(ctx context.Context, tenantID, domain string, standing protocol.Standing) (objects []string, more bool, err error) {
+	body := protocol.WhichRequest{Version: protocol.Version, Domain: domain, Standing: standing}
+	r, err := askDomain(ctx, e, tenantID, domain, protocol.Which, body, func(r protocol.WhichAnswer) protocol.Reason { return r.Reason })
+	return r.People, r.More, err
+}
+
+// Rules asks an agent of a domain for its password policies. It returns reset.ErrNoAgent when nobody could answer.
+func (e *Envoy) Rules(ctx context.Context, tenantID, domain string) (protocol.RulesAnswer, error) {
+	body := protocol.RulesRequest{Version: protocol.Version, Domain: domain}
+	return askDomain(ctx, e, tenantID, domain, protocol.Rules, body, func(r protocol.RulesAnswer) protocol.Reason { return r.Reason })
+}
+
 // askDomain asks the agents of a domain, the best first, until one answers without a reason why it can't.
 func askDomain[A any](ctx context.Context, e *Envoy, tenantID, domain string, op protocol.Operation, body any, reason func(A) protocol.Reason) (A, error) {
 	var none A

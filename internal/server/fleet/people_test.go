@@ -48,6 +48,8 @@ func TestQuestionsFit(t *testing.T) {
 	domain, people := strings.Repeat("d", 255), slices.Repeat([]string{strings.Repeat("0f", 16)}, protocol.MaxExpiry)
 	for _, q := range []any{
 		protocol.ExpiryRequest{Version: protocol.Version, Domain: domain, People: people},
+		protocol.WhichRequest{Version: protocol.Version, Domain: domain, Standing: protocol.StandingMust},
+		protocol.RulesRequest{Version: protocol.Version, Domain: domain},
 		protocol.StatesRequest{Version: protocol.Version, Domain: domain, People: people[:min(len(people), protocol.MaxStates)]},
 	} {
 		raw, err := protocol.Encode(q)
@@ -58,8 +60,12 @@ func TestQuestionsFit(t *testing.T) {
 	at := protocol.Milli(1_790_000_000_000)
 	one := protocol.AccountState{Object: people[0], Disabled: true, Locked: true, LockedSince: at, EndsAt: at, MustChange: true, Expired: true, ExpiresAt: at}
 	full := protocol.StatesAnswer{Version: protocol.Version, Request: people[0], People: slices.Repeat([]protocol.AccountState{one}, protocol.MaxStates)}
-	if _, err := protocol.Encode(full); err != nil {
-		t.Error(err)
+	for _, full := range []any{
+		full, protocol.WhichAnswer{Version: protocol.Version, Request: people[0], People: slices.Repeat(people[:1], protocol.MaxWhich), More: true},
+	} {
+		if _, err := protocol.Encode(full); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

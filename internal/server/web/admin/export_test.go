@@ -1,6 +1,10 @@
 package admin
 
 import (
+	"maps"
+	"slices"
+	"time"
+
 	"homeward/internal/protocol"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/enrol"
@@ -46,6 +50,18 @@ func (f Frame) AgentRow(a status.Agent, full enrol.Agent, c fleet.Checkup, all [
 
 // Causes is f.causes.
 func (f Frame) Causes(all []status.Cause) []CauseView { return f.causes(all) }
+
+// RulesTable is f.rulesTable of directories that answered at a moment; the silent one is named too, if there is one.
+func (f Frame) RulesTable(at time.Time, silent string, answers map[string]protocol.RulesAnswer) RulesTable {
+	var all []ruling
+	for _, domain := range slices.Sorted(maps.Keys(answers)) {
+		all = append(all, ruling{RulesAnswer: answers[domain], domain: domain, at: at})
+	}
+	if silent != "" {
+		all = append(all, ruling{domain: silent, at: at, silent: true})
+	}
+	return f.rulesTable(all)
+}
 
 // Checklist is f.checklist.
 func (f Frame) Checklist(people int, testable bool) []CheckStep {

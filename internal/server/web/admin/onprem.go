@@ -3,7 +3,9 @@ package admin
 import (
 	"errors"
 	"net/http"
+	"strings"
 
+	"homeward/internal/server/audit"
 	"homeward/internal/server/setting"
 	"homeward/internal/server/tenant"
 )
@@ -14,6 +16,8 @@ type OnpremPage struct {
 
 	Writeback, Unlock Switch
 	Saved             bool
+	Last              string // who turned one of them last, and when; empty: nobody that is still known
+	Table             RulesTable
 	Problems          Problems
 }
 
@@ -127,10 +131,37 @@ func (v *visit) onprem(t tenant.Tenant) OnpremPage {
 	return p
 }
 
+// show sends the page with what stands around the switches.
+func (v *visit) show(status int, p OnpremPage) (err error) {
+	p.Table = v.frame.rulesTable(v.rulings())
+	if p.Last, err = v.lastTurned(); err != nil {
+		return err
+	}
+	return v.render(status, p)
+}
+
+// lately is how many of the last changes of settings are looked through for those of the switches.
+const lately = 100
+
+// lastTurned says who turned one of the switches last.
+func (v *visit) lastTurned() (string, error) {
+	found, err := v.Records.SearchAudit(v.ctx(), v.tenant.ID, audit.Query{Activity: setting.Turned("", "", true).Activity, Limit: lately})
+	if err != nil {
+		return "", err
+	}
+	for _, r := range found {
+		name, _, _ := strings.Cut(r.Detail, ": ")
+		if name == fieldWriteback || name == fieldUnlock {
+			return v.frame.T("admin.onprem.last", "Time", v.frame.day(r.At), "Name", r.Actor), nil
+		}
+	}
+	return "", nil
+}
+
 func (v *visit) getOnprem() error {
 	p := v.onprem(v.tenant)
 	p.Saved = v.r.URL.Query().Get("saved") == "1"
-	return v.render(http.StatusOK, p)
+	return v.show(http.StatusOK, p)
 }
 
 // errMeanwhile reports a setting that somebody else has changed since the form was shown.
@@ -159,7 +190,7 @@ func (v *visit) postOnprem() error {
 		}
 	}
 	if len(page.Problems) > 0 {
-		return v.render(http.StatusUnprocessableEntity, page)
+		return v.show(http.StatusUnprocessableEntity, page)
 	}
 	var notes []turn
 	err := v.Change(v.ctx(), v.tenant.ID, func(s *tenant.Settings) error {
@@ -183,7 +214,7 @@ func (v *visit) postOnprem() error {
 	})
 	if errors.Is(err, errMeanwhile) {
 		page.Problems = Problems{{turns[0].name, v.frame.T("admin.onprem.meanwhile")}}
-		return v.render(http.StatusConflict, page)
+		return v.show(http.StatusConflict, page)
 	}
 	if err != nil {
 		return err

@@ -160,6 +160,19 @@ func used() (u report.Usage) {
 	return u
 }
 
+// rules are those of the mock; a lockout lasts so long.
+func rules(lockout time.Duration) protocol.RulesAnswer {
+	const day = 24 * time.Hour
+	return protocol.RulesAnswer{Policies: []protocol.PasswordRule{
+		{MinLength: 12, Complexity: true, History: 24, MaxAge: (90 * day).Milliseconds(), Threshold: 10, Lockout: (15 * time.Minute).Milliseconds()},
+		{
+			Name: "PSO-Finance", Precedence: 10, AppliesTo: []string{"GG-Finance", "GG-Payroll", "Amara Okafor"}, Linked: 5, MinLength: 16, Complexity: true, History: 24,
+			MinAge: day.Milliseconds(), MaxAge: (60 * day).Milliseconds(), Threshold: 5, Lockout: lockout.Milliseconds(),
+		},
+		{Name: "PSO-Kiosk", Precedence: 200, MinLength: 8, MinAge: time.Hour.Milliseconds()},
+	}}
+}
+
 func statusSamples(catalog *locale.Catalog, lang string) []sample {
 	at := func(path string, r status.Report) admin.Frame { return frame(catalog, lang, path, r) }
 	unknown := at("/admin", status.Report{})
@@ -173,14 +186,26 @@ func statusSamples(catalog *locale.Catalog, lang string) []sample {
 		Unlock:    admin.Switch{Name: "unlock", Title: unknown.T("admin.onprem.unlock"), About: unknown.T("admin.onprem.unlock.about"), Editable: true},
 		Saved:     true,
 	}
+	page.Last = unknown.T("admin.onprem.last", "Time", unknown.Day(ago(7*24*time.Hour), time.UTC), "Name", "karin.holm@contoso.com")
+	page.Table = page.RulesTable(ago(2*time.Minute), "", map[string]protocol.RulesAnswer{"corp.contoso.test": rules(time.Hour)})
 	blocked := page
 	blocked.Frame, blocked.Saved = at("/admin/password-reset/onprem", down()), false
 	blocked.Writeback.On, blocked.Writeback.Editable, blocked.Writeback.Reasons = false, false, reasons
 	blocked.Unlock.Editable, blocked.Unlock.Reasons = false, reasons[1:]
 	blocked.Problems = admin.Problems{{Field: "writeback", Text: unknown.T("admin.onprem.blocked", "Switch", unknown.T("admin.onprem.writeback"))}}
+	blocked.Table = blocked.RulesTable(ago(14*time.Minute), "corp.contoso.test", nil)
 	reader := page
 	reader.Operator.Role, reader.Writeback.Editable, reader.Unlock.Editable, reader.Saved = operator.HybridIdentityAdministrator, false, false, false
+	hidden := protocol.RulesAnswer{Policies: rules(0).Policies[:1], Unseen: true}
+	crowd := rules(0)
+	crowd.More = 3
+	several := reader
+	several.Table = several.RulesTable(ago(9*time.Second), "far.contoso.test", map[string]protocol.RulesAnswer{
+		"corp.contoso.test": hidden, "lab.contoso.test": crowd, "quiet.contoso.test": {Withheld: true},
+	})
+	reader.Table, reader.Last = admin.RulesTable{}, ""
 	return []sample{
+		{"onprem-several", http.StatusOK, several},
 		{"overview", http.StatusOK, admin.OverviewPage{Frame: at("/admin", working()), Host: "password.contoso.com", Testable: true, Latest: entries(unknown), Short: 62, Scope: 1204, Usage: used()}},
 		{"overview-down", http.StatusOK, admin.OverviewPage{Frame: at("/admin", down()), Host: "password.contoso.com", Untested: true, Latest: entries(unknown)}},
 		{"overview-relay", http.StatusOK, admin.OverviewPage{Frame: at("/admin", status.Report{State: status.Unknown, SentenceID: "relay", Values: map[string]string{"Relay": "password.contoso.com"}}), Host: "password.contoso.com"}},

@@ -104,6 +104,10 @@ type Site struct {
 	States func(ctx context.Context, tenantID, domain string, objects []string) (map[string]protocol.AccountState, error)
 	// Written counts what each agent has written within the last day.
 	Written func(ctx context.Context, tenantID string) ([]report.Written, error)
+	// Which asks a domain's directory whose accounts stand in a certain way at this moment; nil: nobody can be asked.
+	Which func(ctx context.Context, tenantID, domain string, standing protocol.Standing) (objects []string, more bool, err error)
+	// Rules asks a domain's directory for its password policies; nil: nobody can be asked.
+	Rules func(ctx context.Context, tenantID, domain string) (protocol.RulesAnswer, error)
 	// People counts a tenant's people.
 	People func(ctx context.Context, tenantID string) (int, error)
 	// Code makes a one-time code for a new agent.
@@ -131,6 +135,7 @@ type Site struct {
 	Log     *slog.Logger
 
 	counted shorts
+	told    rulings
 }
 
 // route is one thing that can be asked for.
