@@ -44,8 +44,8 @@ func (f Frame) AgentRow(a status.Agent, full enrol.Agent) AgentRow { return f.ag
 func (f Frame) Causes(all []status.Cause) []CauseView { return f.causes(all) }
 
 // Checklist is f.checklist.
-func (f Frame) Checklist(people int, testable bool) []CheckStep {
-	return f.checklist(checkFacts{people: people, testable: testable})
+func (f Frame) Checklist(people, ready int, testable bool) []CheckStep {
+	return f.checklist(checkFacts{people: people, ready: ready, testable: testable})
 }
 
 // Word is the message of something stored: an activity, a reason, a result, a hop, a cause of the status.
