@@ -136,11 +136,11 @@ func (v *visit) checkFacts(ctx context.Context) (checkFacts, error) {
 	if facts.people, err = v.People(ctx, v.tenant.ID); err != nil {
 		return facts, err
 	}
-	ready, err := v.registration(v.tenant.Settings)
+	short, of, err := v.short()
 	if err != nil {
 		return facts, err
 	}
-	facts.ready = ready.Enough()
+	facts.ready = of - short
 	domains, err := v.Tests.Domains(ctx, v.tenant.ID)
 	facts.testable = len(domains) > 0
 	return facts, err

@@ -68,15 +68,6 @@ func (p CustomizePage) Helpline() string {
 	return ""
 }
 
-// Spoken are the languages that people's pages speak.
-func (p CustomizePage) Spoken() string {
-	var names []string
-	for _, l := range p.Languages {
-		names = append(names, l.Name)
-	}
-	return strings.Join(names, ", ")
-}
-
 // colour is the accent that pages show.
 func (p CustomizePage) colour() brand.Colour {
 	c, err := brand.Parse(p.Accent)
