@@ -95,6 +95,9 @@ func (f Frame) CanChangeAgents() bool { return f.Operator.Role.May(operator.Chan
 // CanSeeAgents reports whether the operator may see agents.
 func (f Frame) CanSeeAgents() bool { return f.Operator.Role.May(operator.ReadAgents) }
 
+// CanSeeSettings reports whether the operator may see the settings of password reset.
+func (f Frame) CanSeeSettings() bool { return f.Operator.Role.May(operator.ReadSettings) }
+
 // CanSeeAudit reports whether the operator may read the audit log.
 func (f Frame) CanSeeAudit() bool { return f.Operator.Role.May(operator.ReadAudit) }
 

@@ -60,6 +60,7 @@ func (p ChecklistPage) StateText(s CheckStep) string {
 // checkFacts are what the steps are judged from.
 type checkFacts struct {
 	people   int
+	ready    int // of those in scope: how many have enough methods
 	testable bool
 	off      bool
 }
@@ -102,6 +103,11 @@ func (f Frame) checklist(facts checkFacts) []CheckStep {
 	add(online > 0, len(r.Agents) > 0, with(agents, f.T("admin.check.online"), f.T("admin.check.online.about", "Online", online, "Total", len(r.Agents)), "homeward-agent doctor"))
 	add(able, online > 0, with(agents, f.T("admin.check.rights"), f.T("admin.check.rights.about"), "homeward-agent doctor"))
 	add(facts.people > 0, online > 0, with(CheckStep{}, f.T("admin.check.people"), f.T("admin.check.people.about", "N", facts.people), ""))
+	ready := CheckStep{Name: f.T("admin.check.ready"), About: f.T("admin.check.ready.about", "N", facts.ready), Action: f.T("admin.nav.registration")}
+	if f.CanSeeSettings() {
+		ready.Path = registrationPath
+	}
+	add(facts.ready > 0, facts.people > 0, ready)
 	test := CheckStep{Name: f.T("admin.check.test"), About: f.T("admin.check.test.about"), Path: overviewPath, Action: f.T("admin.nav.overview")}
 	if !facts.testable {
 		test.About = f.T("admin.check.test.none")
@@ -130,6 +136,11 @@ func (v *visit) checkFacts(ctx context.Context) (checkFacts, error) {
 	if facts.people, err = v.People(ctx, v.tenant.ID); err != nil {
 		return facts, err
 	}
+	short, of, err := v.short()
+	if err != nil {
+		return facts, err
+	}
+	facts.ready = of - short
 	domains, err := v.Tests.Domains(ctx, v.tenant.ID)
 	facts.testable = len(domains) > 0
 	return facts, err

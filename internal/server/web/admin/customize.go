@@ -54,6 +54,20 @@ func (p CustomizePage) Opening() string {
 	return p.T("start.lead", "Name", p.Name)
 }
 
+// Helpline is what stands at the foot of people's pages, as far as it names something; empty: nothing.
+func (p CustomizePage) Helpline() string {
+	online := p.T("help.online")
+	switch {
+	case p.Phone != "" && p.Help != "":
+		return p.T("help.both", "Phone", p.Phone, "Online", online)
+	case p.Phone != "":
+		return p.T("help.phone", "Phone", p.Phone)
+	case p.Help != "":
+		return p.T("help.url", "Online", online)
+	}
+	return ""
+}
+
 // colour is the accent that pages show.
 func (p CustomizePage) colour() brand.Colour {
 	c, err := brand.Parse(p.Accent)

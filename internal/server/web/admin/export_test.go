@@ -64,8 +64,8 @@ func (f Frame) RulesTable(at time.Time, silent string, answers map[string]protoc
 }
 
 // Checklist is f.checklist.
-func (f Frame) Checklist(people int, testable bool) []CheckStep {
-	return f.checklist(checkFacts{people: people, testable: testable})
+func (f Frame) Checklist(people, ready int, testable bool) []CheckStep {
+	return f.checklist(checkFacts{people: people, ready: ready, testable: testable})
 }
 
 // Word is the message of something stored: an activity, a reason, a result, a hop, a cause of the status.

@@ -270,12 +270,27 @@ func otherSamples(catalog *locale.Catalog, lang string) []sample {
 		{"reports", http.StatusOK, reports(at("/admin/reports"), 30)},
 		{"reports-long", http.StatusOK, reports(at("/admin/reports"), 90)},
 		{"reports-empty", http.StatusOK, admin.ReportsPage{Frame: at("/admin/reports"), Span: 30}},
-		{"setup-list", http.StatusOK, admin.ChecklistPage{Frame: at("/admin/setup"), Steps: at("/admin/setup").Checklist(0, false)}},
+		{"setup-list", http.StatusOK, admin.ChecklistPage{Frame: at("/admin/setup"), Steps: at("/admin/setup").Checklist(1248, 1142, true)}},
+		{"setup-begun", http.StatusOK, begun(frame(catalog, lang, "/admin/setup", starting()))},
 		{"account", http.StatusOK, admin.AccountPage{Frame: at("/admin/account"), Sessions: sessions, Current: "s1"}},
 		{"forbidden", http.StatusForbidden, admin.MessagePage{Frame: at("/admin/agents"), Kind: "forbidden"}},
 		{"not-found", http.StatusNotFound, admin.MessagePage{Frame: at("/admin/nothing"), Kind: "not_found"}},
 		{"broken", http.StatusInternalServerError, admin.MessagePage{Frame: at("/admin"), Kind: "broken"}},
 	}
+}
+
+// begun is the checklist of a tenant whose agent lacks rights.
+func begun(f admin.Frame) admin.ChecklistPage {
+	return admin.ChecklistPage{Frame: f, Steps: f.Checklist(1248, 0, false)}
+}
+
+// starting is a tenant whose first agent is there, but may not write yet.
+func starting() status.Report {
+	r := working()
+	r.State, r.Works, r.SentenceID, r.Notes = status.Down, false, "broken", nil
+	r.Agents, r.Domains[0].Works, r.Domains[0].Agents, r.Domains[0].Test = r.Agents[:1], false, 0, nil
+	r.Off = []status.Cause{{ID: "rights", Agent: "U1", Values: map[string]string{"Agent": "SRV-HW01", "Domain": "corp.contoso.test"}}}
+	return r
 }
 
 // reports is the page with the people of the mock.

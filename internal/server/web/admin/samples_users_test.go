@@ -71,7 +71,7 @@ func userSamples(catalog *locale.Catalog, lang string) []sample {
 	}
 	person := admin.UserPage{
 		Frame: one, View: view, Since: "13:58", Gates: gates, Answer: admin.Look{Look: "bad", Icon: "cross", Word: one.T("admin.can.no")}, Recent: entries(one), Portal: "https://password.contoso.com",
-		Methods: []admin.MethodLine{{Name: one.T("method.app"), When: one.Day(ago(57*24*time.Hour), time.UTC)}, {Name: one.T("method.text"), Masked: "•••• 07", When: one.Day(ago(57*24*time.Hour), time.UTC)}},
+		Methods: []admin.MethodLine{{Icon: "device", Name: one.T("admin.methods.app"), When: one.Day(ago(57*24*time.Hour), time.UTC)}, {Icon: "text", Name: one.T("admin.methods.text"), Masked: "•••• 07", When: one.Day(ago(57*24*time.Hour), time.UTC)}},
 	}
 	quiet := person
 	quiet.Operator = operator.Operator{Tenant: "contoso", ID: "o2", Name: "sam.berg@contoso.com", Role: operator.HelpdeskAdministrator}

@@ -41,7 +41,7 @@ type GateLine struct {
 }
 
 // MethodLine is one method.
-type MethodLine struct{ Name, Masked, When string }
+type MethodLine struct{ Icon, Name, Masked, When string }
 
 // Template names the page's file.
 func (UserPage) Template() string { return "user" }
@@ -140,6 +140,19 @@ func (p UserPage) Expires() string {
 	return p.When(l.ExpiresAt.Time())
 }
 
+// Expired reports whether the password has expired.
+func (p UserPage) Expired() bool {
+	l := p.View.Standing.Live
+	if l == nil || !l.Found || l.NeverExpires || l.MustChange {
+		return false
+	}
+	at := l.ExpiresAt.Time()
+	return !at.IsZero() && !at.After(p.Now)
+}
+
+// Place is where the account lies, part by part: a line may end after each.
+func (p UserPage) Place() []string { return strings.SplitAfter(p.View.Person.DN, ",") }
+
 // Rules names the policy that holds; empty: it isn't known.
 func (p UserPage) Rules() string {
 	l := p.View.Standing.Live
@@ -203,10 +216,10 @@ func (v *visit) userPage(view helpdesk.View) (UserPage, error) {
 		p.Barred = p.T(barWord(view.Reset))
 	}
 	if m := view.Person.Mail; m != "" && !v.tenant.Settings.Checks.RegisteredOnly {
-		p.Methods = append(p.Methods, MethodLine{Name: p.T("admin.user.mail"), Masked: verify.MaskMail(m)})
+		p.Methods = append(p.Methods, MethodLine{Icon: "mail", Name: p.T("admin.user.mail"), Masked: verify.MaskMail(m)})
 	}
 	for _, m := range view.Methods {
-		p.Methods = append(p.Methods, MethodLine{Name: p.kind(m.Kind), Masked: m.Masked, When: p.Day(m.Confirmed, p.Location)})
+		p.Methods = append(p.Methods, MethodLine{Icon: methodIcon(m.Kind), Name: p.kind(m.Kind), Masked: m.Masked, When: p.Day(m.Confirmed, p.Location)})
 	}
 	var err error
 	p.Recent, err = v.entries(view.Recent)

@@ -69,6 +69,24 @@ func methodWord(k verify.Kind) string {
 	}[k]
 }
 
+// methodIcon is how a kind of method is drawn.
+func methodIcon(k verify.Kind) string {
+	switch k {
+	case verify.Passkey:
+		return "passkey"
+	case verify.App:
+		return "device"
+	case verify.Text:
+		return "text"
+	case verify.Questions:
+		return "question"
+	case verify.Mail:
+		return "mail"
+	case verify.Pass:
+	}
+	return "key"
+}
+
 // kind is what a kind of method is called; one without words is its code.
 func (f Frame) kind(k verify.Kind) string {
 	if id := methodWord(k); id != "" {
