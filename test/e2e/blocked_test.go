@@ -63,10 +63,17 @@ func TestBlockedReasons(t *testing.T) {
 		return slices.ContainsFunc(r.Notes, func(c status.Cause) bool { return c.ID == "rights" })
 	}
 	admin := s.DC.Administrator()
+	// Of the demo's people one has cut their account off from what its OU grants.
+	const alone = "document.querySelectorAll('#checks tr.bad:not(.fix)').length === 1 && /1 person/.test(document.querySelector('#checks tr.bad').textContent)"
+	s.checksUp(t, b, one, alone+" && document.querySelectorAll('#checks tr.ok').length > 9")
 	for _, c := range []struct {
-		verb string
-		want bool
-	}{{"revoke", true}, {"grant", false}} {
+		verb  string
+		want  bool
+		found string
+	}{
+		{"revoke", true, "[...document.querySelectorAll('#checks tr.bad')].some((r) => /Reset Password.*OU=Sales.*not granted/.test(r.textContent) && /dsacls .*Reset Password/.test(r.nextElementSibling.textContent))"},
+		{"grant", false, alone},
+	} {
 		if out, err := verb(t, admin.Password+"\n", "agent", c.verb, "--as", admin.UPN, "--config", s.Path("agent.yaml")); err != nil {
 			t.Fatalf("%s: %v\n%s", c.verb, err, out)
 		}
@@ -78,8 +85,20 @@ func TestBlockedReasons(t *testing.T) {
 			return nil
 		})
 		t.Logf("%s shows after %v", c.verb, time.Since(began))
+		s.checksUp(t, b, one, c.found)
 	}
 	s.served(t)
+}
+
+// checksUp has an agent check everything, on its page, and waits there until what it found is so.
+func (s *site) checksUp(t *testing.T, b *browser, id, found string) {
+	t.Helper()
+	b.run(t, chromedp.Navigate(s.Portal()+agents+"/"+id))
+	b.sees(t, "document.getElementById('run-checks')")
+	began := time.Now()
+	b.sees(t, "(() => { document.getElementById('run-checks').click(); return true; })()")
+	b.sees(t, "!document.querySelector('#checks[data-soon]') && document.getElementById('checked-at') && "+found)
+	t.Logf("checked after %v: %s", time.Since(began), b.text(t, "#tally"))
 }
 
 const onpremPage = "/admin/password-reset/onprem"

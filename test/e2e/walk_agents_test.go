@@ -31,6 +31,15 @@ func (d *desk) serving(conf string) {
 func (d *desk) agentPages() {
 	t := d.t
 	one := d.firstAgent(t)
+	d.open(agents + "/" + one)
+	d.press("#run-checks")
+	d.sees("!document.querySelector('#checks[data-soon]') && document.getElementById('checked-at') && document.querySelectorAll('#checks tr.ok').length > 9")
+	key := d.agent(t, one).KeyID
+	d.press("#rotate-key")
+	d.sees("document.getElementById('key-id').textContent.replaceAll('-', '') !== %q", key)
+	if d.agent(t, one).KeyID == key {
+		t.Error("the agent's sealing key is the one before")
+	}
 	d.open(agents)
 	d.press("form[action='/admin/agents/codes'] button")
 	code := d.b.text(t, "#code")
