@@ -15,6 +15,7 @@ import (
 	"homeward/internal/protocol"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/enrol"
+	"homeward/internal/server/fleet"
 	"homeward/internal/server/helpdesk"
 	"homeward/internal/server/locale"
 	"homeward/internal/server/operator"
@@ -96,6 +97,10 @@ type Site struct {
 	Which func(ctx context.Context, tenantID, domain string, standing protocol.Standing) (objects []string, more bool, err error)
 	// Rules asks a domain's directory for its password policies; nil: nobody can be asked.
 	Rules func(ctx context.Context, tenantID, domain string) (protocol.RulesAnswer, error)
+	// Trip measures the way to a tenant's agents; nil: it isn't measured.
+	Trip func(ctx context.Context, tenantID string) (fleet.Trip, error)
+	// Certificate is until when the portal's own certificate is valid; zero: somebody else ends TLS. Nil: the same.
+	Certificate func() time.Time
 	// People counts a tenant's people.
 	People func(ctx context.Context, tenantID string) (int, error)
 	// Code makes a one-time code for a new agent.
