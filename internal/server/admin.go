@@ -10,6 +10,7 @@ import (
 	"homeward/internal/build"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/enrol"
+	"homeward/internal/server/fleet"
 	"homeward/internal/server/locale"
 	"homeward/internal/server/masterkey"
 	"homeward/internal/server/operator"
@@ -35,7 +36,7 @@ func (s *Server) openAdmin(key masterkey.Key, catalog *locale.Catalog) error {
 		Operators: s.operators, Fleet: s.fleet, Tests: s.tests, Records: s.store, Names: s.store, Reports: s.reports(),
 		Helpdesk: s.helpdesk, Provider: s.provider,
 		People: s.store.CountPeople, States: s.envoy.States, Which: s.envoy.Which, Rules: s.envoy.Rules, Checkups: s.checkups,
-		Written: newWrites(s.store, s.now).day,
+		Written: newWrites(s.store, s.now).day, Trip: (&fleet.Trips{Fleet: s.fleet}).Of, Certificate: s.tls.until,
 		Code: func(ctx context.Context, tenantID string) (string, time.Time, error) {
 			return s.enrols.NewCode(ctx, tenantID, enrol.CodeLife)
 		},

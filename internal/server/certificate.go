@@ -76,6 +76,18 @@ func (c *certificate) get() (*tls.Certificate, error) {
 	return c.current, nil
 }
 
+// until is when the certificate that is served now expires; zero where there is none.
+func (c *certificate) until() time.Time {
+	if c == nil {
+		return time.Time{}
+	}
+	now, err := c.get()
+	if err != nil || now.Leaf == nil {
+		return time.Time{}
+	}
+	return now.Leaf.NotAfter
+}
+
 // trust is rootsFile, or the machine's authorities without a file.
 func trust(file string) (*tls.Config, error) {
 	if file == "" {

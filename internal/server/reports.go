@@ -13,11 +13,18 @@ import (
 type reports struct {
 	*report.Registration
 
-	log report.Log
-	now func() time.Time
+	log     report.Log
+	entries report.Entries
+	now     func() time.Time
 
 	mu     sync.Mutex
 	recent map[spanOf]usageAt
+	paces  map[string]paceAt
+}
+
+type paceAt struct {
+	report.Pace
+	at time.Time
 }
 
 type spanOf struct {
@@ -33,10 +40,13 @@ type usageAt struct {
 // usageFresh is how long a count of usage is shown: ninety busy days take a second to count.
 const usageFresh = time.Minute
 
+// paceFresh is how long it is shown how long passwords took.
+const paceFresh = 15 * time.Second
+
 func (s *Server) reports() *reports {
 	return &reports{
 		Registration: &report.Registration{Store: s.store, Judge: s.resets.Judge, Now: s.now},
-		log:          s.store, now: s.now, recent: map[spanOf]usageAt{},
+		log:          s.store, entries: s.store, now: s.now, recent: map[spanOf]usageAt{}, paces: map[string]paceAt{},
 	}
 }
 
@@ -57,4 +67,22 @@ func (r *reports) Usage(ctx context.Context, t tenant.Tenant, days int) (report.
 	defer r.mu.Unlock()
 	r.recent[key] = usageAt{u, r.now()}
 	return u, nil
+}
+
+// Pace says how long passwords took; what was found a moment ago is good enough.
+func (r *reports) Pace(ctx context.Context, t tenant.Tenant) (report.Pace, error) {
+	r.mu.Lock()
+	have, ok := r.paces[t.ID]
+	r.mu.Unlock()
+	if ok && r.now().Sub(have.at).Abs() < paceFresh {
+		return have.Pace, nil
+	}
+	p, err := report.PaceOf(ctx, r.entries, t, r.now())
+	if err != nil {
+		return report.Pace{}, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.paces[t.ID] = paceAt{p, r.now()}
+	return p, nil
 }

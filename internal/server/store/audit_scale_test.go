@@ -139,6 +139,7 @@ func auditPage(b *testing.B, dsn string) {
 	}
 	slices.Sort(names)
 	b.Run("usage of 90 days", func(b *testing.B) { usage90(b, s, n) })
+	b.Run("pace", func(b *testing.B) { pace(b, s, n) })
 	for _, name := range names {
 		b.Run(name, func(b *testing.B) {
 			var worst time.Duration
@@ -154,6 +155,16 @@ func auditPage(b *testing.B, dsn string) {
 			b.ReportMetric(float64(worst.Microseconds())/1000, "worst-ms")
 			b.ReportMetric(float64(found), "rows")
 		})
+	}
+}
+
+// pace is how long the last passwords took, as the overview says.
+func pace(b *testing.B, s *store.Store, n int) {
+	end := storetest.FilledFrom().Add(time.Duration(n) * time.Second)
+	for b.Loop() {
+		if _, err := report.PaceOf(b.Context(), s, tenant.Tenant{ID: storetest.TenantA}, end); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

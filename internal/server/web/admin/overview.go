@@ -25,7 +25,11 @@ type OverviewPage struct {
 	Late     bool   // a test write was asked for and its answer isn't here yet
 	Latest   []Entry
 	Usage    report.Usage
-	Short    int // people who have registered too little, of those in scope; not counted for who can't see settings
+	Pace     report.Pace
+	Paced    bool // Pace was looked at
+	Trip     fleet.Trip
+	Valid    time.Time // the portal's own certificate; zero: somebody else ends TLS
+	Short    int       // people who have registered too little, of those in scope; not counted for who can't see settings
 	Scope    int
 }
 
@@ -93,6 +97,11 @@ func (p OverviewPage) Notes() []CauseView {
 		return nil
 	}
 	out := append(p.causes(p.Report.Notes), p.syncNotes()...)
+	if days := p.certificateDays(); !p.Valid.IsZero() && days < certificateSoon {
+		out = append(out, CauseView{
+			ID: "certificate", Name: p.T("admin.note.certificate", "N", max(0, days)), Says: p.T("admin.note.certificate.says"), Next: p.T("admin.note.certificate.next"),
+		})
+	}
 	if p.Short > 0 && p.Scope > 0 {
 		out = append(out, CauseView{
 			ID: "short", Name: p.T("admin.note.short", "N", p.Short), Says: p.T("admin.note.short.says", "Share", p.share(p.Short, p.Scope)),
@@ -130,27 +139,88 @@ type Hop struct {
 	Icon, State, Link, Name string
 	Lines                   []string
 	Beat                    string // when an agent was last heard
+	Took                    string // how long the way from the stop before takes, or that it isn't known
 }
 
 // Hops draws the way: portal, relay, agents, Active Directory. What wasn't checked is never drawn as working.
 func (p OverviewPage) Hops() []Hop {
-	portal := Hop{Icon: "globe", State: "ok", Name: p.T("admin.path.portal"), Lines: []string{p.Host, p.T("admin.path.working")}}
-	relay := Hop{Icon: "swap", State: "ok", Link: "ok", Name: p.T("admin.path.relay"), Lines: []string{p.Host, p.T("admin.path.working")}}
+	portal := p.portalHop()
+	relay := Hop{Icon: "swap", State: "ok", Link: "ok", Name: p.T("admin.path.relay"), Lines: []string{p.Host, p.T("admin.path.working")}, Took: p.took(p.Trip.Relay.Microseconds())}
 	agents := Hop{Icon: "agent", State: "unknown", Link: "unknown", Name: p.T("admin.path.agents.unknown"), Lines: []string{p.T("admin.path.unchecked")}}
 	tree := Hop{Icon: "tree", State: "unknown", Link: "unknown", Name: "Active Directory", Lines: []string{p.T("admin.path.no_agent")}}
 	switch {
 	case !p.Known:
 		relay.State, relay.Link, relay.Lines = "unknown", "unknown", []string{p.T("admin.path.unchecked")}
-		return []Hop{portal, relay, agents, tree}
+		return p.linked(portal, relay, agents, tree)
 	case !p.Report.Up:
 		relay.State, relay.Link, relay.Lines = "bad", "bad", []string{p.Host, p.T("admin.path.unreached")}
-		return []Hop{portal, relay, agents, tree}
+		return p.linked(portal, relay, agents, tree)
 	}
+	relay.Lines[1] = p.T("admin.path.waiting", "N", p.pending())
 	online := p.agents(&agents)
 	if online > 0 {
 		p.directory(&tree)
+		agents.Took = p.took(p.Trip.Agent.Microseconds())
+		if p.Pace.Write > 0 {
+			tree.Took = p.T("admin.path.write", "Took", p.took(p.Pace.Write.Microseconds()))
+		}
 	}
-	return []Hop{portal, relay, agents, tree}
+	return p.linked(portal, relay, agents, tree)
+}
+
+// linked says of each line that doesn't lead anywhere why there is no time on it.
+func (p OverviewPage) linked(hops ...Hop) []Hop {
+	for i := range hops {
+		switch hops[i].Link {
+		case "bad":
+			hops[i].Took = p.T("admin.path.mute")
+		case "unknown":
+			hops[i].Took = p.T("admin.path.dark")
+		}
+	}
+	return hops
+}
+
+// certificateSoon is how many days before a certificate expires the overview says so: time enough for whoever renews it.
+const certificateSoon = 14
+
+// certificateDays is how many whole days the portal's certificate is still valid.
+func (p OverviewPage) certificateDays() int { return int(p.Valid.Sub(p.Now) / (24 * time.Hour)) }
+
+func (p OverviewPage) portalHop() Hop {
+	h := Hop{Icon: "globe", State: "ok", Name: p.T("admin.path.portal"), Lines: []string{p.Host, p.T("admin.path.working")}}
+	switch days := p.certificateDays(); {
+	case p.Valid.IsZero():
+	case !p.Valid.After(p.Now):
+		h.State, h.Lines[1] = "bad", p.T("admin.path.expired")
+	default:
+		h.Lines[1] = p.T("admin.path.certificate", "N", days)
+		if days < certificateSoon {
+			h.State = "warn"
+		}
+	}
+	return h
+}
+
+// pending is how many requests the agents have in hand.
+func (p OverviewPage) pending() (n int) {
+	for _, a := range p.Report.Agents {
+		n += a.Pending
+	}
+	return n
+}
+
+// LastText says when a password was last written; empty: that wasn't looked at.
+func (p OverviewPage) LastText() string {
+	switch {
+	case !p.Paced:
+		return ""
+	case p.Pace.Last.IsZero():
+		return p.T("admin.overview.last.none")
+	case p.Now.Sub(p.Pace.Last) < 12*time.Hour:
+		return p.T("admin.overview.last", "Ago", p.Ago(p.Pace.Last))
+	}
+	return p.T("admin.overview.last.day", "Day", p.day(p.Pace.Last))
 }
 
 // agents fills the agents' stop and returns how many are online.
@@ -226,6 +296,14 @@ func (v *visit) getOverview() error {
 	p.Testable = len(domains) > 0
 	if err := v.used(&p); err != nil {
 		return err
+	}
+	if v.Certificate != nil {
+		p.Valid = v.Certificate()
+	}
+	if v.Trip != nil && p.Known && p.Report.Up {
+		if p.Trip, err = v.Trip(v.ctx(), v.tenant.ID); err != nil {
+			return err
+		}
 	}
 	if v.by.Role.May(operator.ReadSettings) && !p.Down() {
 		if p.Short, p.Scope, err = v.short(); err != nil {

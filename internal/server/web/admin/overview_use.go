@@ -20,9 +20,15 @@ type Stat struct {
 	Line               string // points of the line; empty: there is none
 }
 
-// used counts what was done lately, for who may read reports.
+// used looks at what was done lately, for who may read reports.
 func (v *visit) used(p *OverviewPage) (err error) {
-	if !v.by.Role.May(operator.ReadReports) || p.Down() {
+	if !v.by.Role.May(operator.ReadReports) {
+		return nil
+	}
+	if p.Pace, err = v.Reports.Pace(v.ctx(), v.tenant); err != nil {
+		return err
+	}
+	if p.Paced = true; p.Down() {
 		return nil
 	}
 	p.Usage, err = v.Reports.Usage(v.ctx(), v.tenant, usedDays)
@@ -39,7 +45,23 @@ func (p OverviewPage) Stats() []Stat {
 		p.daily(p.T("admin.overview.use.resets"), "Reset password (self-service)", "Reset password (by admin)"),
 		p.daily(p.T("admin.overview.use.unlocks"), "Unlock user account (self-service)", "Unlock user account (by admin)"),
 		p.rate(days[max(0, len(days)-ratedDays):]),
+		p.pace(),
 	}
+}
+
+// pace is how long it took until passwords were in the directory. The line is that of its days.
+func (p OverviewPage) pace() Stat {
+	s := Stat{Name: p.T("admin.overview.use.pace"), Value: "–", About: p.T("admin.overview.use.pace.none")}
+	if p.Pace.N == 0 {
+		return s
+	}
+	s.Value, s.About = p.span(p.Pace.Median), p.T("admin.overview.use.pace.slow", "Slow", p.span(p.Pace.Slow))
+	var each []int
+	for _, d := range p.Pace.Days {
+		each = append(each, int(d.Milliseconds()))
+	}
+	s.Line = spark(each)
+	return s
 }
 
 // daily counts some activities that were done, by day.

@@ -28,6 +28,7 @@ type Reports interface {
 	Summary(ctx context.Context, t tenant.Tenant) (report.Summary, error)
 	Walk(ctx context.Context, t tenant.Tenant, do func(report.Person) error) error
 	Usage(ctx context.Context, t tenant.Tenant, days int) (report.Usage, error)
+	Pace(ctx context.Context, t tenant.Tenant) (report.Pace, error)
 }
 
 func reportRoutes() []route {

@@ -9,6 +9,7 @@ import (
 	"homeward/internal/protocol"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/enrol"
+	"homeward/internal/server/fleet"
 	"homeward/internal/server/locale"
 	"homeward/internal/server/operator"
 	"homeward/internal/server/report"
@@ -204,10 +205,16 @@ func statusSamples(catalog *locale.Catalog, lang string) []sample {
 		"corp.contoso.test": hidden, "lab.contoso.test": crowd, "quiet.contoso.test": {Withheld: true},
 	})
 	reader.Table, reader.Last = admin.RulesTable{}, ""
+	pace := report.Pace{
+		N: 180, Median: 1400 * time.Millisecond, Slow: 3200 * time.Millisecond, Write: 4 * time.Millisecond, Last: ago(3 * time.Minute),
+		Days: []time.Duration{1600 * time.Millisecond, 1200 * time.Millisecond, 1200 * time.Millisecond, 2900 * time.Millisecond, 1400 * time.Millisecond, 1400 * time.Millisecond},
+	}
+	trip := fleet.Trip{Relay: 12 * time.Millisecond, Agent: 18 * time.Millisecond}
 	return []sample{
+		{"overview-new", http.StatusOK, admin.OverviewPage{Frame: at("/admin", working()), Host: "password.contoso.com", Usage: used(), Paced: true, Valid: ago(-9 * 24 * time.Hour)}},
 		{"onprem-several", http.StatusOK, several},
-		{"overview", http.StatusOK, admin.OverviewPage{Frame: at("/admin", working()), Host: "password.contoso.com", Testable: true, Latest: entries(unknown), Short: 62, Scope: 1204, Usage: used()}},
-		{"overview-down", http.StatusOK, admin.OverviewPage{Frame: at("/admin", down()), Host: "password.contoso.com", Untested: true, Latest: entries(unknown)}},
+		{"overview", http.StatusOK, admin.OverviewPage{Frame: at("/admin", working()), Host: "password.contoso.com", Testable: true, Latest: entries(unknown), Short: 62, Scope: 1204, Usage: used(), Pace: pace, Paced: true, Trip: trip, Valid: ago(-74*24*time.Hour - time.Hour)}},
+		{"overview-down", http.StatusOK, admin.OverviewPage{Frame: at("/admin", down()), Host: "password.contoso.com", Untested: true, Latest: entries(unknown), Pace: pace, Paced: true, Trip: fleet.Trip{Relay: trip.Relay}, Valid: ago(time.Hour)}},
 		{"overview-relay", http.StatusOK, admin.OverviewPage{Frame: at("/admin", status.Report{State: status.Unknown, SentenceID: "relay", Values: map[string]string{"Relay": "password.contoso.com"}}), Host: "password.contoso.com"}},
 		{"overview-off", http.StatusOK, admin.OverviewPage{Frame: at("/admin", off), Late: true, Host: "password.contoso.com"}},
 		{"overview-unset", http.StatusOK, admin.OverviewPage{Frame: at("/admin", status.Report{State: status.Unset, Up: true, SentenceID: "unset", Off: []status.Cause{{ID: "none"}}}), Host: "password.contoso.com"}},

@@ -108,6 +108,10 @@ type Site struct {
 	Which func(ctx context.Context, tenantID, domain string, standing protocol.Standing) (objects []string, more bool, err error)
 	// Rules asks a domain's directory for its password policies; nil: nobody can be asked.
 	Rules func(ctx context.Context, tenantID, domain string) (protocol.RulesAnswer, error)
+	// Trip measures the way to a tenant's agents; nil: it isn't measured.
+	Trip func(ctx context.Context, tenantID string) (fleet.Trip, error)
+	// Certificate is until when the portal's own certificate is valid; zero: somebody else ends TLS. Nil: the same.
+	Certificate func() time.Time
 	// People counts a tenant's people.
 	People func(ctx context.Context, tenantID string) (int, error)
 	// Code makes a one-time code for a new agent.
