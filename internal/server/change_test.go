@@ -224,3 +224,30 @@ func events(records []audit.Record) []int {
 	slices.Sort(out)
 	return out
 }
+
+// TestAgentsThatWriteNoPassword: an agent whose own configuration turns writeback off, or stages, is no writer of passwords, and that is
+// said before anybody proves who they are. It may still unlock.
+func TestAgentsThatWriteNoPassword(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		begun := b.verifiedFor(protocol.Change)
+		b.fleet.off = true
+		for _, kind := range []protocol.Operation{protocol.Reset, protocol.Change} {
+			for _, typed := range []string{"amara@contoso.com", "nobody@contoso.com"} { // alike for everybody
+				_, a, err := b.Start(t.Context(), b.tenant, reset.StartRequest{Typed: typed, Kind: kind, Address: "192.0.2.1", Locale: "en"})
+				if err != nil || a.State != reset.Failed || a.Reason != protocol.ReasonTurnedOff {
+					t.Errorf("%s of %s: %s %s %v", kind, typed, a.State, a.Reason, err)
+				}
+			}
+		}
+		if _, err := b.Policy(t.Context(), begun); !errors.Is(err, reset.ErrTurnedOff) {
+			t.Errorf("the rules: %v", err)
+		}
+		if _, err := b.Ticket(t.Context(), begun); !errors.Is(err, reset.ErrTurnedOff) {
+			t.Errorf("a ticket: %v", err)
+		}
+		_, a, err := b.Start(t.Context(), b.tenant, reset.StartRequest{Typed: "amara@contoso.com", Kind: protocol.Unlock, Address: "192.0.2.1", Locale: "en"})
+		if err != nil || a.State != reset.Started {
+			t.Errorf("an unlock: %s %s %v", a.State, a.Reason, err)
+		}
+	})
+}

@@ -31,6 +31,17 @@ func TestHelloSaysWhatIsOff(t *testing.T) {
 				t.Fatalf("writers %v", got)
 			}
 		}
+		for _, name := range []string{"a.test", ""} {
+			list, err := y.Writers(t.Context(), "contoso", name)
+			if err != nil || len(list) != 2 {
+				t.Fatalf("%v, %v", list, err)
+			}
+			for _, w := range list {
+				if w.Off != (w.Agent == "U1") {
+					t.Errorf("domain %q: %s is off: %v", name, w.Agent, w.Off)
+				}
+			}
+		}
 		y.hello(t, "U1", domain("a.test", true))
 		if a, err = b.store.Agent(t.Context(), "U1"); err != nil || a.Domains[0].SyncOff || a.Domains[0].WritebackOff {
 			t.Errorf("turned on again: %v, %+v", err, a.Domains)

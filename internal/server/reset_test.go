@@ -35,6 +35,7 @@ type fleetStub struct {
 	key     []byte
 	writers int
 	version int      // of the protocol they speak
+	off     bool     // their configuration lets them write no password
 	calls   []string // request ids, in order
 	sent    []seal.Envelope
 	answer  func(request string) (protocol.Accepted, error)
@@ -51,7 +52,7 @@ func (f *fleetStub) Writers(context.Context, string, string) ([]reset.Writer, er
 	defer f.mu.Unlock()
 	out := make([]reset.Writer, f.writers)
 	for i := range out {
-		out[i] = reset.Writer{Agent: "UAGENT", SealKey: f.key, Protocol: f.version}
+		out[i] = reset.Writer{Agent: "UAGENT", SealKey: f.key, Protocol: f.version, Off: f.off}
 	}
 	if f.others != nil {
 		out = append(out, reset.Writer{Agent: "UOLD", SealKey: f.key, Protocol: 1}, reset.Writer{Agent: "UOTHER", SealKey: f.key, Protocol: 2})

@@ -2,12 +2,14 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/go-ldap/ldap/v3"
 	"github.com/google/go-cmp/cmp"
 
 	"homeward/internal/lab"
@@ -27,7 +29,7 @@ func copyFolder(t *testing.T, from, to string) {
 	}
 }
 
-// Before the first sync the agent's machine lists who would be joined, made or in conflict, and why; and nothing changes,
+// Before the first sync the agent's machine lists who would be joined, made, left out or in conflict, and why; and nothing changes,
 // neither in the cloud nor in the directory.
 func TestConnectPreview(t *testing.T) {
 	t.Parallel()
@@ -39,27 +41,29 @@ func TestConnectPreview(t *testing.T) {
 	d.mustOperate(t, "people", "create", "met.cloud@contoso.com", "Met Cloud", "--mail", met.Mail)
 	d.mustOperate(t, "people", "create", "chief.cloud@contoso.com", "Chief Cloud", "--mail", chief.Mail)
 	d.mustOperate(t, "role", "set", "chief.cloud@contoso.com", "Global Administrator")
+	out := d.ignored(t)
 	inCloud := d.mustOperate(t, "people", "accounts", "--cloud", "--json")
-	inDirectory := d.versions(t, met, chief, fresh)
+	inDirectory := d.versions(t, met, chief, fresh, out)
 
-	out, err := verb(t, "", "connect", "preview", "--config", d.path("agent.yaml"))
+	text, err := verb(t, "", "connect", "preview", "--config", d.path("agent.yaml"))
 	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatalf("%v\n%s", err, text)
 	}
-	t.Log(out)
+	t.Log(text)
 	for _, want := range [][]string{
 		{"join soft", `CONTOSO\` + met.SAM, met.UPN, "met.cloud@contoso.com"},
 		{"conflict", `CONTOSO\` + chief.SAM, chief.UPN, "chief.cloud@contoso.com", "admin role"},
 		{"create", `CONTOSO\` + fresh.SAM, fresh.UPN},
-		{"1 would be made, 1 joined to an account that exists, 0 changed, 0 restored, 0 left as they are, 0 left out, 1 in conflict."},
+		{"skip", `CONTOSO\` + out.SAM, out.UPN, "out.cloud@contoso.com", "admin role"},
+		{"1 would be made, 1 joined to an account that exists, 0 changed, 0 restored, 0 left as they are, 1 left out, 1 in conflict."},
 		{"admin role: "}, // what it means and what to do
 		{"homeward sync preview"},
 	} {
-		if !hasLine(out, want) {
+		if !hasLine(text, want) {
 			t.Errorf("no line has %q", want)
 		}
 	}
-	if strings.Index(out, chief.SAM) > strings.Index(out, fresh.SAM) {
+	if strings.Index(text, chief.SAM) > strings.Index(text, fresh.SAM) {
 		t.Error("what has to be decided doesn't come first")
 	}
 	if list := d.mustOperate(t, "sync", "preview"); !hasLine(list, []string{"join soft", met.SAM}) {
@@ -68,7 +72,7 @@ func TestConnectPreview(t *testing.T) {
 	if diff := cmp.Diff(accounts(t, inCloud), accounts(t, d.mustOperate(t, "people", "accounts", "--cloud", "--json"))); diff != "" {
 		t.Errorf("the cloud was changed:\n%s", diff)
 	}
-	if diff := cmp.Diff(inDirectory, d.versions(t, met, chief, fresh)); diff != "" {
+	if diff := cmp.Diff(inDirectory, d.versions(t, met, chief, fresh, out)); diff != "" {
 		t.Errorf("the directory was changed:\n%s", diff)
 	}
 
@@ -86,6 +90,32 @@ func TestConnectPreview(t *testing.T) {
 			}
 		}
 	})
+}
+
+// ignored is somebody whom the other agent found in conflict, and whom an operator then chose to leave out for good. They come to
+// the unit that is previewed.
+func (d *connectDesk) ignored(t *testing.T) lab.Person {
+	t.Helper()
+	d.mustOperate(t, "people", "create", "out.cloud@contoso.com", "Out Cloud", "--mail", "out.of.it@mail.example")
+	d.mustOperate(t, "role", "set", "out.cloud@contoso.com", "Global Administrator")
+	p := d.dc.NewPerson(t, dctest.In(d.dc.OUs()[0]), dctest.WithMail("out.of.it@mail.example"))
+	object := ""
+	eventually(t, func() error {
+		var all []struct{ Object, Name string }
+		must(t, json.Unmarshal([]byte(d.mustOperate(t, "sync", "problems", "--json")), &all))
+		for _, one := range all {
+			if strings.HasSuffix(one.Name, `\`+p.SAM) {
+				object = one.Object
+				return nil
+			}
+		}
+		return fmt.Errorf("nobody asks about %s: %+v", p.SAM, all)
+	})
+	d.mustOperate(t, "sync", "decide", object, "ignore")
+	rdn, _, _ := strings.Cut(p.DN, ",")
+	must(t, d.dc.Admin(t).ModifyDN(ldap.NewModifyDNRequest(p.DN, rdn, true, d.unit)))
+	p.DN = rdn + "," + d.unit
+	return p
 }
 
 func hasLine(text string, parts []string) bool {

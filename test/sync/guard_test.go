@@ -111,4 +111,5 @@ func TestOneAgentSyncsAtATime(t *testing.T) {
 	if full != 1 {
 		t.Errorf("%d full runs: the second agent didn't go on where the first one was", full)
 	}
+	s.manyGroups(t)
 }

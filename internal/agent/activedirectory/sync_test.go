@@ -1,8 +1,10 @@
 package activedirectory
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,7 +122,7 @@ func TestPlaces(t *testing.T) {
 	wantReason(t, err, protocol.ReasonNotFound)
 }
 
-// Large groups are read in ranges, as Active Directory answers them.
+// Large groups are read in ranges, as Active Directory answers them, and so are somebody's many groups.
 func TestMembersByRange(t *testing.T) {
 	dc := dctest.Start(t)
 	d := open(t, configFor(t, dc))
@@ -137,9 +139,26 @@ func TestMembersByRange(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = dc.Admin(t).Del(ldap.NewDelRequest(dn, nil)) })
+	const groups = 7
+	somebody := dc.NewPerson(t)
+	for i := range groups {
+		one := fmt.Sprintf("CN=ranged%d,OU=Sales,%s", i, dc.BaseDN())
+		r := ldap.NewAddRequest(one, nil)
+		r.Attribute("objectClass", []string{"group"})
+		r.Attribute("member", []string{somebody.DN})
+		if err := dc.Admin(t).Add(r); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = dc.Admin(t).Del(ldap.NewDelRequest(one, nil)) })
+	}
 	for _, step := range []int{0, 1, 3, len(want), 1500} {
 		f := d.Feed(dc.OUs(), nil)
 		f.step = step
+		of, err := f.GroupsOf(t.Context(), guidOf(t, somebody))
+		slices.SortFunc(of, func(a, b directory.GUID) int { return bytes.Compare(a[:], b[:]) })
+		if of = slices.Compact(of); err != nil || len(of) != groups {
+			t.Errorf("by %d: in %d groups, want %d, %v", step, len(of), groups, err)
+		}
 		id, err := f.ID(t.Context(), dn)
 		if err != nil {
 			t.Fatal(err)

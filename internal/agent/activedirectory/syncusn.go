@@ -156,18 +156,32 @@ func (f *Feed) IDs(ctx context.Context, each func(Object) error) error {
 
 // Members reads a group's members, people and groups alike, and hands them on in parts. A group that is gone has none.
 func (f *Feed) Members(ctx context.Context, group directory.GUID, each func([]directory.GUID) error) error {
-	err := f.with(ctx, &f.small, "read a group's members", syncTime, func(c *conn) error {
+	return f.linked(ctx, "read a group's members", group, "member", each)
+}
+
+// GroupsOf are the groups that have the object as a member, directly. Somebody can be in thousands.
+func (f *Feed) GroupsOf(ctx context.Context, id directory.GUID) (groups []directory.GUID, err error) {
+	err = f.linked(ctx, "read somebody's groups", id, "memberof", func(ids []directory.GUID) error {
+		groups = append(groups, ids...)
+		return nil
+	})
+	return groups, err
+}
+
+// linked reads an attribute of links, in lower case, by ranges: a controller gives no more than so many values at once
+// ([MS-ADTS] 3.1.1.3.1.3.3), those of memberOf no less than those of member. An object that is gone has none.
+func (f *Feed) linked(ctx context.Context, what string, id directory.GUID, name string, each func([]directory.GUID) error) error {
+	err := f.with(ctx, &f.small, what, syncTime, func(c *conn) error {
 		for from := 0; ; {
 			to := "*"
 			if f.step > 0 {
 				to = strconv.Itoa(from + f.step - 1)
 			}
-			e, err := c.oneWith([]ldap.Control{control{oidExtendedDN, extendedHex}}, group.DN(),
-				[]string{"member;range=" + strconv.Itoa(from) + "-" + to})
+			e, err := c.oneWith([]ldap.Control{control{oidExtendedDN, extendedHex}}, id.DN(), []string{name + ";range=" + strconv.Itoa(from) + "-" + to})
 			if err != nil {
 				return err
 			}
-			ids, got := rangedMembers(e)
+			ids, got := rangedLinks(e, name)
 			if len(ids) > 0 {
 				if err := each(ids); err != nil {
 					return errTaken(err)
@@ -185,29 +199,11 @@ func (f *Feed) Members(ctx context.Context, group directory.GUID, each func([]di
 	return err
 }
 
-// GroupsOf are the groups that have the object as a member, directly.
-func (f *Feed) GroupsOf(ctx context.Context, id directory.GUID) (groups []directory.GUID, err error) {
-	err = f.with(ctx, &f.small, "read somebody's groups", syncTime, func(c *conn) error {
-		e, err := c.oneWith([]ldap.Control{control{oidExtendedDN, extendedHex}}, id.DN(), []string{"memberOf"})
-		if err != nil {
-			return err
-		}
-		for _, a := range e.Attributes {
-			groups = append(groups, membersOf(a.ByteValues)...)
-		}
-		return nil
-	})
-	if ldap.IsErrorWithCode(err, ldap.LDAPResultNoSuchObject) {
-		return nil, nil
-	}
-	return groups, err
-}
-
-// rangedMembers finds the values a ranged request was answered with; no span: there are none, or no more.
-func rangedMembers(e *ldap.Entry) ([]directory.GUID, *span) {
+// rangedLinks finds the values a ranged request was answered with; no span: there are none, or no more.
+func rangedLinks(e *ldap.Entry, name string) ([]directory.GUID, *span) {
 	for _, a := range e.Attributes {
 		base, got := cutRange(strings.ToLower(a.Name))
-		if base == "member" && len(a.ByteValues) > 0 {
+		if base == name && len(a.ByteValues) > 0 {
 			return membersOf(a.ByteValues), got
 		}
 	}
