@@ -111,7 +111,7 @@ func TestProperties(t *testing.T) {
 	if d := b.lastDetail(policyChanges); d != "self-service password reset for: all → selected; group: – → "+group {
 		t.Errorf("recorded %q", d)
 	}
-	if w := b.ask("karin", http.MethodGet, path, nil); !strings.Contains(w.Body.String(), "Can reset today: 1") {
+	if w := b.ask("karin", http.MethodGet, path, nil); !strings.Contains(w.Body.String(), "1 person can reset today") {
 		t.Error("the numbers aren't those of the group")
 	}
 	if w := b.save("karin", path, map[string]string{"scope": "none"}); w.Code != http.StatusSeeOther || b.settings().ResetScope != tenant.ScopeNone || b.settings().ResetGroup != "" {

@@ -1,11 +1,13 @@
 package admin_test
 
 import (
+	"flag"
 	"image"
 	"image/png"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"homeward/internal/server/brand"
@@ -30,9 +32,46 @@ func gallery(t *testing.T) webtest.Gallery {
 // asLoaded leaves a page as it is.
 func asLoaded(string) string { return "" }
 
-// TestEveryPageInABrowser examines every page.
+// accept replaces the accepted pictures: look at the screenshots first.
+var accept = flag.Bool("update", false, "accept the pages as they look now") //nolint:gochecknoglobals // a flag of go test
+
+// TestEveryPageInABrowser examines every page, and compares what one of each kind looks like in English with what was last
+// accepted (see webtest.ComparePictures).
 func TestEveryPageInABrowser(t *testing.T) {
-	webtest.Examination{Address: sampleServer(t).URL, Before: asLoaded, Light: 1280, Dark: 1280}.Every(t, gallery(t))
+	g := gallery(t)
+	album := webtest.Album{Dir: filepath.Join("testdata", "pictures"), Accept: *accept}
+	screens := []webtest.Screen{{Name: "desktop", Width: 1280, Height: 800, Scheme: "light"}, {Name: "phone", Width: 390, Height: 844, Scheme: "light"}}
+	kept := oneOfEach(g.Samples("en"))
+	t.Run("pages", func(t *testing.T) {
+		webtest.Examination{
+			Address: sampleServer(t).URL, Before: asLoaded, Light: 1280, Dark: 1280,
+			Look: func(t *testing.T, b *webtest.Browser, lang, name string) {
+				if lang != "en" || !kept[name] {
+					return
+				}
+				for _, s := range screens {
+					album.Compare(t, b, lang, name, s)
+				}
+			},
+		}.Every(t, g)
+	})
+	for _, s := range screens {
+		album.Finish(t, "en", s)
+	}
+	if t.Failed() {
+		t.Log("If the pages are meant to look like this: look at them (HOMEWARD_SCREENSHOTS), then go test ./internal/server/web/admin -run EveryPage -update")
+	}
+}
+
+// oneOfEach names the first sample of each kind of page.
+func oneOfEach(all []webtest.Sample) map[string]bool {
+	kept, kinds := map[string]bool{}, map[string]bool{}
+	for _, s := range all {
+		if kind := s.Page.Template(); !kinds[kind] {
+			kinds[kind], kept[s.Name] = true, true
+		}
+	}
+	return kept
 }
 
 // TestScreenshots draws every page, if it is told where to.

@@ -2,7 +2,6 @@ package portal_test
 
 import (
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -51,33 +50,24 @@ const laidOut = `JSON.stringify((() => {
 type layouts struct {
 	lang          string
 	accepted, now map[string]map[string][]string
+	album         *webtest.Album
 }
 
 // screens are one phone and one desktop, in one theme each.
-func screens() []screen {
-	return []screen{{"phone", 390, 844, "light"}, {"desktop", 1280, 800, "dark"}}
+func screens() []webtest.Screen {
+	return []webtest.Screen{{Name: "phone", Width: 390, Height: 844, Scheme: "light"}, {Name: "desktop", Width: 1280, Height: 800, Scheme: "dark"}}
 }
 
-type screen struct {
-	name          string
-	width, height int64
-	scheme        string
-}
-
-func (s screen) file(lang string) string {
-	return filepath.Join("testdata", "layout", lang+"-"+s.name+".json")
-}
-
-// picture is where what a page looked like is kept.
-func (s screen) picture(lang, page string) string {
-	return filepath.Join("testdata", "pictures", lang+"-"+s.name, page+".png")
+func layoutFile(s webtest.Screen, lang string) string {
+	return filepath.Join("testdata", "layout", lang+"-"+s.Name+".json")
 }
 
 func readLayouts(t *testing.T, lang string) layouts {
 	t.Helper()
 	l := layouts{lang: lang, accepted: map[string]map[string][]string{}, now: map[string]map[string][]string{}}
+	l.album = &webtest.Album{Dir: filepath.Join("testdata", "pictures"), Accept: *accept}
 	for _, s := range screens() {
-		l.accepted[s.name], l.now[s.name] = readLayout(t, s.file(lang)), map[string][]string{}
+		l.accepted[s.Name], l.now[s.Name] = readLayout(t, layoutFile(s, lang)), map[string][]string{}
 	}
 	return l
 }
@@ -86,26 +76,18 @@ func readLayouts(t *testing.T, lang string) layouts {
 func (l layouts) look(t *testing.T, b *webtest.Browser, page string) {
 	t.Helper()
 	for _, s := range screens() {
-		b.Screen(t, s.width, s.height, 1, s.scheme)
+		b.Screen(t, s.Width, s.Height, 1, s.Scheme)
 		var boxes []string
 		if err := json.Unmarshal([]byte(webtest.Value[string](t, b, laidOut)), &boxes); err != nil {
 			t.Fatal(err)
 		}
-		l.now[s.name][page] = boxes
-		drawn := b.Bare(t, s.width)
+		l.now[s.Name][page] = boxes
+		l.album.Compare(t, b, l.lang, page, s)
 		if *accept {
-			if err := webtest.WritePicture(s.picture(l.lang, page), drawn); err != nil {
-				t.Fatal(err)
-			}
 			continue
 		}
-		for _, d := range compareLayouts(l.accepted[s.name][page], boxes) {
-			t.Errorf("on a %s: %s", s.name, d)
-		}
-		if before, err := webtest.ReadPicture(s.picture(l.lang, page)); err != nil {
-			t.Error(err)
-		} else if d := webtest.ComparePictures(before, drawn); d != "" {
-			t.Errorf("on a %s, %s: %s", s.name, page, d)
+		for _, d := range compareLayouts(l.accepted[s.Name][page], boxes) {
+			t.Errorf("on a %s: %s", s.Name, d)
 		}
 	}
 }
@@ -115,36 +97,18 @@ func (l layouts) finish(t *testing.T, lang string) {
 	t.Helper()
 	for _, s := range screens() {
 		if *accept {
-			writeLayout(t, s.file(lang), l.now[s.name])
+			writeLayout(t, layoutFile(s, lang), l.now[s.Name])
 		}
-		if err := l.noPicturesOfOthers(s); err != nil {
-			t.Error(err)
-		}
-		for page := range l.accepted[s.name] {
-			if _, there := l.now[s.name][page]; !there && len(l.now[s.name]) > 0 { // none at all: -run left the language out
-				t.Errorf("%s: the page %s is gone", s.file(lang), page)
+		l.album.Finish(t, lang, s)
+		for page := range l.accepted[s.Name] {
+			if _, there := l.now[s.Name][page]; !there && len(l.now[s.Name]) > 0 { // none at all: -run left the language out
+				t.Errorf("%s: the page %s is gone", layoutFile(s, lang), page)
 			}
 		}
 	}
 	if t.Failed() {
 		t.Log("If the pages are meant to look like this: look at them (HOMEWARD_SCREENSHOTS), then go test ./internal/server/web/portal -run EveryPage -update")
 	}
-}
-
-// noPicturesOfOthers finds pictures of pages that are gone; or removes them, if what is there now is accepted.
-func (l layouts) noPicturesOfOthers(s screen) error {
-	kept, err := filepath.Glob(s.picture(l.lang, "*"))
-	for _, file := range kept {
-		_, there := l.now[s.name][strings.TrimSuffix(filepath.Base(file), ".png")]
-		switch {
-		case there || len(l.now[s.name]) == 0:
-		case *accept:
-			err = errors.Join(err, os.Remove(file))
-		default:
-			err = errors.Join(err, fmt.Errorf("%s: the page is gone", file))
-		}
-	}
-	return err
 }
 
 func readLayout(t *testing.T, file string) map[string][]string {
