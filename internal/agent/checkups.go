@@ -16,8 +16,9 @@ import (
 	"homeward/internal/protocol"
 )
 
-// Look makes a whole checkup. Package checkup has the one there is; it stands on this package, so it is handed in.
-type Look func(ctx context.Context, c config.Agent, progress func(done, of int)) ([]protocol.CheckupFinding, error)
+// Look makes a whole checkup. names are the domains of the configuration's directories, as far as the agent has reached them. Package
+// checkup has the one there is; it stands on this package, so it is handed in.
+type Look func(ctx context.Context, c config.Agent, names []string, progress func(done, of int)) ([]protocol.CheckupFinding, error)
 
 const (
 	// findingsRoom and domainsRoom bound what an answer holds of each, in bytes, so that it fits a message.
@@ -125,7 +126,11 @@ func (a *Agent) checkUp(ctx context.Context) error {
 			return ctx.Err()
 		case <-a.checks.wake:
 		}
-		found, err := a.checks.look(ctx, a.config, a.checks.progress)
+		var names []string
+		for _, d := range a.domains() {
+			names = append(names, d.Name)
+		}
+		found, err := a.checks.look(ctx, a.config, names, a.checks.progress)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -21,7 +21,7 @@ func TestCheckupsAreMadeOneAtATime(t *testing.T) {
 		looks := 0
 		var broken error
 		carryOn := make(chan struct{})
-		a := &Agent{checks: checkups{wake: make(chan struct{}, 1), look: func(_ context.Context, _ config.Agent, progress func(done, of int)) ([]protocol.CheckupFinding, error) {
+		a := &Agent{checks: checkups{wake: make(chan struct{}, 1), look: func(_ context.Context, _ config.Agent, _ []string, progress func(done, of int)) ([]protocol.CheckupFinding, error) {
 			looks++
 			progress(1, 3)
 			<-carryOn

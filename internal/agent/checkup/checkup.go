@@ -23,6 +23,8 @@ type Checkup struct {
 	Config config.Agent
 	Dirs   *activedirectory.Domains
 	Person string // name of the one person to look at; empty: everybody
+	// Names are the directories' domains, in their order, as far as somebody knows them already.
+	Names []string
 	Now    func() time.Time
 
 	id     *identity.Identity
@@ -76,7 +78,11 @@ func (c *Checkup) label(i int) string {
 			host = u.Hostname()
 		}
 	}
-	return cmp.Or(conf.Domain, host, strconv.Itoa(i+1))
+	known := ""
+	if i < len(c.Names) {
+		known = c.Names[i]
+	}
+	return cmp.Or(known, conf.Domain, host, strconv.Itoa(i+1))
 }
 
 func found(s doctor.Status, format string, args ...any) []doctor.Finding {

@@ -25,9 +25,9 @@ const (
 	mostFix, mostCommands = 4, 8
 )
 
-// Look makes every check that doctor makes and tells what they found, within half a minute. progress hears how many of them
-// are over. It opens connections of its own, with the passwords as their files have them now.
-func Look(ctx context.Context, c config.Agent, progress func(done, of int)) ([]protocol.CheckupFinding, error) {
+// Look makes every check that doctor makes and tells what they found, within half a minute. names are what the directories were
+// called when they were reached last, and progress hears how many checks are over. It opens connections of its own, with the passwords as their files have them now.
+func Look(ctx context.Context, c config.Agent, names []string, progress func(done, of int)) ([]protocol.CheckupFinding, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
 	dirs, err := agent.OpenDirectories(c, slog.New(slog.DiscardHandler))
@@ -35,7 +35,7 @@ func Look(ctx context.Context, c config.Agent, progress func(done, of int)) ([]p
 		return nil, err
 	}
 	defer func() { _ = dirs.Close() }()
-	visit := &Checkup{Config: c, Dirs: dirs, Now: time.Now}
+	visit := &Checkup{Config: c, Dirs: dirs, Names: names, Now: time.Now}
 	return visit.tell(doctor.Run(ctx, paced(visit.Checks(), progress))), nil
 }
 

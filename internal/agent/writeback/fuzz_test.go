@@ -99,6 +99,8 @@ func FuzzSigned(f *testing.F) {
 	f.Add("prove", id[:], body)
 	f.Add("prove", id[:], []byte{})
 	f.Add("test", []byte{}, []byte(`{"v":2,"domain":"corp.contoso.test"}`))
+	f.Add("checkup", []byte{}, []byte(`{"v":3,"begin":true}`))
+	f.Add("roll", []byte{}, []byte(`{"v":3}`))
 	f.Add("policy", id[:], []byte{})
 	f.Add("change", id[:], []byte("sealed"))
 	f.Fuzz(func(t *testing.T, op string, anchor, body []byte) {

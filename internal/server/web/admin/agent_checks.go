@@ -350,7 +350,7 @@ func (p AgentPage) Reached() []protocol.CheckupDomain {
 }
 
 // Controllers says how fast each controller of a domain answers.
-func (p AgentPage) Controllers(d protocol.CheckupDomain) string {
+func (p AgentPage) Controllers(d protocol.CheckupDomain) []string {
 	var out []string
 	for _, c := range d.Controllers {
 		switch {
@@ -362,7 +362,7 @@ func (p AgentPage) Controllers(d protocol.CheckupDomain) string {
 			out = append(out, short(c.Host)+" "+p.took(max(c.Micros, 1)))
 		}
 	}
-	return strings.Join(out, ", ")
+	return out
 }
 
 // Site is where the agent's controllers stand.
