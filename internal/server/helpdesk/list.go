@@ -29,7 +29,9 @@ type Query struct {
 	Account provision.AccountState
 	Source  provision.Source
 	// Can chooses by whether somebody can reset, by what the server knows; empty: everybody.
-	Can           reset.GateState
+	Can reset.GateState
+	// Objects bounds it to these accounts, by objectGUID in hex; nil: whatever account.
+	Objects       []string
 	After, Before string
 }
 
@@ -70,7 +72,7 @@ func (s *Service) List(ctx context.Context, t tenant.Tenant, by operator.Operato
 		size, q.Before = mostJudged, "" // the way back through a filter that isn't the database's is the browser's
 	}
 	search := provision.Search{
-		Find: q.Find, Reach: reach, Account: q.Account, Source: q.Source, After: q.After, Before: q.Before, Limit: size + 1,
+		Find: q.Find, Reach: reach, Objects: q.Objects, Account: q.Account, Source: q.Source, After: q.After, Before: q.Before, Limit: size + 1,
 	}
 	found, err := s.People.SearchPeople(ctx, t.ID, search)
 	if err != nil {
@@ -123,7 +125,7 @@ func (s *Service) Walk(ctx context.Context, t tenant.Tenant, by operator.Operato
 	if err != nil {
 		return err
 	}
-	search := provision.Search{Find: q.Find, Reach: reach, Account: q.Account, Source: q.Source, Limit: mostJudged}
+	search := provision.Search{Find: q.Find, Reach: reach, Objects: q.Objects, Account: q.Account, Source: q.Source, Limit: mostJudged}
 	for {
 		people, err := s.People.SearchPeople(ctx, t.ID, search)
 		if err != nil {

@@ -5,7 +5,9 @@ type Search struct {
 	Find string // how a name, a sign-in name, an account name or a mail address begins
 	ID   string // one person
 	// Reach bounds who can be found; nil: everybody.
-	Reach   *Reach
+	Reach *Reach
+	// Objects bounds it to these accounts, by objectGUID in hex; nil: whatever account.
+	Objects []string
 	Account AccountState
 	Source  Source
 	// After and Before are ids of people at the end and at the beginning of the page that is shown.

@@ -155,6 +155,9 @@ func named(tenant string, q provision.Search) (lists, rows []part) {
 	if q.ID != "" {
 		add(part{`SELECT id FROM people WHERE tenant = ? AND id = ? AND deleted = 0`, []any{tenant, q.ID}}, part{`id = ?`, []any{q.ID}})
 	}
+	if q.Objects != nil {
+		add(accounts(tenant, q.Objects))
+	}
 	if name := fold(q.Find); name != "" {
 		add(beginning(tenant, name))
 	}
@@ -162,6 +165,20 @@ func named(tenant string, q provision.Search) (lists, rows []part) {
 		add(reached(tenant, *q.Reach))
 	}
 	return lists, rows
+}
+
+// accounts finds whose account in a directory is one of some.
+func accounts(tenant string, objects []string) (ids, row part) {
+	if len(objects) == 0 {
+		return part{`SELECT id FROM people WHERE tenant = ? AND id = ''`, []any{tenant}}, part{`id = ''`, nil} // nobody
+	}
+	args := make([]any, 0, len(objects))
+	for _, o := range objects {
+		args = append(args, o)
+	}
+	list := marks(len(args))
+	ids = part{`SELECT id FROM people WHERE tenant = ? AND object <> '' AND object IN (` + list + `)`, append([]any{tenant}, args...)}
+	return ids, part{`object || '' IN (` + list + `)`, args}
 }
 
 // beginning finds whose name, in any of its forms, begins with a folded text. In the list the conditions with ” are those of

@@ -239,6 +239,9 @@ func (f Frame) place(passed, shown int, of string, known bool) string {
 	return f.T("admin.list.place", "First", f.Number(passed+1), "Last", f.Number(passed+shown), "All", of)
 }
 
+// Beside are the pages on both sides of one part of a list: addresses, where there is such a page, and what they are called.
+type Beside struct{ Back, On, BackText, OnText string }
+
 // Ago says how long ago something was that is hours old at most, and of anything else when it was. Pages keep it true.
 func (f Frame) Ago(t time.Time) string {
 	const hours = 12

@@ -30,6 +30,11 @@ type AuditPage struct {
 // mostCounted is how far entries are counted: a log has millions, and nobody needs to know how many.
 const mostCounted = 1000
 
+// Beside are the pages on both sides.
+func (p AuditPage) Beside() Beside {
+	return Beside{p.Newer, p.Older, p.T("admin.audit.newer"), p.T("admin.audit.older")}
+}
+
 // Template names the page's file.
 func (AuditPage) Template() string { return "audit" }
 

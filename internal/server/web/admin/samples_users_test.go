@@ -97,6 +97,8 @@ func userSamples(catalog *locale.Catalog, lang string) []sample {
 	return []sample{
 		{"users", http.StatusOK, people},
 		{"users-silent", http.StatusOK, admin.UsersPage{Frame: list, Total: 1248, Rows: unheard, Silent: []string{"corp.contoso.test"}}},
+		{"users-first", http.StatusOK, admin.UsersPage{Frame: list, Total: 1248, Found: 1248, Rows: rows, Next: "/admin/users?after=p5"}},
+		{"users-locked", http.StatusOK, admin.UsersPage{Frame: list, Total: 1248, Found: 1, Account: "locked", Rows: rows[1:2], Unasked: []string{"far.contoso.test"}, Partial: []string{"corp.contoso.test"}}},
 		{"users-filtered", http.StatusOK, filtered},
 		{"users-none", http.StatusOK, admin.UsersPage{Frame: list, Find: "zz"}},
 		{"user", http.StatusOK, person},

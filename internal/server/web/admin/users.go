@@ -4,9 +4,11 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
+	"homeward/internal/protocol"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/helpdesk"
 	"homeward/internal/server/licence"
@@ -53,6 +55,7 @@ type UsersPage struct {
 	Next, Previous             string   // addresses; empty: there is no such page
 	Found, Passed              int      // how many the search finds, and how many of them stand on pages before; Found is zero where that isn't counted
 	Silent                     []string // domains whose directory didn't say how its accounts stand
+	Unasked, Partial           []string // domains that didn't say, or didn't say all, whose accounts stand in the way that is asked for
 }
 
 // UserRow is one person of the list.
@@ -88,6 +91,11 @@ func (p UsersPage) Place() string {
 	return p.place(p.Passed, len(p.Rows), p.Number(p.Found), p.Found > 0)
 }
 
+// Beside are the pages on both sides.
+func (p UsersPage) Beside() Beside {
+	return Beside{p.Previous, p.Next, p.T("admin.users.previous"), p.T("admin.users.next")}
+}
+
 // Cans choose by whether somebody can reset.
 func (p UsersPage) Cans() []Choice {
 	return []Choice{
@@ -102,7 +110,14 @@ func (p UsersPage) Accounts() []Choice {
 		{"", p.T("admin.users.any"), p.Account == ""},
 		{active, p.T("admin.users.active"), p.Account == active},
 		{disabled, p.T("admin.users.disabled"), p.Account == disabled},
+		p.standing(protocol.StandingLocked, "admin.users.locked"),
+		p.standing(protocol.StandingMust, "admin.users.state.must"),
+		p.standing(protocol.StandingEnded, "admin.users.state.ended"),
 	}
+}
+
+func (p UsersPage) standing(s protocol.Standing, word string) Choice {
+	return Choice{string(s), p.T(word), p.Account == string(s)}
 }
 
 // Sources choose by where the account lives.
@@ -164,7 +179,12 @@ func (v *visit) askedUsers() (UsersPage, helpdesk.Query, error) {
 		return p, helpdesk.Query{}, errForm
 	}
 	can := map[string]reset.GateState{"yes": reset.Open, "no": reset.Shut}[p.Can]
-	return p, helpdesk.Query{Find: p.Find, Account: provision.AccountState(p.Account), Source: provision.Source(p.Source), Can: can}, nil
+	search := helpdesk.Query{Find: p.Find, Account: provision.AccountState(p.Account), Source: provision.Source(p.Source), Can: can}
+	if standing := protocol.Standing(p.Account); slices.Contains(protocol.Standings(), standing) {
+		search.Account = ""
+		search.Objects, p.Unasked, p.Partial = v.standingNow(standing)
+	}
+	return p, search, nil
 }
 
 // beside is the address of a page next to this one.

@@ -2,8 +2,10 @@ package admin
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
+	"homeward/internal/protocol"
 	"homeward/internal/server/audit"
 	"homeward/internal/server/export"
 	"homeward/internal/server/helpdesk"
@@ -33,6 +35,9 @@ func (v *visit) getUsersFile() error {
 	if err != nil {
 		return err
 	}
+	if len(p.Unasked)+len(p.Partial) > 0 { // a file doesn't say what is missing in it; the page does
+		return v.seeOther(usersPath + "?" + p.filter().Encode())
+	}
 	v.Record(v.ctx(), v.tenant.ID, audit.Record{
 		Activity: "Download list of people", Hop: "operator", Result: "ok", Actor: v.by.Name,
 		Detail: fmt.Sprintf("filter %q", p.filter().Encode()),
@@ -46,7 +51,7 @@ func (v *visit) getUsersFile() error {
 			v.patient()
 		}
 		one, why := r.Person, report.WhyOf(r.Standing)
-		return out.Row(one.UPN, one.DisplayName, sourceCode(one), one.Domain, provision.Unit(one.DN), accountCode(one), yesNo(why == ""), string(why),
+		return out.Row(one.UPN, one.DisplayName, sourceCode(one), one.Domain, provision.Unit(one.DN), p.accountCode(one), yesNo(why == ""), string(why),
 			strconv.Itoa(r.Methods), day(r.Last.At), r.Last.Result, r.Last.Support)
 	})
 	if err == nil {
@@ -65,14 +70,17 @@ func sourceCode(p provision.Person) string {
 	return "on_premises"
 }
 
-// accountCode is Frame.account as files name it.
-func accountCode(p provision.Person) string {
+// accountCode is Frame.account as files name it; where people were looked for by how their accounts stand now, it is that.
+func (p UsersPage) accountCode(one provision.Person) string {
+	if slices.Contains(protocol.Standings(), protocol.Standing(p.Account)) {
+		return p.Account
+	}
 	switch {
-	case p.Missing:
+	case one.Missing:
 		return "missing"
-	case p.Held != "":
+	case one.Held != "":
 		return "held"
-	case p.Disabled:
+	case one.Disabled:
 		return "disabled"
 	}
 	return "active"

@@ -128,3 +128,54 @@ func (v *visit) lockedSince(p provision.Person) string {
 	}
 	return v.frame.day(at)
 }
+
+// standingWithin is how long a list waits for whose accounts stand in a certain way: a directory has to look at many for that.
+const standingWithin = 2 * time.Second
+
+// standingNow asks the directories whose accounts stand in a certain way at this moment. unasked are the domains that didn't say so in
+// time, or whose agent may not read it; partial those that have more than one answer holds. A page that asks for itself again asks
+// nobody: it swaps no row.
+func (v *visit) standingNow(standing protocol.Standing) (objects, unasked, partial []string) {
+	objects = []string{}
+	if v.r.Header.Get(pollHeader) != "" {
+		return objects, nil, nil
+	}
+	if v.Which == nil {
+		return objects, v.frame.Domains, nil
+	}
+	ctx, cancel := context.WithTimeout(v.ctx(), standingWithin)
+	defer cancel()
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, domain := range v.frame.Domains {
+		all.Go(func() {
+			found, more, err := v.Which(ctx, v.tenant.ID, domain, standing)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err != nil:
+				v.Log.Debug("directory didn't say whose accounts stand in a certain way", "domain", domain, "standing", string(standing), "error", err)
+				unasked = append(unasked, domain)
+			case more:
+				partial = append(partial, domain)
+			}
+			objects = append(objects, found...)
+		})
+	}
+	all.Wait()
+	slices.Sort(unasked)
+	slices.Sort(partial)
+	return objects, unasked, partial
+}
+
+// Gaps says what the list lacks because a directory didn't say, or didn't say all; none: nothing.
+func (p UsersPage) Gaps() []string {
+	var out []string
+	if len(p.Unasked) > 0 {
+		out = append(out, p.T("admin.users.unasked", "Domains", strings.Join(p.Unasked, ", "), "N", int(standingWithin/time.Second)))
+	}
+	if len(p.Partial) > 0 {
+		out = append(out, p.T("admin.users.partial", "Domains", strings.Join(p.Partial, ", "), "N", p.Number(protocol.MaxWhich)))
+	}
+	return out
+}
