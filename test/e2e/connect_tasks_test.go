@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,9 +94,7 @@ func (d *connectDesk) additionalTasks(t *testing.T) {
 func (k *tasked) task(t *testing.T, choice string, answers map[string]string) string {
 	t.Helper()
 	says := map[string]string{"Which one, 1 to 8": choice, "Configure now?": "y", "Answer this page again?": "n"}
-	for words, a := range answers {
-		says[words] = a
-	}
+	maps.Copy(says, answers)
 	out, err := k.answer(t, []string{"--config", k.path("agent.yaml")}, says)
 	if err != nil {
 		t.Fatalf("task %s: %v\n%s", choice, err, out)
