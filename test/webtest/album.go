@@ -6,6 +6,7 @@ import (
 	"image"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,8 +16,6 @@ import (
 type Album struct {
 	Dir    string
 	Accept bool // what is there now
-
-	seen map[string]bool
 }
 
 // Screen is what a page is drawn on.
@@ -31,14 +30,10 @@ const settleWithin = 20 * time.Second
 
 func (a *Album) folder(lang string, s Screen) string { return filepath.Join(a.Dir, lang+"-"+s.Name) }
 
-// Compare draws the page that is shown, and compares or accepts it. Not for two pages at the same time.
+// Compare draws the page that is shown, and compares or accepts it.
 func (a *Album) Compare(t *testing.T, b *Browser, lang, page string, s Screen) {
 	t.Helper()
-	if a.seen == nil {
-		a.seen = map[string]bool{}
-	}
 	file := filepath.Join(a.folder(lang, s), page+".png")
-	a.seen[file] = true
 	before, err := ReadPicture(file)
 	if err != nil && !a.Accept {
 		t.Error(err)
@@ -68,18 +63,13 @@ func (a *Album) Compare(t *testing.T, b *Browser, lang, page string, s Screen) {
 	}
 }
 
-// Finish says which accepted pictures are of pages that are gone, or removes them. A language and screen of which nothing was
-// drawn was left out by -run.
-func (a *Album) Finish(t *testing.T, lang string, s Screen) {
+// Finish says which accepted pictures are of pages that aren't there any more, or removes them.
+func (a *Album) Finish(t *testing.T, lang string, s Screen, pages []string) {
 	t.Helper()
-	drawn := false
-	for file := range a.seen {
-		drawn = drawn || strings.HasPrefix(file, a.folder(lang, s)+string(filepath.Separator))
-	}
 	kept, err := filepath.Glob(filepath.Join(a.folder(lang, s), "*.png"))
 	for _, file := range kept {
 		switch {
-		case !drawn || a.seen[file]:
+		case slices.Contains(pages, strings.TrimSuffix(filepath.Base(file), ".png")):
 		case a.Accept:
 			err = errors.Join(err, os.Remove(file))
 		default:

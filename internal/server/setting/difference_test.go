@@ -19,8 +19,10 @@ func TestDifferenceIsTakenApart(t *testing.T) {
 	text := setting.Difference(append(setting.Brand(before), setting.Notifications(before.Settings)...), append(setting.Brand(after), setting.Notifications(after.Settings)...))
 	got, ok := setting.ParseDifference(setting.WithSecret(text, "client secret"))
 	want := []setting.Change{
-		{Name: "name", Before: "Contoso", After: sly}, {Name: "first page's note", Before: setting.Empty, After: `"quoted" \ – ü`},
-		{Name: "tell people", Before: "on", After: "off"}, {Name: "client secret"},
+		{Name: "name", Before: "Contoso", After: sly},
+		{Name: "first page's note", Before: setting.Empty, After: `"quoted" \ – ü`},
+		{Name: "tell people", Before: "on", After: "off"},
+		{Name: "client secret"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || !ok {
 		t.Errorf("%v %s", ok, diff)

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"net/http"
 
 	"homeward/internal/server/status"
@@ -123,17 +122,17 @@ func (f Frame) checklist(facts checkFacts) []CheckStep {
 }
 
 func (v *visit) getChecklist() error {
-	facts, err := v.checkFacts(v.ctx())
+	facts, err := v.checkFacts()
 	if err != nil {
 		return err
 	}
 	return v.render(http.StatusOK, ChecklistPage{Frame: v.frame, Steps: v.frame.checklist(facts)})
 }
 
-func (v *visit) checkFacts(ctx context.Context) (checkFacts, error) {
+func (v *visit) checkFacts() (checkFacts, error) {
 	facts := checkFacts{off: v.frame.Report.State == status.Off}
 	var err error
-	if facts.people, err = v.People(ctx, v.tenant.ID); err != nil {
+	if facts.people, err = v.People(v.ctx(), v.tenant.ID); err != nil {
 		return facts, err
 	}
 	short, of, err := v.short()
@@ -141,7 +140,7 @@ func (v *visit) checkFacts(ctx context.Context) (checkFacts, error) {
 		return facts, err
 	}
 	facts.ready = of - short
-	domains, err := v.Tests.Domains(ctx, v.tenant.ID)
+	domains, err := v.Tests.Domains(v.ctx(), v.tenant.ID)
 	facts.testable = len(domains) > 0
 	return facts, err
 }

@@ -4,10 +4,12 @@ import (
 	"flag"
 	"image"
 	"image/png"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"homeward/internal/server/brand"
@@ -56,7 +58,7 @@ func TestEveryPageInABrowser(t *testing.T) {
 		}.Every(t, g)
 	})
 	for _, s := range screens {
-		album.Finish(t, "en", s)
+		album.Finish(t, "en", s, slices.Collect(maps.Keys(kept)))
 	}
 	if t.Failed() {
 		t.Log("If the pages are meant to look like this: look at them (HOMEWARD_SCREENSHOTS), then go test ./internal/server/web/admin -run EveryPage -update")

@@ -93,13 +93,13 @@ func (l layouts) look(t *testing.T, b *webtest.Browser, page string) {
 }
 
 // finish says which pages are gone, or accepts what was seen.
-func (l layouts) finish(t *testing.T, lang string) {
+func (l layouts) finish(t *testing.T, lang string, pages []string) {
 	t.Helper()
 	for _, s := range screens() {
 		if *accept {
 			writeLayout(t, layoutFile(s, lang), l.now[s.Name])
 		}
-		l.album.Finish(t, lang, s)
+		l.album.Finish(t, lang, s, pages)
 		for page := range l.accepted[s.Name] {
 			if _, there := l.now[s.Name][page]; !there && len(l.now[s.Name]) > 0 { // none at all: -run left the language out
 				t.Errorf("%s: the page %s is gone", layoutFile(s, lang), page)

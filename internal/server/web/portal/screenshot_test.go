@@ -48,7 +48,11 @@ func TestEveryPageInABrowser(t *testing.T) {
 		}.Every(t, g)
 	})
 	for lang, l := range accepted {
-		l.finish(t, lang)
+		var pages []string
+		for _, s := range g.Samples(lang) {
+			pages = append(pages, s.Name)
+		}
+		l.finish(t, lang, pages)
 	}
 }
 
