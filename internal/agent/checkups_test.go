@@ -41,7 +41,7 @@ func TestCheckupsAreMadeOneAtATime(t *testing.T) {
 		if x := told(0); x.Running == 0 || x.Done != 1 || x.Of != 3 || looks != 1 {
 			t.Errorf("%d are made: %+v", looks, x)
 		}
-		time.Sleep(2 * time.Second) // of the test's own clock
+		<-time.After(2 * time.Second) // of the test's own clock
 		carryOn <- struct{}{}
 		synctest.Wait()
 		x := told(0)

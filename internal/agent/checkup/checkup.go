@@ -25,7 +25,7 @@ type Checkup struct {
 	Person string // name of the one person to look at; empty: everybody
 	// Names are the directories' domains, in their order, as far as somebody knows them already.
 	Names []string
-	Now    func() time.Time
+	Now   func() time.Time
 
 	id     *identity.Identity
 	offset time.Duration

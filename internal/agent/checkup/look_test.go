@@ -19,7 +19,11 @@ func TestFindingsAreBounded(t *testing.T) {
 		Name: "State Folder", Status: doctor.Fail, Text: long, Where: "OU=A\x1b[31m\x00,DC=x", Affected: []string{"CN=Ruth"},
 		Remedies: []doctor.Remedy{
 			{What: long, Commands: []doctor.Command{{Where: "here", Line: "chmod go-rwx '/x'"}, {Where: "here", Line: long}, {Where: "here", Line: "rm\n-rf /"}}},
-			{}, {}, {}, {}, {},
+			{},
+			{},
+			{},
+			{},
+			{},
 		},
 	})
 	if len(f.Text) > protocol.MaxFindingText || !utf8.ValidString(f.Text) || !strings.HasSuffix(f.Text, "å…") {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ func writeTests() []test {
 		n := 0
 		put := func(tenant, agent string, kind protocol.Operation, state reset.State, hours int) {
 			n++
-			a := attempt(tenant, string(rune('a'+n)))
+			a := attempt(tenant, strconv.Itoa(n))
 			a.Kind, a.State, a.Agent, a.Created = kind, state, agent, noon().Add(time.Duration(hours)*time.Hour)
 			ok(t, e.CreateAttempt(e.ctx, a))
 		}

@@ -135,7 +135,7 @@ func activities() []string {
 		"Choose who may reset", "Change the list of banned words", "Change sync rules",
 		"Add licence", "Remove licence", "Change licence seats", "Assign licence", "Remove licence from holder",
 		"Make enrolment code", "Approve machine", "Refuse machine", "Register agent", "Agent connection", "Serve domain", "Drain agent", "Resume agent", "Revoke agent", "Accept moved agent",
-		"Replace sealing key", "Replace command key",
+		"Replace sealing key", "Replace sealing key (by admin)", "Replace command key", "Check agent",
 		"Sync now", "Turn sync off", "Turn sync on", "Decide sync conflict", "Forget sync decision", "Allow deletions", "Keep deletions", "Preview sync", "Join account",
 		"Add user", "Delete user", "Import users", "Check cloud password (by admin)", "Add member to role", "Remove member from role",
 		"Add domain", "Verify domain", "Remove domain",

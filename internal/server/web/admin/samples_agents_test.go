@@ -11,7 +11,9 @@ import (
 // writes are what the agents of the mock have written.
 func writes() []report.Written {
 	return []report.Written{
-		{Agent: "U1", Operation: protocol.Reset, N: 20}, {Agent: "U1", Operation: protocol.Change, N: 6}, {Agent: "U1", Operation: protocol.Unlock, N: 11},
+		{Agent: "U1", Operation: protocol.Reset, N: 20},
+		{Agent: "U1", Operation: protocol.Change, N: 6},
+		{Agent: "U1", Operation: protocol.Unlock, N: 11},
 		{Agent: "U2", Operation: protocol.Reset, N: 21},
 	}
 }

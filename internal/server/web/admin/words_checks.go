@@ -20,7 +20,7 @@ func findingWord(s protocol.FindingStatus) string {
 
 // checkWord is what a check of an agent is called, by the id that never changes.
 func checkWord(id string) string {
-	return map[string]string{
+	return map[string]string{ //nolint:gosec // G101: names of messages, no credentials
 		"state_folder":      "admin.check.state_folder",
 		"key":               "admin.check.key",
 		"clock":             "admin.check.clock",
