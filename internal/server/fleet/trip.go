@@ -73,13 +73,13 @@ func (f *Fleet) trip(ctx context.Context, tenantID string) (Trip, error) {
 	}
 	conn, err := f.Relay.Conn(ctx, t.Account)
 	if err != nil {
-		return Trip{}, nil //nolint:nilerr // the relay can't be reached: the status says so
+		return Trip{}, nil // the relay can't be reached: the status says so
 	}
 	ctx, cancel := context.WithTimeout(ctx, tripWithin)
 	defer cancel()
 	begin := time.Now()
 	if err := conn.FlushWithContext(ctx); err != nil {
-		return Trip{}, nil //nolint:nilerr // the same
+		return Trip{}, nil // the same
 	}
 	out := Trip{Relay: max(time.Since(begin), time.Microsecond)}
 	agents = slices.DeleteFunc(agents, func(a enrol.Agent) bool { return a.Status != enrol.Approved || !f.Relay.Online(t.Account, a.ID) })

@@ -20,7 +20,7 @@ func TestSearchPeopleUsesIndexes(t *testing.T) {
 	db := sqliteFile(t, dsn)
 	for _, where := range []string{
 		`deleted = 0 AND name_fold >= ?`, `surname_fold <> '' AND surname_fold >= ?`, `upn_fold <> '' AND deleted = 0 AND upn_fold >= ?`,
-		`ad_upn_fold <> '' AND ad_upn_fold >= ?`, `mail_fold <> '' AND mail_fold >= ?`, `down_fold >= ?`, `sam_fold >= ?`, `deleted = 0 AND place_fold >= ?`,
+		`ad_upn_fold <> '' AND ad_upn_fold >= ?`, `mail_fold <> '' AND mail_fold >= ?`, `down_fold >= ?`, `sam_fold >= ?`, `object <> '' AND object IN (?, 'x')`, `deleted = 0 AND place_fold >= ?`,
 	} {
 		plan := plan(t, db, `SELECT id FROM people WHERE tenant = ? AND `+where)
 		if !strings.HasPrefix(plan, "SEARCH") || !strings.Contains(plan, "tenant=? AND") {

@@ -43,6 +43,33 @@ func searchTests() []test {
 				t.Errorf("a deleted person is found: %v", got)
 			}
 		}},
+		{"by their accounts", func(t *testing.T, e *env) {
+			one, two, other := person(TenantA, 1), person(TenantA, 2), person(TenantB, 3)
+			ok(t, e.InsertPeople(e.ctx, []provision.Person{one, two, other, cloudPerson(4)}))
+			unknown := strings.Repeat("ab", 16)
+			for name, c := range map[string]struct {
+				q    provision.Search
+				want []string
+			}{
+				"one":                {provision.Search{Objects: []string{one.Object, other.Object, unknown}}, []string{one.ID}},
+				"both":               {provision.Search{Objects: []string{two.Object, one.Object, one.Object}}, []string{one.ID, two.ID}},
+				"none":               {provision.Search{Objects: []string{}}, nil},
+				"those in the cloud": {provision.Search{Objects: []string{""}}, nil},
+				"one by name":        {provision.Search{Objects: []string{one.Object, two.Object}, Find: two.UPN}, []string{two.ID}},
+				"out of reach":       {provision.Search{Objects: []string{one.Object}, Reach: &provision.Reach{}}, nil},
+			} {
+				if got := ids(t, e, c.q); !slices.Equal(got, c.want) {
+					t.Errorf("%s: %v, want %v", name, got, c.want)
+				}
+			}
+			many := make([]string, 1500) // more than are read one by one
+			for n := range many {
+				many[n] = fmt.Sprintf("%032x", n+1_000_000)
+			}
+			if got := ids(t, e, provision.Search{Objects: append(many, two.Object)}); !slices.Equal(got, []string{two.ID}) {
+				t.Errorf("of many: %v", got)
+			}
+		}},
 		{"page by page, few and many", func(t *testing.T, e *env) {
 			const people = 1203 // more than are read one by one
 			var all []provision.Person
