@@ -111,7 +111,7 @@ func TestOperatorInABrowser(t *testing.T) {
 	v.sees("/admin/account/app", "Add an authenticator app")
 	v.open("/admin/account")
 	v.press(`form[action="/admin/account/app/remove"] button`)
-	v.until(`location.search === "?done=removed"`)
+	v.until(`location.search === "?done=removed" && !!document.querySelector('form[action="/admin/account/passkeys/remove"] button')`)
 	v.press(`form[action="/admin/account/passkeys/remove"] button`)
 	v.until(`!!document.querySelector(".summary") && document.querySelector(".summary").textContent.includes("Without this you couldn")`)
 	leave()

@@ -101,7 +101,7 @@ func (f Frame) rightRow(x protocol.CheckupFinding, units int) CheckRow {
 		r.Word = f.T("admin.check.unclear")
 	}
 	if x.Count > 0 {
-		r.Lines = append(r.Lines, f.T("admin.check.people", "N", x.Count))
+		r.Lines = append(r.Lines, f.T("admin.check.affected", "N", x.Count))
 	}
 	if id := faultWord(x.Cause); id != "" {
 		r.Lines = append(r.Lines, f.T(id))
@@ -139,7 +139,7 @@ func (f Frame) rightsCards(all []protocol.CheckupFinding) []RightsCard {
 		card := &out[len(out)-1]
 		if x.Check == "service_account" && x.Status == protocol.FindingOK {
 			units[x.Domain] = x.Units
-			card.Text = f.T("admin.checks.over", "Units", f.T("admin.check.units", "N", x.Units), "People", f.T("admin.check.people", "N", x.Count))
+			card.Text = f.T("admin.checks.over", "Units", f.T("admin.check.units", "N", x.Units), "People", f.T("admin.check.affected", "N", x.Count))
 			continue
 		}
 		for _, one := range split(x) {
