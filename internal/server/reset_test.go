@@ -174,6 +174,7 @@ func (l *letters) toShared() []string {
 	defer l.mu.Unlock()
 	return slices.Clone(l.shared)
 }
+
 func (l *letters) Done(_ context.Context, _ tenant.Tenant, to, lang string, d reset.Done) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

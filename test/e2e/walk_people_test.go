@@ -134,6 +134,14 @@ func (d *desk) helped(p lab.Person) {
 	// Unlocked, with the password as it was.
 	d.admin(t).Lock(t, p)
 	d.listed(p, "Locked out")
+	eventually(t, func() error { // among all, by what the directory says now
+		d.open("/admin/users?account=locked")
+		if found, err := try[bool](d.b, fmt.Sprintf("document.getElementById('people').textContent.includes(%q)", p.UPN)); err != nil || !found {
+			return fmt.Errorf("who is locked out isn't found among those who are, %w", err)
+		}
+		return nil
+	})
+	d.sees("!document.getElementById('people').textContent.includes('amara.okafor@contoso.com')")
 	d.open(path)
 	d.says(".lead .state.bad", "Locked out since ")
 	d.press("main .actions a[href$='/unlock']")

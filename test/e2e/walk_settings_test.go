@@ -254,4 +254,15 @@ func (d *desk) onprem() {
 		}
 	}
 	shows(t, reset(t, d.visitor(t), p, lab.RandomPassword()), "changed")
+	eventually(t, func() error { // a directory that needs longer than the page waits is asked again by the next one
+		d.open(settings + "onprem")
+		rules, err := try[string](d.b, "document.getElementById('rules').innerText")
+		if err == nil && (!strings.Contains(rules, "Default Domain Policy") || !strings.Contains(rules, "fine-grained, precedence 1") || !strings.Contains(rules, "45 days")) {
+			err = errors.New("the password rules are shown as " + rules)
+		}
+		return err
+	})
+	d.says("#switches", " by "+walker)
+	d.open("/admin")
+	d.sees("/ago/.test(document.getElementById('last-write').textContent) && /median/.test(document.getElementById('use').textContent) && /\\d/.test(document.getElementById('trip-agent').textContent)")
 }
