@@ -24,6 +24,9 @@ const (
 	// findingsRoom and domainsRoom bound what an answer holds of each, in bytes, so that it fits a message.
 	findingsRoom, domainsRoom = 40 << 10, 16 << 10
 	mostControllers           = 16
+	// firstCheckup is how long after its start an agent checks itself unasked, nextCheckup how long after that again: what nobody
+	// asks for is known all the same, and a server that begins with all its agents isn't met by their checkups.
+	firstCheckup, nextCheckup = 10 * time.Minute, 24 * time.Hour
 )
 
 // checkups is the checkup that is being made, and the last one. One is made at a time.
@@ -55,6 +58,21 @@ func (c *checkups) progress(done, of int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.done, c.of = done, of
+}
+
+// unasked has one made soon after the start and then every day.
+func (c *checkups) unasked(ctx context.Context, now func() time.Time) {
+	due := time.NewTimer(firstCheckup)
+	defer due.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-due.C:
+			due.Reset(nextCheckup)
+			c.begin(now())
+		}
+	}
 }
 
 // over keeps what a checkup found.
@@ -120,6 +138,11 @@ func (a *Agent) checkupAnswer(q protocol.CheckupRequest) protocol.CheckupAnswer 
 
 // checkUp makes the checkups that are asked for, one after another.
 func (a *Agent) checkUp(ctx context.Context) error {
+	var timer sync.WaitGroup
+	defer timer.Wait()
+	if a.checks.look != nil {
+		timer.Go(func() { a.checks.unasked(ctx, a.now) })
+	}
 	for {
 		select {
 		case <-ctx.Done():

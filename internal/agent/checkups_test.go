@@ -14,6 +14,31 @@ import (
 	"homeward/internal/protocol"
 )
 
+// TestCheckupsAreMadeUnasked: some minutes after the start, and then every day.
+func TestCheckupsAreMadeUnasked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		looks := 0
+		a := &Agent{checks: checkups{wake: make(chan struct{}, 1), look: func(context.Context, config.Agent, []string, func(done, of int)) ([]protocol.CheckupFinding, error) {
+			looks++
+			return nil, nil
+		}}}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- a.checkUp(ctx) }()
+		for want, wait := range []time.Duration{firstCheckup - time.Second, 2 * time.Second, nextCheckup - 2*time.Second, 2 * time.Second} {
+			<-time.After(wait) // of the test's own clock
+			synctest.Wait()
+			if looks != []int{0, 1, 1, 2}[want] {
+				t.Errorf("step %d: %d were made", want, looks)
+			}
+		}
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
 // TestCheckupsAreMadeOneAtATime: asking while one is made begins no other, what was found is told once, and a configuration that
 // can't be opened is a finding.
 func TestCheckupsAreMadeOneAtATime(t *testing.T) {
