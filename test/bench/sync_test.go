@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,9 +47,17 @@ func BenchmarkSync(b *testing.B) {
 // crowdedDomain is the folder of a controller, stopped, that holds so many people and 500 groups of them.
 func crowdedDomain(b *testing.B, size int) string {
 	b.Helper()
+	return keptDomain(b, "crowd-mdb-"+strconv.Itoa(size), func(ctx context.Context, dc *lab.DC) error {
+		return errors.Join(dc.Crowd(ctx, size), dc.CrowdGroups(ctx, 500, 40, size))
+	})
+}
+
+// keptDomain is a folder of the lab's cache with a controller, stopped, whose domain was loaded once.
+func keptDomain(b *testing.B, name string, load func(context.Context, *lab.DC) error) string {
+	b.Helper()
 	cache, err := lab.CacheDir()
 	ok(b, err)
-	dir := filepath.Join(cache, "crowd-mdb-"+strconv.Itoa(size))
+	dir := filepath.Join(cache, name)
 	loaded := filepath.Join(dir, "loaded")
 	if _, err := os.Stat(loaded); err == nil {
 		return dir
@@ -57,9 +66,9 @@ func crowdedDomain(b *testing.B, size int) string {
 	dc, err := lab.Start(b.Context(), lab.Options{Dir: dir, Backend: lab.LargeBackend, Sample: true})
 	ok(b, err)
 	began := time.Now()
-	err = errors.Join(dc.Crowd(b.Context(), size), dc.CrowdGroups(b.Context(), 500, 40, size))
+	err = load(b.Context(), dc)
 	ok(b, errors.Join(err, dc.Stop()))
-	b.Logf("loaded %d people and 500 groups in %v", size, time.Since(began).Round(time.Second))
+	b.Logf("loaded %s in %v", name, time.Since(began).Round(time.Second))
 	ok(b, os.WriteFile(loaded, nil, 0o600))
 	return dir
 }
@@ -77,14 +86,28 @@ type syncRig struct {
 	b      *testing.B
 	engine *provision.Engine
 	sum    map[string]float64
+	end    func()
 }
 
 // syncOnce starts everything on a copy of the domain, and adds what was measured.
 func syncOnce(b *testing.B, crowded string, size int, sum map[string]float64) {
 	b.Helper()
+	var paged time.Duration
 	if _, err := exec.LookPath("ldapsearch"); err != nil {
 		b.Fatal("ldapsearch is missing: apt-get install ldap-utils")
 	}
+	s := newSyncRig(b, crowded, func(_ context.Context, dc *lab.DC) error {
+		pagedSearch(b, dc) // warms the controller's cache, which the agent's read finds as warm
+		paged = pagedSearch(b, dc)
+		return nil
+	}, sum)
+	s.measure(size, paged)
+	s.end()
+}
+
+// newSyncRig starts everything on a copy of the domain. End it.
+func newSyncRig(b *testing.B, kept string, prepare func(context.Context, *lab.DC) error, sum map[string]float64) *syncRig {
+	b.Helper()
 	program := filepath.Join(b.TempDir(), "homeward")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "homeward/cmd/homeward")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -92,23 +115,18 @@ func syncOnce(b *testing.B, crowded string, size int, sum map[string]float64) {
 		b.Fatalf("go build: %v\n%s", err, out)
 	}
 	domain := filepath.Join(b.TempDir(), "domain")
-	if out, err := exec.Command("cp", "-a", "--reflink=auto", crowded, domain).CombinedOutput(); err != nil {
-		b.Fatalf("copying %s: %v\n%s", crowded, err, out)
+	if out, err := exec.Command("cp", "-a", "--reflink=auto", kept, domain).CombinedOutput(); err != nil {
+		b.Fatalf("copying %s: %v\n%s", kept, err, out)
 	}
-	s := &syncRig{b: b, sum: sum}
-	var paged time.Duration
 	stack, err := demo.Start(b.Context(), demo.Options{
-		Homeward: program, Lab: lab.Options{Dir: domain}, Patience: 10 * time.Minute,
-		Prepare: func(_ context.Context, dc *lab.DC) error {
-			s.paged(dc) // warms the controller's cache, which the agent's read finds as warm
-			paged = s.paged(dc)
-			return nil
-		},
+		Homeward: program, Lab: lab.Options{Dir: domain}, Patience: 10 * time.Minute, Prepare: prepare,
 	})
 	ok(b, err)
-	defer func() { ok(b, errors.Join(stack.Close(), os.RemoveAll(domain))) }()
-	s.Stack, s.engine = stack, server.Accounts(stack.Store, time.Now)
-	s.measure(size, paged)
+	var once sync.Once
+	s := &syncRig{b: b, Stack: stack, sum: sum, engine: server.Accounts(stack.Store, time.Now)}
+	s.end = func() { once.Do(func() { ok(b, errors.Join(stack.Close(), os.RemoveAll(domain))) }) }
+	b.Cleanup(s.end) // also after a failure
+	return s
 }
 
 func (s *syncRig) add(value float64, unit string) { s.sum[unit] += value }
@@ -154,20 +172,34 @@ func (s *syncRig) run(want func(provision.Run) bool) provision.Run {
 	}
 }
 
-// one changes one person among all, and waits until the cloud has it.
-func (s *syncRig) one() {
+// bound is a connection of the domain's administrator.
+func (s *syncRig) bound() *ldap.Conn {
+	s.b.Helper()
 	conn, err := s.DC.Dial(s.b.Context())
 	s.check(err)
-	defer conn.Close()
 	s.check(conn.Bind(s.DC.Administrator().UPN, s.DC.Administrator().Password))
-	found, err := conn.Search(ldap.NewSearchRequest(s.DC.BaseDN(), ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 1, 0, false, "(sAMAccountName=crowd-00777)", []string{"cn"}, nil))
+	return conn
+}
+
+func (s *syncRig) entry(conn *ldap.Conn, sam string) *ldap.Entry {
+	s.b.Helper()
+	found, err := conn.Search(ldap.NewSearchRequest(s.DC.BaseDN(), ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 1, 0, false,
+		"(sAMAccountName="+sam+")", []string{"objectGUID"}, nil))
 	s.check(err)
+	return found.Entries[0]
+}
+
+// one changes one person among all, and waits until the cloud has it.
+func (s *syncRig) one() {
+	conn := s.bound()
+	defer conn.Close()
+	who := s.entry(conn, "crowd-00777")
 	const times = 5
 	var took time.Duration
 	var bytes int64
 	for i := range times {
 		name := fmt.Sprintf("Changed Just Now %d", i)
-		m := ldap.NewModifyRequest(found.Entries[0].DN, nil)
+		m := ldap.NewModifyRequest(who.DN, nil)
 		m.Replace("displayName", []string{name})
 		began := time.Now()
 		s.check(conn.Modify(m))
@@ -200,16 +232,16 @@ func (s *syncRig) named(name string) error {
 	}
 }
 
-// paged is how long ldapsearch takes for what the agent reads.
-func (s *syncRig) paged(dc *lab.DC) time.Duration {
-	s.b.Helper()
+// pagedSearch is how long ldapsearch takes for what the agent reads.
+func pagedSearch(b *testing.B, dc *lab.DC) time.Duration {
+	b.Helper()
 	svc := dc.ServiceAccount()
-	secret := filepath.Join(s.b.TempDir(), "secret")
-	s.check(os.WriteFile(secret, []byte(svc.Password), 0o600))
-	out, err := os.Create(filepath.Join(s.b.TempDir(), "ldif"))
-	s.check(err)
+	secret := filepath.Join(b.TempDir(), "secret")
+	ok(b, os.WriteFile(secret, []byte(svc.Password), 0o600))
+	out, err := os.Create(filepath.Join(b.TempDir(), "ldif"))
+	ok(b, err)
 	defer out.Close()
-	cmd := exec.CommandContext(s.b.Context(), "ldapsearch", "-LLL", "-x", "-o", "ldif-wrap=no", "-H", dc.LDAPSURL(), "-D", svc.UPN, "-y", secret,
+	cmd := exec.CommandContext(b.Context(), "ldapsearch", "-LLL", "-x", "-o", "ldif-wrap=no", "-H", dc.LDAPSURL(), "-D", svc.UPN, "-y", secret,
 		"-b", dc.BaseDN(), "-E", "pr=1000/noprompt", "(|(&(objectCategory=person)(objectClass=user))(objectClass=group))",
 		"objectClass", "objectGUID", "sAMAccountName", "userPrincipalName", "userAccountControl", "adminCount", "pwdLastSet", "whenCreated",
 		"mS-DS-ConsistencyGuid", "proxyAddresses", "mail", "groupType", "name", "displayName", "givenName", "sn", "preferredLanguage",
@@ -217,7 +249,7 @@ func (s *syncRig) paged(dc *lab.DC) time.Duration {
 	cmd.Env = append(os.Environ(), "LDAPTLS_CACERT="+dc.CAFile())
 	cmd.Stdout = out
 	began := time.Now()
-	s.check(cmd.Run())
+	ok(b, cmd.Run())
 	return time.Since(began)
 }
 

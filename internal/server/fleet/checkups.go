@@ -77,12 +77,13 @@ type Checkups struct {
 	soon    chan struct{}
 
 	mu    sync.Mutex
-	known map[string]Checkup // by agent
+	known map[string]Checkup     // by agent
+	asked map[string]enrol.Agent // whom it is known of
 }
 
 // NewCheckups returns a Checkups. Run keeps what it knows true.
 func NewCheckups(f *Fleet, command func(ctx context.Context, agent string) (ed25519.PrivateKey, error)) *Checkups {
-	return &Checkups{fleet: f, command: command, soon: make(chan struct{}, 1), known: map[string]Checkup{}}
+	return &Checkups{fleet: f, command: command, soon: make(chan struct{}, 1), known: map[string]Checkup{}, asked: map[string]enrol.Agent{}}
 }
 
 // Of returns what an agent said last. An agent that never said anything has the zero value.
@@ -185,7 +186,7 @@ func (c *Checkups) look(ctx context.Context, a enrol.Agent, begin bool) error {
 	now := c.fleet.Now()
 	switch {
 	case errors.Is(err, ErrTooOld):
-		c.keep(a.ID, Checkup{Old: true})
+		c.keep(a, Checkup{Old: true})
 		return err
 	case err != nil:
 		return err
@@ -197,14 +198,14 @@ func (c *Checkups) look(ctx context.Context, a enrol.Agent, begin bool) error {
 		r.Ended, r.Micros, r.Findings, r.More = before.Ended, before.Micros, before.Findings, before.More
 	}
 	trip := now.Sub(sent)
-	c.keep(a.ID, Checkup{CheckupAnswer: r, Heard: now, Trip: trip, Clock: r.At.Time().Sub(sent.Add(trip / 2))})
+	c.keep(a, Checkup{CheckupAnswer: r, Heard: now, Trip: trip, Clock: r.At.Time().Sub(sent.Add(trip / 2))})
 	return nil
 }
 
-func (c *Checkups) keep(agent string, k Checkup) {
+func (c *Checkups) keep(a enrol.Agent, k Checkup) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known[agent] = k
+	c.known[a.ID], c.asked[a.ID] = k, a
 }
 
 // bounded makes what an agent says fit for a page.
@@ -240,14 +241,14 @@ func longer(s string) string { return clipped(s, protocol.MaxFindingText) }
 func (c *Checkups) Run(ctx context.Context, tenants func(ctx context.Context) ([]tenant.Tenant, error)) error {
 	var last time.Time
 	for {
-		now := c.fleet.Now()
-		all := now.Sub(last) >= checkupLook
-		if all {
+		if now := c.fleet.Now(); now.Sub(last) >= checkupLook {
 			last = now
+			c.round(ctx, tenants)
+		} else {
+			c.lookAt(ctx, c.going())
 		}
-		c.round(ctx, tenants, all)
 		pause := checkupLook
-		if c.going() {
+		if len(c.going()) > 0 {
 			pause = checkupSoon
 		}
 		timer := time.NewTimer(pause)
@@ -262,19 +263,20 @@ func (c *Checkups) Run(ctx context.Context, tenants func(ctx context.Context) ([
 	}
 }
 
-func (c *Checkups) going() bool {
+// going are the agents that are making a checkup. A server with thousands of agents asks none of the others for them.
+func (c *Checkups) going() (agents []enrol.Agent) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, k := range c.known {
+	for id, k := range c.known {
 		if k.Running != 0 && c.fleet.Now().Sub(k.Heard) < checkupGone {
-			return true
+			agents = append(agents, c.asked[id])
 		}
 	}
-	return false
+	return agents
 }
 
-// round asks all agents that are connected, or those only that are making a checkup, and forgets who is no agent any more.
-func (c *Checkups) round(ctx context.Context, tenants func(ctx context.Context) ([]tenant.Tenant, error), everybody bool) {
+// round asks all agents that are connected, and forgets who is no agent any more.
+func (c *Checkups) round(ctx context.Context, tenants func(ctx context.Context) ([]tenant.Tenant, error)) {
 	list, err := tenants(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -282,9 +284,8 @@ func (c *Checkups) round(ctx context.Context, tenants func(ctx context.Context) 
 		}
 		return
 	}
-	present, whole := map[string]bool{}, everybody
-	var lines sync.WaitGroup
-	free := make(chan struct{}, checkupsAtOnce)
+	var there []enrol.Agent
+	present, whole := map[string]bool{}, true
 	for _, t := range list {
 		agents, err := c.fleet.Store.Agents(ctx, t.ID)
 		if err != nil {
@@ -296,22 +297,31 @@ func (c *Checkups) round(ctx context.Context, tenants func(ctx context.Context) 
 		}
 		for _, a := range agents {
 			present[a.ID] = present[a.ID] || a.Status == enrol.Approved
-			if a.Status != enrol.Approved || a.Protocol < protocol.Checkup.Since() || !c.fleet.Relay.Online(t.Account, a.ID) || !everybody && !c.Of(a.ID).Going {
-				continue
+			if a.Status == enrol.Approved && a.Protocol >= protocol.Checkup.Since() && c.fleet.Relay.Online(t.Account, a.ID) {
+				there = append(there, a)
 			}
-			free <- struct{}{}
-			lines.Go(func() {
-				defer func() { <-free }()
-				if err := c.look(ctx, a, false); err != nil && ctx.Err() == nil {
-					c.fleet.Log.Debug("an agent doesn't tell how it is; it is asked again", "agent", a.ID, "error", err)
-				}
-			})
 		}
 	}
-	lines.Wait()
+	c.lookAt(ctx, there)
 	if whole {
 		c.forget(present)
 	}
+}
+
+// lookAt asks agents, some beside each other.
+func (c *Checkups) lookAt(ctx context.Context, agents []enrol.Agent) {
+	var lines sync.WaitGroup
+	free := make(chan struct{}, checkupsAtOnce)
+	for _, a := range agents {
+		free <- struct{}{}
+		lines.Go(func() {
+			defer func() { <-free }()
+			if err := c.look(ctx, a, false); err != nil && ctx.Err() == nil {
+				c.fleet.Log.Debug("an agent doesn't tell how it is; it is asked again", "agent", a.ID, "error", err)
+			}
+		})
+	}
+	lines.Wait()
 }
 
 func (c *Checkups) forget(present map[string]bool) {
@@ -320,6 +330,7 @@ func (c *Checkups) forget(present map[string]bool) {
 	for id := range c.known {
 		if !present[id] {
 			delete(c.known, id)
+			delete(c.asked, id)
 		}
 	}
 }

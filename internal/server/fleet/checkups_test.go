@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"homeward/internal/protocol"
+	"homeward/internal/server/enrol"
 )
 
 // TestWhatAnAgentSaysIsBounded: lists and texts are cut, and a command that would be cut isn't shown.
@@ -52,12 +53,12 @@ func TestCheckupThatIsNoLongerHeardOf(t *testing.T) {
 	c := NewCheckups(&Fleet{Deps: Deps{Now: func() time.Time { return now }}}, nil)
 	k := Checkup{Heard: now}
 	k.Running, k.Ended, k.Findings = 1, 2, []protocol.CheckupFinding{{Check: "clock"}}
-	c.keep("U1", k)
-	if !c.Of("U1").Going || !c.going() {
+	c.keep(enrol.Agent{ID: "U1"}, k)
+	if !c.Of("U1").Going || len(c.going()) != 1 || c.going()[0].ID != "U1" {
 		t.Error("it isn't going")
 	}
 	now = now.Add(checkupGone)
-	if got := c.Of("U1"); got.Going || c.going() || len(got.Findings) != 1 {
+	if got := c.Of("U1"); got.Going || len(c.going()) != 0 || len(got.Findings) != 1 {
 		t.Errorf("%+v", got)
 	}
 	c.forget(map[string]bool{"U2": true})
