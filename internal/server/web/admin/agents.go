@@ -48,6 +48,29 @@ func (p AgentsPage) Online() int {
 	return n
 }
 
+// OneSite warns where all agents that can take a request now stand on one Active Directory site; empty: they don't, there is one at
+// most, or it isn't known.
+func (p AgentsPage) OneSite() string {
+	var names []string
+	site := ""
+	for _, r := range p.Rows {
+		if r.State != "ready" {
+			continue
+		}
+		if r.Site == "" || len(names) > 0 && r.Site != site {
+			return ""
+		}
+		names, site = append(names, r.Machine), r.Site
+	}
+	switch len(names) {
+	case 0, 1:
+		return ""
+	case 2:
+		return p.T("admin.agents.site.both", "One", names[0], "Other", names[1])
+	}
+	return p.T("admin.agents.site.all", "N", len(names))
+}
+
 // UntilText is when the code is over.
 func (p AgentsPage) UntilText() string { return p.Clock(p.Until, p.Location) }
 

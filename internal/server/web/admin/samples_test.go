@@ -242,6 +242,12 @@ func otherSamples(catalog *locale.Catalog, lang string) []sample {
 	sound.ID, sound.Protocol, sound.Rival = "U1", protocol.Version, enrol.Rival{}
 	agents := admin.AgentsPage{Frame: at("/admin/agents"), BaseURL: "https://password.contoso.com", Rows: rows, Code: "FJ4K-82QP-ABCD", Until: ago(-30 * time.Minute)}
 	none := admin.AgentsPage{Frame: at("/admin/agents"), BaseURL: "https://password.contoso.com"}
+	twin := rows[0]
+	twin.ID, twin.Path, twin.Machine = "U7", "/admin/agents/U7", "SRV-HW04"
+	third := twin
+	third.ID, third.Path, third.Machine = "U8", "/admin/agents/U8", "SRV-HW05"
+	two, three := none, none
+	two.Rows, three.Rows = []admin.AgentRow{rows[0], twin}, []admin.AgentRow{rows[0], twin, third}
 	log := admin.AuditPage{
 		Frame: at("/admin/audit"), Who: "jonas", When: "today", Rows: entries(at("/admin/audit")), Older: "/admin/audit?before=6", Newer: "/admin/audit?after=9", Fit: 7, All: 1001,
 		Agents: []admin.Choice{{Value: "", Name: catalog.In(lang).T("admin.audit.any"), Chosen: true}, {Value: "U1", Name: "SRV-HW01"}},
@@ -265,7 +271,7 @@ func otherSamples(catalog *locale.Catalog, lang string) []sample {
 	}
 	return []sample{
 		{"agents", http.StatusOK, agents},
-		{"agents-none", http.StatusOK, none},
+		{"agents-none", http.StatusOK, none}, {"agents-two", http.StatusOK, two}, {"agents-three", http.StatusOK, three},
 		{"agent", http.StatusUnprocessableEntity, admin.AgentPage{Frame: at("/admin/agents/U"), Row: rows[0], Full: full, Lone: "corp.contoso.test"}},
 		{"agent-checked", http.StatusOK, admin.AgentPage{Frame: at("/admin/agents/U"), Row: rows[0], Full: sound, Checkup: checkups()[0], Writes: writes(), Host: "password.contoso.com"}},
 		{"agent-checking", http.StatusOK, admin.AgentPage{Frame: at("/admin/agents/U"), Row: rows[1], Full: sound, Checkup: checkups()[1], Writes: writes(), Host: "password.contoso.com"}},
