@@ -128,8 +128,10 @@ func (v *tab) until(condition string) {
 	v.t.Fatalf("never became true: %s; the page is %.900s (%v)", condition, text, err)
 }
 
+// press waits for what it presses: the page may be on its way.
 func (v *tab) press(selector string) {
 	v.t.Helper()
+	v.until(`!!document.querySelector(` + "`" + selector + "`" + `)`)
 	v.run(`document.querySelector(` + "`" + selector + "`" + `).click()`)
 }
 

@@ -148,7 +148,7 @@ func (d *desk) overview() {
 	d.sees("(() => { const pill = document.getElementById('pill'); return pill.mark && pill.querySelector('#checked').textContent !== pill.mark && document.activeElement === pill; })()")
 	d.sees("document.getElementById('spoken').textContent === '' && /ago/.test(document.getElementById('beat').textContent)")
 	d.open("/admin/setup")
-	d.sees("document.querySelectorAll('.checklist .done').length === 6 && document.querySelectorAll('.checklist .next').length === 1") // all but a second agent
+	d.sees("document.querySelectorAll('.checklist .done').length === 7 && document.querySelectorAll('.checklist .next').length === 1") // all but a second agent
 	d.click("nav .language summary")
 	d.press("nav .language button[value=de]")
 	d.sees("document.documentElement.lang === 'de' && location.pathname === '/admin/setup'")

@@ -271,7 +271,9 @@ func otherSamples(catalog *locale.Catalog, lang string) []sample {
 	}
 	return []sample{
 		{"agents", http.StatusOK, agents},
-		{"agents-none", http.StatusOK, none}, {"agents-two", http.StatusOK, two}, {"agents-three", http.StatusOK, three},
+		{"agents-none", http.StatusOK, none},
+		{"agents-two", http.StatusOK, two},
+		{"agents-three", http.StatusOK, three},
 		{"agent", http.StatusUnprocessableEntity, admin.AgentPage{Frame: at("/admin/agents/U"), Row: rows[0], Full: full, Lone: "corp.contoso.test"}},
 		{"agent-checked", http.StatusOK, admin.AgentPage{Frame: at("/admin/agents/U"), Row: rows[0], Full: sound, Checkup: checkups()[0], Writes: writes(), Host: "password.contoso.com"}},
 		{"agent-checking", http.StatusOK, admin.AgentPage{Frame: at("/admin/agents/U"), Row: rows[1], Full: sound, Checkup: checkups()[1], Writes: writes(), Host: "password.contoso.com"}},
