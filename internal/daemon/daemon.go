@@ -6,8 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -26,9 +29,12 @@ func Run(ctx context.Context, grace time.Duration, parts ...Part) error {
 	defer cancel()
 	done := make(chan error, len(parts))
 	var wg sync.WaitGroup
+	still := &names{}
 	for _, p := range parts {
+		still.add(p.Name, 1)
 		wg.Go(func() {
 			err := p.Run(ctx)
+			still.add(p.Name, -1)
 			if err != nil && !errors.Is(err, context.Canceled) {
 				err = fmt.Errorf("%s: %w", p.Name, err)
 			} else {
@@ -46,7 +52,7 @@ func Run(ctx context.Context, grace time.Duration, parts ...Part) error {
 	select {
 	case <-stopped:
 	case <-timer.C:
-		return fmt.Errorf("not everything stopped within %v", grace)
+		return fmt.Errorf("not everything stopped within %v: %s", grace, still.list())
 	}
 	close(done)
 	for err := range done {
@@ -62,4 +68,27 @@ func Signals(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
+}
+
+// names counts what is running, by its name.
+type names struct {
+	mu  sync.Mutex
+	all map[string]int
+}
+
+func (n *names) add(name string, by int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.all == nil {
+		n.all = map[string]int{}
+	}
+	if n.all[name] += by; n.all[name] == 0 {
+		delete(n.all, name)
+	}
+}
+
+func (n *names) list() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return strings.Join(slices.Sorted(maps.Keys(n.all)), ", ")
 }

@@ -38,7 +38,7 @@ func TestRunGivesUpAfterGrace(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		err := Run(ctx, time.Minute, Part{"hung", func(context.Context) error { <-hung; return nil }})
-		if err == nil || !strings.Contains(err.Error(), "1m0s") {
+		if err == nil || !strings.Contains(err.Error(), "1m0s: hung") {
 			t.Errorf("%v", err)
 		}
 		close(hung)

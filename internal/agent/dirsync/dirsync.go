@@ -93,7 +93,8 @@ const (
 	longest    = time.Minute
 	// maxUnwritten bounds the anchors that wait to be written. Those beyond wait for the next full run.
 	maxUnwritten = 200_000
-	releaseTime  = 3 * time.Second
+	// releaseTime bounds the last word to a server that may be gone: the lease runs out by itself.
+	releaseTime = 2 * time.Second
 )
 
 // Engine syncs one domain.
