@@ -17,6 +17,8 @@ const (
 	drainTime = 20 * time.Second
 	// drainLook is how often it looks meanwhile whether the server is still there.
 	drainLook = 50 * time.Millisecond
+	// drainAlone is after how many looks without the server no command is expected any more.
+	drainAlone = 20
 )
 
 // Command is one request from the server, still sealed.
@@ -112,10 +114,11 @@ func (l *AgentLink) drain(sub *nats.Subscription, gone <-chan struct{}, running 
 	if err := sub.Drain(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 		return fmt.Errorf("stop taking commands: %w", err)
 	}
-	done := make(chan struct{})
+	done, alone := make(chan struct{}), make(chan struct{})
 	go func() { // ends with the last command
 		select {
 		case <-gone:
+		case <-alone:
 		case <-l.closed:
 		}
 		running.Wait()
@@ -123,9 +126,12 @@ func (l *AgentLink) drain(sub *nats.Subscription, gone <-chan struct{}, running 
 	}()
 	look := time.NewTicker(drainLook)
 	defer look.Stop()
-	for stopped := false; !stopped; {
+	for away, stopped := 0, false; !stopped; {
 		if !l.Connected() {
 			_ = sub.Unsubscribe() // Drain asks the server, and waits for one that is gone; an error means it is over
+			if away++; away == drainAlone {
+				close(alone) // nothing more comes, whether the subscription says that it is over or not
+			}
 		}
 		select {
 		case <-done:
