@@ -40,8 +40,7 @@ func (w *Writeback) expiries(ctx context.Context, r *request) protocol.ExpiryAns
 	}
 	found, err := w.d.Expiries.Expiries(ctx, r.expiry.Domain, r.people)
 	if err != nil {
-		out.Reason = activedirectory.ReasonOf(err)
-		w.log(ctx, slog.LevelWarn, failEvent(r.op, out.Reason), r.op, r.header.Request, slog.String("reason", string(out.Reason)))
+		out.Reason = w.unanswered(ctx, r, err)
 		return out
 	}
 	for _, guid := range r.people {
@@ -61,8 +60,7 @@ func (w *Writeback) states(ctx context.Context, r *request) protocol.StatesAnswe
 	}
 	found, err := w.d.States.States(ctx, r.states.Domain, r.people)
 	if err != nil {
-		out.Reason = activedirectory.ReasonOf(err)
-		w.log(ctx, slog.LevelWarn, failEvent(r.op, out.Reason), r.op, r.header.Request, slog.String("reason", string(out.Reason)))
+		out.Reason = w.unanswered(ctx, r, err)
 		return out
 	}
 	for _, guid := range r.people {

@@ -163,11 +163,11 @@ func (v *visit) eventPage(records []audit.Record) (EventPage, error) {
 	if target == "" || !p.CanSeeUsers() {
 		return p, nil
 	}
-	person, err := v.Names.Person(v.ctx(), v.tenant.ID, target)
-	if err != nil || person.ID != target {
-		return p, nil //nolint:nilerr // an agent, a domain, somebody who is gone: there is no page to lead to
+	people, err := v.Names.PeopleByID(v.ctx(), v.tenant.ID, []string{target})
+	if err != nil || len(people) == 0 || !people[0].Living() {
+		return p, err // an agent, a domain, somebody who is gone: there is no page to lead to
 	}
-	return p.of(person), nil
+	return p.of(people[0]), nil
 }
 
 // of leads to the person an attempt was about, and to what mends it for them.

@@ -85,6 +85,7 @@ type Records interface {
 type Names interface {
 	FindPeople(ctx context.Context, tenant, typed string) ([]provision.Person, error)
 	Person(ctx context.Context, tenant, id string) (provision.Person, error)
+	PeopleByID(ctx context.Context, tenant string, ids []string) ([]provision.Person, error)
 	Agents(ctx context.Context, tenant string) ([]enrol.Agent, error)
 }
 
